@@ -1,0 +1,197 @@
+//! What only SQLite can be asked: other processes, backups, crashes, the file itself.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use portolan_db::testing::TestDb;
+use portolan_db::{Db, Durability, ErrorKind, MigrateMode, Options, params};
+
+use crate::{SCHEMA, count, insert, kind, runtime};
+
+/// Names the file to the same test in a second process.
+const CHILD_FILE: &str = "PORTOLAN_DB_TEST_CHILD";
+
+/// Runs one test of this program in a second process.
+fn child(test: &str, db: &TestDb) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(CHILD_FILE, db.url());
+    command
+}
+
+#[test]
+fn two_processes_write_one_file() {
+    if let Ok(url) = std::env::var(CHILD_FILE) {
+        let db = Db::open(Options::new(url)).unwrap();
+        db.migrate(SCHEMA, MigrateMode::Check).unwrap();
+        (1001..=1200).for_each(|id| db.write_blocking(move |tx| insert(tx, id)).unwrap());
+        return;
+    }
+    let db = TestDb::sqlite(SCHEMA);
+    let mut other = child("sqlite::two_processes_write_one_file", &db)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    (1..=200).for_each(|id| db.write_blocking(move |tx| insert(tx, id)).unwrap());
+
+    assert!(other.wait().unwrap().success());
+    assert_eq!(count(&db), 400);
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    if let Ok(url) = std::env::var(CHILD_FILE) {
+        let db = Db::open(Options {
+            durability: Durability::Full,
+            ..Options::new(url)
+        })
+        .unwrap();
+        let runtime = runtime();
+        let write_on = |first: i64| {
+            let db = db.clone();
+            runtime.spawn(async move {
+                for id in (first..).step_by(8) {
+                    db.write_batched(move |tx| insert(tx, id)).await.unwrap();
+                    println!("saved {id}");
+                }
+            })
+        };
+        (1..=8).map(write_on).for_each(drop);
+        thread::sleep(Duration::from_secs(60));
+        return;
+    }
+    let db = TestDb::sqlite(SCHEMA);
+    let mut other = child("sqlite::what_was_acknowledged_survives_kill_9", &db)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(other.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let mut saved: Vec<i64> = Vec::new();
+    let parse = |line: String| -> Option<i64> { line.strip_prefix("saved ").and_then(|id| id.parse().ok()) };
+    while saved.len() < 200 {
+        saved.extend(lines.next().and_then(parse));
+    }
+    other.kill().unwrap();
+    saved.extend(lines.filter_map(parse));
+    other.wait().unwrap();
+
+    let ids = db
+        .read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![]))
+        .unwrap();
+    let lost: Vec<_> = saved.iter().filter(|id| ids.binary_search(id).is_err()).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    let check: String = db
+        .read_blocking(|tx| tx.fetch_one("PRAGMA integrity_check", params![]))
+        .unwrap();
+    assert_eq!(check, "ok");
+}
+
+#[test]
+fn a_writer_waits_for_another_process_and_says_so_in_the_end() {
+    let db = TestDb::sqlite(SCHEMA);
+    let file = db.url().strip_prefix("sqlite:").unwrap();
+    let other = rusqlite::Connection::open(file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let writer = (*db).clone();
+    let write = thread::spawn(move || writer.write_blocking(|tx| insert(tx, 1)));
+    thread::sleep(Duration::from_millis(100));
+    other.execute_batch("COMMIT").unwrap();
+    assert!(write.join().unwrap().is_ok());
+
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = db.write_blocking(|tx| insert(tx, 2)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Busy);
+    assert!(refused.to_string().contains("another process"), "{refused}");
+    assert_eq!(count(&db), 1);
+}
+
+#[test]
+fn a_backup_under_load_is_one_moment() {
+    let db = TestDb::sqlite(SCHEMA);
+    let target = tempfile::tempdir().unwrap();
+    let file = target.path().join("backup.db");
+    let writer = (*db).clone();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let writing = thread::spawn(move || {
+        let mut written = 0;
+        while stopped.try_recv().is_err() {
+            written += 1;
+            writer.write_blocking(move |tx| insert(tx, written)).unwrap();
+        }
+        written
+    });
+    while count(&db) < 2000 {
+        thread::yield_now();
+    }
+    let before = count(&db);
+    db.backup(&file).unwrap();
+    let after = count(&db);
+    stop.send(()).unwrap();
+    assert!(writing.join().unwrap() >= after);
+
+    let copy = Db::open(Options::new(format!("sqlite:{}", file.display()))).unwrap();
+    copy.migrate(SCHEMA, MigrateMode::Check).unwrap();
+    let ids = copy
+        .read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![]))
+        .unwrap();
+    assert_eq!(ids, (1..=ids.len() as i64).collect::<Vec<_>>(), "without gaps");
+    assert!(
+        (before..=after).contains(&(ids.len() as i64)),
+        "{before} <= {} <= {after}",
+        ids.len()
+    );
+    assert_eq!(
+        std::fs::read_dir(target.path())
+            .unwrap()
+            .filter(|entry| {
+                entry
+                    .as_ref()
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .contains("partial")
+            })
+            .count(),
+        0
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let db = TestDb::sqlite(SCHEMA);
+    let backup = tempfile::tempdir().unwrap();
+    let backup = backup.path().join("copy.db");
+    db.backup(&backup).unwrap();
+    let file = db.url().strip_prefix("sqlite:").unwrap();
+    for path in [file, &format!("{file}-wal"), backup.to_str().unwrap()] {
+        assert_eq!(
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn files_that_cannot_be_opened_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |path: &std::path::Path| {
+        Db::open(Options::new(format!("sqlite:{}", path.display())))
+            .err()
+            .unwrap()
+    };
+    let missing = open(&folder.path().join("no/such/folder.db"));
+    assert_eq!(missing.kind(), ErrorKind::Unavailable);
+    assert!(missing.to_string().contains("folder.db"), "{missing}");
+
+    let nonsense = folder.path().join("nonsense.db");
+    std::fs::write(&nonsense, "this is no database, however long it may be".repeat(100)).unwrap();
+    let error = open(&nonsense);
+    assert!(error.to_string().contains("backup"), "{error}");
+    assert_eq!(kind(Db::open(Options::new("mysql://x"))), ErrorKind::Unavailable);
+}

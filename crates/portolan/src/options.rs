@@ -1,0 +1,96 @@
+//! The options that every command takes, and the configuration they lead to.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use portolan_db::Db;
+use portolan_server::app::{Clock, system_now};
+use portolan_server::config::{ConfigError, Sources};
+use portolan_server::{App, Config, Ctx, start};
+
+#[derive(Args)]
+pub struct Options {
+    /// The folder of the server [default: ./portolan-data]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Which server")]
+    data_dir: Option<String>,
+    /// sqlite:PATH or postgres://USER@HOST/DATABASE [default: a file in the folder]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Which server")]
+    database: Option<String>,
+    /// A configuration file (TOML); variables and flags override it
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "PORTOLAN_CONFIG",
+        help_heading = "Which server"
+    )]
+    config: Option<PathBuf>,
+    /// The file of the master key [default: master.key in the folder]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Which server")]
+    master_key_file: Option<String>,
+    /// How results are printed
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "PORTOLAN_FORMAT",
+        help_heading = "Output"
+    )]
+    pub format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+impl Options {
+    pub fn sources(&self) -> Sources {
+        let given = [
+            ("data_dir", &self.data_dir),
+            ("database", &self.database),
+            ("master_key_file", &self.master_key_file),
+        ];
+        Sources {
+            file: self.config.clone(),
+            // A variable that is not Unicode cannot be one of ours.
+            environment: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+            flags: given
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.clone()?)))
+                .collect(),
+        }
+    }
+
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        Config::load(&self.sources())
+    }
+
+    /// The store alone; enough for commands that need no key.
+    pub fn store(&self) -> anyhow::Result<(Config, Db)> {
+        let config = self.config()?;
+        let db = start::open_store(&config)?;
+        Ok((config, db))
+    }
+
+    /// The store with its keys.
+    pub fn app(&self) -> anyhow::Result<App> {
+        Ok(start::open(self.config()?, Clock::System)?)
+    }
+}
+
+/// The context of a command.
+pub fn context() -> Ctx {
+    Ctx {
+        now: system_now(),
+        request_id: portolan_server::app::RequestId::new(),
+        address: None,
+    }
+}

@@ -1,0 +1,154 @@
+//! Consents: whether a request has all it needs, and what a person approves.
+
+use std::collections::HashSet;
+
+use portolan_db::{ReadTx, WriteTx};
+use portolan_types::{ClientId, ConsentId, IdentityId, ScopeId};
+
+use crate::app::{Ctx, random_bytes};
+use crate::domain::scope::Node;
+use crate::domain::tokens::GrantedScope;
+use crate::error::Result;
+use crate::store::consents::{self, Consent};
+
+/// What a grant for these trees rests on, if every consent they need is there: approved,
+/// and good for refresh tokens where they are wanted. An optional branch that was declined
+/// counts as answered.
+pub fn find_granted(
+    tx: &mut ReadTx,
+    identity_id: IdentityId,
+    client_id: ClientId,
+    trees: &[Node],
+    offline: bool,
+) -> Result<Option<Vec<GrantedScope>>> {
+    let existing = consents::list_trees(tx, identity_id, client_id)?;
+    let granted = trees.iter().map(|root| {
+        let consent = find(&existing, None, root.scope.id)?;
+        let wants_refresh = offline && root.scope.allows_refresh_token;
+        let complete = consent.is_approved()
+            && (consent.allows_refresh || !wants_refresh)
+            && below_is_complete(&existing, consent, root);
+        complete.then(|| GrantedScope {
+            consent_id: consent.id,
+            requested: root.requested.clone(),
+            scope: root.scope.clone(),
+            allows_refresh: consent.allows_refresh && root.scope.allows_refresh_token,
+        })
+    });
+    Ok(granted.collect())
+}
+
+fn below_is_complete(existing: &[Consent], parent: &Consent, node: &Node) -> bool {
+    node.children
+        .iter()
+        .all(|child| match find(existing, Some(parent.id), child.scope.id) {
+            None => false,
+            Some(consent) if consent.is_approved() => {
+                (consent.allows_refresh || !child.requires_refresh_token) && below_is_complete(existing, consent, child)
+            }
+            Some(_) => child.optional,
+        })
+}
+
+fn find(existing: &[Consent], parent: Option<ConsentId>, scope_id: ScopeId) -> Option<&Consent> {
+    existing
+        .iter()
+        .find(|consent| consent.parent_id == parent && consent.scope_id == scope_id)
+}
+
+/// How an approval came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// The person saw the page and said yes.
+    ByPerson,
+    /// A client acts as itself; nobody is asked.
+    Automatic,
+}
+
+/// An approval of trees for one client by one identity.
+pub struct Decision<'a> {
+    pub identity_id: IdentityId,
+    pub client_id: ClientId,
+    pub trees: &'a [Node],
+    /// Places in the tree (see [`path_id`]) of optional branches that the person left out.
+    pub declined: &'a HashSet<String>,
+    pub offline: bool,
+    /// The name the person gave to the consent, for every root.
+    pub label: Option<&'a str>,
+    pub approval: Approval,
+}
+
+/// The name of a place in the tree, as the consent page posts it: indexes from the root.
+pub fn path_id(indexes: &[usize]) -> String {
+    indexes.iter().map(usize::to_string).collect::<Vec<_>>().join(".")
+}
+
+/// Writes the approval. Rows that exist keep their id; `allows_refresh` only rises; the
+/// last label that is not empty wins.
+pub fn approve(tx: &mut WriteTx, ctx: &Ctx, decision: &Decision<'_>) -> Result<()> {
+    let existing = consents::list_trees(tx, decision.identity_id, decision.client_id)?;
+    for (index, root) in decision.trees.iter().enumerate() {
+        approve_node(tx, ctx, decision, &existing, None, root, &mut vec![index])?;
+    }
+    Ok(())
+}
+
+fn approve_node(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    decision: &Decision<'_>,
+    existing: &[Consent],
+    parent: Option<(&Consent, &Node)>,
+    node: &Node,
+    indexes: &mut Vec<usize>,
+) -> Result<()> {
+    let declined = node.optional && decision.declined.contains(&path_id(indexes));
+    // A child is used by the resource server that owns its parent's scope.
+    let client_id = parent.map_or(decision.client_id, |(_, above)| above.scope.client_id);
+    let wants_refresh = match parent {
+        None => decision.offline && node.scope.allows_refresh_token,
+        Some(_) => node.requires_refresh_token && node.scope.allows_refresh_token,
+    };
+    let parent_consent = parent.map(|(consent, _)| consent);
+    let known = find(existing, parent_consent.map(|consent| consent.id), node.scope.id);
+    let mut consent = known.cloned().unwrap_or_else(|| {
+        Consent::new(
+            new_consent_id(),
+            parent_consent,
+            decision.identity_id,
+            client_id,
+            node.scope.id,
+            ctx.now,
+        )
+    });
+    consent.status = if declined { "denied".into() } else { "approved".into() };
+    consent.allows_refresh |= wants_refresh && !declined;
+    consent.atomically_revocable = node.optional;
+    consent.updated_at = ctx.now;
+    if parent.is_none() {
+        let label = decision.label.map(str::trim).filter(|label| !label.is_empty());
+        consent.label = label.map(str::to_owned).or(consent.label);
+    }
+    match known {
+        Some(_) => consents::update(tx, &consent)?,
+        None => {
+            consent.auto_approved = decision.approval == Approval::Automatic;
+            consents::insert(tx, &consent)?;
+        }
+    }
+    if declined {
+        return Ok(());
+    }
+    for (index, child) in node.children.iter().enumerate() {
+        indexes.push(index);
+        approve_node(tx, ctx, decision, existing, Some((&consent, node)), child, indexes)?;
+        indexes.pop();
+    }
+    Ok(())
+}
+
+/// Random below 2^53, so that every JSON reader keeps it exact; never used again.
+fn new_consent_id() -> ConsentId {
+    let random = u64::from_le_bytes(random_bytes());
+    ConsentId((random >> 11) as i64)
+}

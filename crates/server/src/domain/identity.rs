@@ -1,0 +1,177 @@
+//! Identities of people: local accounts, and which identity of a linked set a token speaks for.
+
+use portolan_db::{ReadTx, WriteTx};
+use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId};
+
+use crate::app::{Ctx, new_uuid};
+use crate::error::{Error, Result};
+use crate::store::identities::{self, Identity};
+use crate::store::identity_providers::LOCAL;
+use crate::store::{passwords, sessions};
+
+/// A local account to be made. The hash comes ready: hashing takes its time outside transactions.
+#[derive(Clone, Debug)]
+pub struct NewLocalIdentity {
+    /// `alice` or `alice@portolan.local`, any case.
+    pub username: String,
+    pub name: String,
+    pub email: String,
+    pub organization: Option<String>,
+    pub password_hash: Option<String>,
+    pub administrator: bool,
+}
+
+/// Makes a local account. `local_domain` completes a username without one.
+pub fn create_local(tx: &mut WriteTx, ctx: &Ctx, local_domain: &str, new: &NewLocalIdentity) -> Result<Identity> {
+    let username = local_username(&new.username, local_domain)?;
+    check_text("name", &new.name)?;
+    check_email(&new.email)?;
+    let id = IdentityId(new_uuid());
+    let identity = Identity {
+        id,
+        set_id: IdentitySetId(new_uuid()),
+        provider_id: LOCAL,
+        provider_name: String::new(),
+        provider_enabled: true,
+        subject: Some(id.to_string()),
+        username,
+        name: Some(new.name.trim().to_owned()),
+        email: Some(new.email.trim().to_owned()),
+        organization: new.organization.clone(),
+        status: "used".into(),
+        identity_type: Some("login".into()),
+        enabled: true,
+        generation: 0,
+        created_at: ctx.now,
+        last_authentication_at: None,
+    };
+    if !identities::insert(tx, &identity)? {
+        return Err(Error::conflict(format!("the username {} is taken", identity.username)));
+    }
+    if let Some(hash) = &new.password_hash {
+        passwords::upsert(tx, id, hash, ctx.now)?;
+    }
+    if new.administrator {
+        identities::insert_administrator(tx, id, ctx.now)?;
+    }
+    Ok(identity)
+}
+
+/// Completes and checks a username of the local domain: lower case, one `@`.
+pub fn local_username(username: &str, local_domain: &str) -> Result<String> {
+    let username = username.trim().to_lowercase();
+    let local = match username.split_once('@') {
+        None => username.as_str(),
+        Some((local, domain)) if domain == local_domain => local,
+        Some(_) => {
+            return Err(Error::invalid_parameters(format!(
+                "username: local accounts end in @{local_domain}"
+            )));
+        }
+    };
+    let characters = local.chars().count();
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
+    if characters == 0 || characters > 64 || !local.chars().all(allowed) {
+        return Err(Error::invalid_parameters(
+            "username: must have 1 to 64 letters, digits or the characters . _ - +",
+        ));
+    }
+    Ok(format!("{local}@{local_domain}"))
+}
+
+/// What a person typed as username: completed with the local domain if there is none.
+/// Never an error: an impossible name is simply unknown.
+pub fn typed_username(typed: &str, local_domain: &str) -> String {
+    let typed = typed.trim().to_lowercase();
+    if typed.contains('@') {
+        typed
+    } else {
+        format!("{typed}@{local_domain}")
+    }
+}
+
+fn check_text(field: &'static str, text: &str) -> Result<()> {
+    let length = text.trim().chars().count();
+    if length == 0 || length > 255 || text.chars().any(char::is_control) {
+        return Err(Error::invalid_parameters(format!(
+            "{field}: must have 1 to 255 characters on one line"
+        )));
+    }
+    Ok(())
+}
+
+fn check_email(email: &str) -> Result<()> {
+    check_text("email", email)?;
+    let well_formed = email.trim().split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !email.trim().contains(char::is_whitespace)
+    });
+    if well_formed {
+        Ok(())
+    } else {
+        Err(Error::invalid_parameters(
+            "email: must be an address such as a@example.org",
+        ))
+    }
+}
+
+/// Switches an account off or on. Off: its tokens end and its sessions forget it.
+pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()> {
+    identities::set_enabled(tx, id, enabled)?;
+    if !enabled {
+        sessions::delete_authentications_of(tx, id)?;
+    }
+    Ok(())
+}
+
+/// A new password, set by the person or an operator: other browsers are signed out and
+/// tokens from before end, since whoever knew the old one may hold them.
+pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> Result<()> {
+    passwords::upsert(tx, id, hash, ctx.now)?;
+    identities::raise_generation(tx, id)?;
+    sessions::delete_authentications_of(tx, id)?;
+    Ok(())
+}
+
+/// Which identity of the set a client's tokens speak for: the one of the provider it
+/// requires, or the primary (wire.md 1.3). `None`: the set has no such identity.
+pub fn effective(
+    tx: &mut ReadTx,
+    logged_in: &Identity,
+    required_idp: Option<IdentityProviderId>,
+) -> Result<Option<Identity>> {
+    let set = identities::list_set(tx, logged_in.set_id)?;
+    let chosen = match required_idp {
+        None => set.into_iter().next(),
+        Some(provider) => set.into_iter().find(|identity| identity.provider_id == provider),
+    };
+    Ok(chosen.filter(Identity::is_live))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_are_lower_case_and_of_the_local_domain() {
+        assert_eq!(
+            local_username(" Alice ", "portolan.local").unwrap(),
+            "alice@portolan.local"
+        );
+        assert_eq!(
+            local_username("alice@portolan.local", "portolan.local").unwrap(),
+            "alice@portolan.local"
+        );
+        for bad in ["", "a b", "a@elsewhere.org", "a@b@portolan.local", "<script>"] {
+            assert!(local_username(bad, "portolan.local").is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_email_has_one_at_sign_and_no_spaces() {
+        assert!(check_email("a@example.org").is_ok());
+        for bad in ["", "a", "@x", "a@", "a@b@c", "a b@c"] {
+            assert!(check_email(bad).is_err(), "{bad}");
+        }
+    }
+}

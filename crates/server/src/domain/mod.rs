@@ -1,0 +1,17 @@
+//! The rules. No HTTP, no SQL: functions over transactions and plain values.
+
+pub mod authorization;
+pub mod client;
+pub mod consent;
+pub mod id_token;
+pub mod identity;
+pub mod keys;
+pub mod password;
+pub mod pkce;
+pub mod policy;
+pub mod profile;
+pub mod scope;
+pub mod sealing;
+pub mod session;
+pub mod token_format;
+pub mod tokens;

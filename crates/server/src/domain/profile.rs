@@ -1,0 +1,127 @@
+//! What is told of a person and the identities linked with them: in ID tokens, at
+//! userinfo and in introspection, each as far as the granted scopes open it.
+
+use portolan_db::ReadTx;
+use portolan_types::oauth::{IdentityDetail, LinkedIdentity, UserInfo};
+use portolan_types::{AppSessionId, IdentityId, Timestamp};
+
+use crate::domain::id_token;
+use crate::error::{Error, Result};
+use crate::store::access_tokens::Profile;
+use crate::store::identities::{self, Identity};
+use crate::store::sessions::{self, Authentication};
+
+/// An identity set as seen from one session.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// The effective identity first.
+    pub set: Vec<Identity>,
+    pub authentications: Vec<Authentication>,
+}
+
+/// Loads the set of an identity with the authentications of the session, if there is one.
+pub fn describe(tx: &mut ReadTx, id: IdentityId, session: Option<AppSessionId>) -> Result<Described> {
+    let identity = identities::get(tx, id)?;
+    let mut set = identities::list_set(tx, identity.set_id)?;
+    set.retain(|identity| identity.status != "closed");
+    set.sort_by_key(|identity| identity.id != id);
+    if set.first().is_none_or(|first| first.id != id) {
+        return Err(Error::internal("an identity is missing from its own set"));
+    }
+    let authentications = match session {
+        Some(session) => sessions::list_session_authentications(tx, session)?,
+        None => Vec::new(),
+    };
+    Ok(Described { set, authentications })
+}
+
+impl Described {
+    pub fn identity(&self) -> &Identity {
+        &self.set[0]
+    }
+
+    /// In this session, else the last known.
+    fn last_authentication(&self, identity: &Identity) -> Option<Timestamp> {
+        let here = self
+            .authentications
+            .iter()
+            .find(|authentication| authentication.identity_id == identity.id);
+        here.map(|authentication| authentication.authenticated_at)
+            .or(identity.last_authentication_at)
+    }
+
+    /// For the ID token; the claims are chosen there.
+    pub fn people(&self) -> Vec<id_token::IdentityDetails<'_>> {
+        self.set
+            .iter()
+            .map(|identity| id_token::IdentityDetails {
+                id: identity.id,
+                username: &identity.username,
+                name: identity.name.as_deref(),
+                organization: identity.organization.as_deref(),
+                email: identity.email.as_deref(),
+                identity_provider: identity.provider_id,
+                identity_provider_display_name: &identity.provider_name,
+                last_authentication: self.last_authentication(identity),
+            })
+            .collect()
+    }
+
+    /// Absent claims are left out rather than null (standards.md H12).
+    pub fn userinfo(&self, profile: Profile) -> UserInfo {
+        let identity = self.identity();
+        let opened = profile.has(Profile::PROFILE);
+        UserInfo {
+            sub: identity.id.0,
+            preferred_username: opened.then(|| identity.username.clone()),
+            name: identity.name.clone().filter(|_| opened),
+            email: identity.email.clone().filter(|_| profile.has(Profile::EMAIL)),
+            organization: identity.organization.clone().filter(|_| opened),
+            identity_provider: opened.then_some(identity.provider_id.0),
+            identity_provider_display_name: opened.then(|| identity.provider_name.clone()),
+            last_authentication: self
+                .last_authentication(identity)
+                .map(Timestamp::seconds)
+                .filter(|_| opened),
+            identity_set: Some(self.set.iter().map(|identity| self.linked(identity, profile)).collect()),
+        }
+    }
+
+    fn linked(&self, identity: &Identity, profile: Profile) -> LinkedIdentity {
+        let opened = profile.has(Profile::PROFILE);
+        LinkedIdentity {
+            sub: identity.id.0,
+            username: identity.username.clone(),
+            name: opened.then(|| identity.name.clone()),
+            email: identity.email.clone().filter(|_| profile.has(Profile::EMAIL)),
+            organization: identity.organization.clone().filter(|_| opened),
+            identity_provider: opened.then_some(identity.provider_id.0),
+            identity_provider_display_name: opened.then(|| identity.provider_name.clone()),
+            last_authentication: self.last_authentication(identity).map(Timestamp::seconds),
+            status: opened.then(|| identity.status.clone()),
+        }
+    }
+
+    /// For `identity_set_detail`. A private identity keeps e-mail and organization to itself.
+    pub fn details(&self) -> Vec<IdentityDetail> {
+        self.set
+            .iter()
+            .map(|identity| {
+                let open = identity.status == "used";
+                IdentityDetail {
+                    sub: identity.id.0,
+                    id: identity.id.0,
+                    username: identity.username.clone(),
+                    name: identity.name.clone(),
+                    email: identity.email.clone().filter(|_| open),
+                    organization: identity.organization.clone().filter(|_| open),
+                    identity_provider: identity.provider_id.0,
+                    identity_provider_display_name: identity.provider_name.clone(),
+                    identity_type: identity.identity_type.clone(),
+                    status: identity.status.clone(),
+                    last_authentication: self.last_authentication(identity).map(Timestamp::seconds),
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,207 @@
+//! The browser session: its cookie, the form tokens bound to it, and the headers of pages.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use axum::response::{Html, IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use portolan_types::{Secret, TokenHash};
+
+use super::extract::Params;
+use crate::app::{App, random_bytes};
+use crate::config::Config;
+use crate::domain::token_format;
+use crate::error::{Error, Result};
+
+/// The cookie that a browser sent, if its form is right.
+#[derive(Clone, Debug)]
+pub struct Cookie {
+    secret: Secret,
+    pub hash: TokenHash,
+}
+
+impl Cookie {
+    /// A new secret of 256 bits.
+    pub fn generate() -> Self {
+        Self::from_secret(Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<32>())))
+    }
+
+    fn from_secret(secret: Secret) -> Self {
+        Self {
+            hash: token_format::hash(secret.expose()),
+            secret,
+        }
+    }
+
+    /// Reads our cookie among those sent. Two of our name: none counts, somebody planted one.
+    pub fn read(headers: &HeaderMap, config: &Config) -> Option<Self> {
+        let name = cookie_name(config);
+        let mut found = None;
+        for header in headers.get_all(COOKIE) {
+            for pair in header.to_str().ok()?.split(';') {
+                let Some((key, value)) = pair.trim().split_once('=') else {
+                    continue;
+                };
+                if key != name {
+                    continue;
+                }
+                if found.is_some() {
+                    return None;
+                }
+                found = Some(value);
+            }
+        }
+        let value = found?;
+        let well_formed = value.len() == 43
+            && value
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        well_formed.then(|| Self::from_secret(Secret::new(value)))
+    }
+
+    /// The header that sets it.
+    pub fn set(&self, config: &Config) -> (HeaderName, HeaderValue) {
+        set_cookie(config, self.secret.expose(), config.session_absolute_lifetime_seconds)
+    }
+
+    /// The token in every form of a page: bound to this cookie, so that another site, which
+    /// cannot read it, cannot make a form that counts.
+    pub fn form_token(&self, app: &App) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&app.server_keys.form, &self.hash.0))
+    }
+
+    /// Refuses a form that does not come from a page of this browser session.
+    pub fn check_form(&self, app: &App, form: &Params) -> Result<()> {
+        let token = form
+            .get("form_token")
+            .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let genuine = token.is_some_and(|token| hmac::verify(&app.server_keys.form, &self.hash.0, &token).is_ok());
+        if genuine {
+            return Ok(());
+        }
+        Err(stale_form())
+    }
+}
+
+pub fn stale_form() -> Error {
+    Error::forbidden("this form is out of date or comes from another site; go back, reload the page and try again")
+}
+
+/// The header that makes the browser forget the cookie.
+pub fn clear_cookie(config: &Config) -> (HeaderName, HeaderValue) {
+    set_cookie(config, "", 0)
+}
+
+fn set_cookie(config: &Config, value: &str, max_age_seconds: u64) -> (HeaderName, HeaderValue) {
+    let secure = if config.cookie_secure() { "; Secure" } else { "" };
+    let text = format!(
+        "{}={value}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(config)
+    );
+    (
+        SET_COOKIE,
+        HeaderValue::from_str(&text).expect("name and secret are ASCII"),
+    )
+}
+
+/// Cookies ignore ports, so without https the name carries it: two servers on one machine
+/// do not sign each other out.
+pub fn cookie_name(config: &Config) -> String {
+    if config.cookie_secure() {
+        "__Host-portolan".into()
+    } else {
+        format!("portolan-{}", public_port(config))
+    }
+}
+
+fn public_port(config: &Config) -> u16 {
+    let url = url::Url::parse(&config.public_url()).ok();
+    url.and_then(|url| url.port_or_known_default())
+        .unwrap_or_else(|| config.listen.port())
+}
+
+/// How a page may be left: where its forms may lead, and what the next site learns.
+#[derive(Clone, Debug, Default)]
+pub struct PagePolicy {
+    /// Origin or scheme of the redirect URI that a form of this page ends at.
+    pub form_target: Option<String>,
+    /// The page holds something to be kept (a code) or echoes a request: tell nobody about it.
+    pub no_referrer: bool,
+}
+
+/// A page with the headers every page has (standards.md G6).
+pub fn page(html: String, policy: &PagePolicy) -> Response {
+    let form_action = policy
+        .form_target
+        .as_deref()
+        .map_or_else(|| "'self'".to_owned(), |target| format!("'self' {target}"));
+    let csp = format!(
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action {form_action}; \
+         frame-ancestors 'none'; base-uri 'none'"
+    );
+    let mut response = Html(html).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // The target is checked when it is made (`form_target`), so this always holds.
+    if let Ok(csp) = HeaderValue::from_str(&csp) {
+        headers.insert(CONTENT_SECURITY_POLICY, csp);
+    }
+    // `no-referrer` would make Chromium post forms with `Origin: null`.
+    let referrer = if policy.no_referrer {
+        "no-referrer"
+    } else {
+        "same-origin"
+    };
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static(referrer));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// What `form-action` needs so that the redirect after a form may reach `redirect_uri`:
+/// the origin of a web address, the scheme of any other.
+pub fn form_target(redirect_uri: &str) -> Option<String> {
+    let url = url::Url::parse(redirect_uri).ok()?;
+    let target = match url.scheme() {
+        "http" | "https" => url.origin().ascii_serialization(),
+        scheme => format!("{scheme}:"),
+    };
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'/' | b'.' | b'-' | b'+' | b'[' | b']');
+    target.bytes().all(harmless).then_some(target)
+}
+
+/// Idle and absolute end of browser sessions.
+pub fn session_lifetimes(config: &Config) -> (Duration, Duration) {
+    (
+        Duration::from_secs(config.session_idle_lifetime_seconds),
+        Duration::from_secs(config.session_absolute_lifetime_seconds),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_target_is_an_origin_or_a_scheme() {
+        let table = [
+            (
+                "https://portal.example.org/callback?x=1",
+                Some("https://portal.example.org"),
+            ),
+            ("http://127.0.0.1:18411/cb", Some("http://127.0.0.1:18411")),
+            ("http://[::1]:9000", Some("http://[::1]:9000")),
+            ("org.example.app:/cb", Some("org.example.app:")),
+            ("not a uri", None),
+        ];
+        for (uri, expected) in table {
+            assert_eq!(form_target(uri).as_deref(), expected, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Limits on attempts, per address. Each node counts for itself; what must hold for all
+//! nodes together (failures of one account) is counted in the store.
+//!
+//! An IPv6 address counts as its /64: a single machine has that many addresses. Success is
+//! never limited: clients share addresses behind a proxy of their site.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use governor::clock::{Clock, MonotonicClock, Reference};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// More keys than this are not kept apart: memory is bounded whoever floods us.
+const MAX_KEYS: usize = 50_000;
+/// When there are too many, new keys share so many counters.
+const SHARED_KEYS: u64 = 1024;
+/// Forgetting looks at every key, so under a flood it runs only so often.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+pub struct Limits {
+    logins: Limiter,
+    failed_client_authentications: Limiter,
+    template_registrations: Limiter,
+}
+
+impl Limits {
+    pub fn new(config: &Config) -> Self {
+        let limits = &config.limits;
+        let minute = Duration::from_secs(60);
+        let hour = Duration::from_secs(3600);
+        let limiter = |most, period| Limiter::new(most, period, MonotonicClock);
+        Self {
+            logins: limiter(limits.logins_per_minute, minute),
+            failed_client_authentications: limiter(limits.failed_client_authentications_per_minute, minute),
+            template_registrations: limiter(limits.template_registrations_per_hour, hour),
+        }
+    }
+
+    /// Counts an attempt to log in; to be asked before the password is looked at.
+    pub fn login(&self, address: Option<IpAddr>) -> Result<()> {
+        self.logins.count(
+            &network(address),
+            "too many attempts to log in from your address; wait a little",
+        )
+    }
+
+    /// Counts a failed client authentication; to be asked after the failure, so that the
+    /// right secret always gets through.
+    pub fn failed_client_authentication(&self, address: Option<IpAddr>, client_id: &str) -> Result<()> {
+        let detail = "too many failed authentications of this client from your address";
+        self.failed_client_authentications
+            .count(&(network(address), client_id), detail)
+    }
+
+    pub fn template_registration(&self, address: Option<IpAddr>) -> Result<()> {
+        self.template_registrations
+            .count(&network(address), "too many registrations from your address")
+    }
+
+    /// Forgets who has been quiet; called by a job.
+    pub fn forget_old(&self) {
+        for limiter in [
+            &self.logins,
+            &self.failed_client_authentications,
+            &self.template_registrations,
+        ] {
+            limiter.states.retain_recent();
+        }
+    }
+}
+
+/// What counts as one peer.
+fn network(address: Option<IpAddr>) -> IpAddr {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V6(address)) => {
+            let network = u128::from(address) >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        Some(address) => address,
+        // Only in tests nobody knows the peer.
+        None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+/// One quota over many keys. Only the keyed hash of a key is kept: a chosen key cannot
+/// grow it nor find another with the same hash.
+struct Limiter<C: Clock = MonotonicClock> {
+    states: RateLimiter<u64, DashMapStateStore<u64>, C, NoOpMiddleware<C::Instant>>,
+    hasher: RandomState,
+    clock: C,
+    max_keys: usize,
+    swept_at: Mutex<C::Instant>,
+}
+
+impl<C: Clock + Clone> Limiter<C> {
+    /// `most` at once, and as many again over each `period`.
+    fn new(most: u32, period: Duration, clock: C) -> Self {
+        let most = NonZeroU32::new(most).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(period / most.get())
+            .unwrap_or(Quota::per_second(most))
+            .allow_burst(most);
+        Self {
+            states: RateLimiter::dashmap_with_clock(quota, clock.clone()),
+            hasher: RandomState::new(),
+            swept_at: Mutex::new(clock.now()),
+            clock,
+            max_keys: MAX_KEYS,
+        }
+    }
+
+    fn count(&self, key: &impl Hash, detail: &'static str) -> Result<()> {
+        let mut key = self.hasher.hash_one(key);
+        if self.states.len() >= self.max_keys {
+            self.sweep();
+            if self.states.len() >= self.max_keys {
+                key %= SHARED_KEYS;
+            }
+        }
+        self.states
+            .check_key(&key)
+            .map_err(|refusal| Error::too_many_requests(detail).retry_after(refusal.wait_time_from(self.clock.now())))
+    }
+
+    fn sweep(&self) {
+        let now = self.clock.now();
+        let mut swept_at = self.swept_at.lock().expect("nobody panics while holding it");
+        if Duration::from(now.duration_since(*swept_at)) >= SWEEP_INTERVAL {
+            *swept_at = now;
+            self.states.retain_recent();
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+    use crate::error::Kind;
+
+    fn address(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn the_quota_refills_with_time_and_says_when() {
+        let clock = FakeRelativeClock::default();
+        let limiter = Limiter::new(3, Duration::from_secs(60), clock.clone());
+        for _ in 0..3 {
+            limiter.count(&"a", "too many").unwrap();
+        }
+
+        let refused = limiter.count(&"a", "too many").unwrap_err();
+
+        assert_eq!(refused.kind(), Kind::TooManyRequests);
+        assert_eq!(refused.retry_after_seconds(), Some(20));
+        limiter.count(&"b", "another key is not concerned").unwrap();
+        clock.advance(Duration::from_secs(20));
+        limiter.count(&"a", "one more after 20 s").unwrap();
+        limiter.count(&"a", "too many").unwrap_err();
+    }
+
+    #[test]
+    fn memory_is_bounded_and_quiet_keys_are_forgotten_first() {
+        let clock = FakeRelativeClock::default();
+        let mut limiter = Limiter::new(1, Duration::from_secs(1), clock.clone());
+        limiter.max_keys = 100;
+        for key in 0..10_000 {
+            let _ = limiter.count(&key, "too many");
+        }
+        assert!(
+            limiter.states.len() <= 100 + SHARED_KEYS as usize,
+            "{}",
+            limiter.states.len()
+        );
+        clock.advance(Duration::from_secs(10));
+        limiter.count(&"fresh", "room again").unwrap();
+        assert_eq!(limiter.states.len(), 1);
+    }
+
+    #[test]
+    fn an_address_counts_as_its_network() {
+        assert_eq!(
+            network(address("2001:db8:1:2:3::4")),
+            network(address("2001:db8:1:2:ffff::1"))
+        );
+        assert_ne!(network(address("2001:db8:1:2::1")), network(address("2001:db8:1:3::1")));
+        assert_eq!(network(address("::ffff:192.0.2.1")), network(address("192.0.2.1")));
+        assert_ne!(network(address("192.0.2.1")), network(address("192.0.2.2")));
+    }
+
+    #[test]
+    fn each_limit_counts_for_itself() {
+        let mut config = Config::default();
+        config.limits.logins_per_minute = 1;
+        config.limits.failed_client_authentications_per_minute = 1;
+        config.limits.template_registrations_per_hour = 1;
+        let limits = Limits::new(&config);
+        let here = address("192.0.2.1");
+
+        limits.login(here).unwrap();
+        limits.failed_client_authentication(here, "first").unwrap();
+        limits.failed_client_authentication(here, "second").unwrap();
+        limits.template_registration(here).unwrap();
+
+        assert_eq!(limits.login(here).unwrap_err().kind(), Kind::TooManyRequests);
+        assert_eq!(
+            limits.failed_client_authentication(here, "first").unwrap_err().kind(),
+            Kind::TooManyRequests
+        );
+        assert_eq!(
+            limits.template_registration(here).unwrap_err().kind(),
+            Kind::TooManyRequests
+        );
+        limits.login(address("192.0.2.2")).unwrap();
+    }
+}

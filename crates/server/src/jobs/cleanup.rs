@@ -1,0 +1,166 @@
+//! Removes what has expired and what is dead. Small units with pauses between them, so
+//! that issuing tokens never waits for a broom; one node at a time.
+
+use std::time::Duration;
+
+use portolan_db::WriteTx;
+use portolan_types::{Timestamp, TokenHash};
+use uuid::Uuid;
+
+use crate::app::{App, new_uuid, random_bytes};
+use crate::config::{Config, MAX_TOKEN_LIFETIME};
+use crate::error::Result;
+use crate::store::{cleanup, leases};
+
+/// Rows per unit of work.
+const BATCH: i64 = 500;
+/// Units per table and run: the rest waits for the next run.
+const MAX_BATCHES: usize = 1000;
+/// Pages of the sweep over all tokens per run.
+const SWEEP_PAGES: usize = 40;
+const PAUSE: Duration = Duration::from_millis(20);
+const LEASE: Duration = Duration::from_secs(120);
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+/// An instance of a template that nobody has logged in with after this time goes.
+const UNUSED_INSTANCE: Duration = DAY;
+
+/// What marks ended grants must outlive every token that it ends: no setting allows a
+/// token to live longer than this, whatever the setting was when the token was made.
+const ENDED_GRANTS: Duration = MAX_TOKEN_LIFETIME.saturating_add(WEEK);
+
+type Remove = fn(&mut WriteTx, Times, i64) -> Result<u64>;
+
+/// Every table with expired rows. Sessions, tokens and codes stay a while after their end,
+/// for whoever asks what happened; a replayed code is noticed for a day.
+const TABLES: &[(&str, Remove)] = &[
+    ("authorization_codes", |tx, times, limit| {
+        cleanup::authorization_codes(tx, times.now - DAY, limit)
+    }),
+    ("access_tokens", |tx, times, limit| {
+        cleanup::access_tokens(tx, times.now - WEEK, limit)
+    }),
+    ("refresh_tokens", |tx, times, limit| {
+        cleanup::refresh_tokens(tx, times.now - WEEK, limit)
+    }),
+    ("ended_grants", |tx, times, limit| {
+        cleanup::ended_grants(tx, times.now - ENDED_GRANTS, limit)
+    }),
+    ("authorization_requests", |tx, times, limit| {
+        cleanup::authorization_requests(tx, times.now, limit)
+    }),
+    ("browser_sessions", |tx, times, limit| {
+        cleanup::browser_sessions(tx, times.sessions_seen_before, limit)
+    }),
+    ("app_sessions", |tx, times, limit| {
+        cleanup::app_sessions(tx, times.now - WEEK, limit)
+    }),
+    ("failure_counters", |tx, times, limit| {
+        cleanup::failure_counters(tx, times.now - DAY, times.now, limit)
+    }),
+    ("one_time_links", |tx, times, limit| {
+        cleanup::one_time_links(tx, times.now - HOUR, limit)
+    }),
+    ("audit_events", |tx, times, limit| {
+        cleanup::audit_events(tx, times.audit_before, limit)
+    }),
+    ("clients", |tx, times, limit| {
+        cleanup::unused_instances(tx, times.now - UNUSED_INSTANCE, limit)
+    }),
+];
+
+/// What the configuration makes of this moment.
+#[derive(Clone, Copy)]
+struct Times {
+    now: Timestamp,
+    sessions_seen_before: Timestamp,
+    audit_before: Timestamp,
+}
+
+impl Times {
+    fn new(now: Timestamp, config: &Config) -> Self {
+        Self {
+            now,
+            sessions_seen_before: now - Duration::from_secs(config.session_idle_lifetime_seconds) - DAY,
+            audit_before: now - DAY * u32::try_from(config.audit_retention_days).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+pub struct Cleanup {
+    holder: Uuid,
+    /// How far the sweep over all tokens has come. It begins anywhere, so that servers
+    /// that are started often reach every part.
+    swept_to: TokenHash,
+    pause: Duration,
+}
+
+impl Cleanup {
+    #[expect(clippy::new_without_default, reason = "it draws random numbers")]
+    pub fn new() -> Self {
+        Self {
+            holder: new_uuid(),
+            swept_to: TokenHash(random_bytes()),
+            pause: PAUSE,
+        }
+    }
+
+    /// Removes what is due and returns how many rows; nothing if another node is at it.
+    pub async fn run_once(&mut self, app: &App) -> Result<u64> {
+        if !self.take_lease(app).await? {
+            return Ok(0);
+        }
+        let times = Times::new(app.clock.now(), &app.config);
+        let mut removed = 0;
+        for (table, remove) in TABLES {
+            removed += self.empty(app, table, *remove, times).await?;
+        }
+        removed += self.sweep(app).await?;
+        app.metrics.rows_removed(removed);
+        Ok(removed)
+    }
+
+    async fn take_lease(&self, app: &App) -> Result<bool> {
+        let (holder, now) = (self.holder, app.clock.now());
+        app.db
+            .write(move |tx| leases::take(tx, "cleanup", holder, now, now + LEASE))
+            .await
+    }
+
+    async fn empty(&self, app: &App, table: &str, remove: Remove, times: Times) -> Result<u64> {
+        let mut removed = 0;
+        for batch in 0..MAX_BATCHES {
+            // A long run keeps its lease alive.
+            if batch % 100 == 99 && !self.take_lease(app).await? {
+                break;
+            }
+            let rows = app.db.write(move |tx| remove(tx, times, BATCH)).await?;
+            removed += rows;
+            if rows < BATCH as u64 {
+                break;
+            }
+            tokio::time::sleep(self.pause).await;
+        }
+        if removed > 0 {
+            tracing::debug!(table, removed, "rows removed");
+        }
+        Ok(removed)
+    }
+
+    async fn sweep(&mut self, app: &App) -> Result<u64> {
+        let mut removed = 0;
+        for _ in 0..SWEEP_PAGES {
+            let after = self.swept_to;
+            let swept = app.db.write(move |tx| cleanup::sweep_tokens(tx, after, BATCH)).await?;
+            removed += swept.removed;
+            self.swept_to = swept.next.unwrap_or(TokenHash([0; 32]));
+            if swept.next.is_none() {
+                break;
+            }
+            tokio::time::sleep(self.pause).await;
+        }
+        Ok(removed)
+    }
+}

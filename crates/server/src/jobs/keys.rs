@@ -1,0 +1,154 @@
+//! Signing keys over time: every node reads them again each half minute, and one of them
+//! makes successors if the operator wants that done by the server.
+
+use std::time::Duration;
+
+use portolan_db::WriteTx;
+use portolan_types::Timestamp;
+use uuid::Uuid;
+
+use crate::app::{App, new_uuid};
+use crate::config::Config;
+use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
+use crate::domain::keys::{self as signing, KeyKind, KeySet, StoredKey};
+use crate::domain::sealing::MasterKey;
+use crate::error::{Error, Result};
+use crate::start::secret_key_place;
+use crate::store::{keys, settings};
+
+/// Reads the keys again when they have changed.
+#[derive(Default)]
+pub struct Reload {
+    loaded: Vec<StoredKey>,
+}
+
+impl Reload {
+    pub async fn run_once(&mut self, app: &App) -> Result<()> {
+        rotate_if_due(app).await?;
+        let stored = app.db.read(|tx| keys::list(tx)).await?;
+        if stored != self.loaded {
+            app.set_keys(KeySet::load(&app.master_key, &stored).map_err(Error::internal)?);
+            self.loaded = stored;
+        }
+        Ok(())
+    }
+}
+
+/// Makes successors of keys that have signed for as long as the operator wants, and
+/// removes keys that nothing refers to any more. Without a lease: two nodes that do it at
+/// once make one successor, because planning twice changes nothing the second time.
+async fn rotate_if_due(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    let stored = app.db.read(|tx| keys::list(tx)).await?;
+    let removable = rotation::removable(&stored, now);
+    if !removable.is_empty() {
+        app.db
+            .write(move |tx| removable.iter().try_for_each(|id| keys::delete(tx, *id)))
+            .await?;
+    }
+    let Some(days) = app.config.signing_key_rotation_days else {
+        return Ok(());
+    };
+    let period = Duration::from_secs(days * 86_400);
+    let id_token_lifetime = id_token_lifetime(&app.config);
+    for kind in KeyKind::ALL {
+        if !rotation::is_due(&stored, kind, now, period, PUBLISH_LEAD) {
+            continue;
+        }
+        let server = app.clone();
+        let spare = tokio::task::spawn_blocking(move || generate(&server.master_key, kind, now))
+            .await
+            .map_err(Error::internal)??;
+        let schedule = Schedule::Published { lead: PUBLISH_LEAD };
+        if app
+            .db
+            .write(move |tx| rotate(tx, now, schedule, id_token_lifetime, &spare))
+            .await?
+        {
+            tracing::info!(kind = kind.name(), "a new signing key is published");
+        }
+    }
+    Ok(())
+}
+
+/// ID tokens end with the access token they came with.
+pub fn id_token_lifetime(config: &Config) -> Duration {
+    Duration::from_secs(config.access_token_lifetime_seconds)
+}
+
+/// A key whose times are set when it is inserted.
+pub fn generate(master_key: &MasterKey, kind: KeyKind, now: Timestamp) -> Result<StoredKey> {
+    signing::generate(
+        master_key,
+        new_uuid(),
+        &NewKey {
+            kind,
+            publish_at: now,
+            sign_from: now,
+        },
+        now,
+    )
+}
+
+/// Carries out the change of keys of one kind; true if something changed. `spare` is made
+/// before the transaction, because that takes long, and used if a new key is needed.
+pub fn rotate(
+    tx: &mut WriteTx,
+    now: Timestamp,
+    schedule: Schedule,
+    id_token_lifetime: Duration,
+    spare: &StoredKey,
+) -> Result<bool> {
+    let plan = rotation::plan(&keys::list(tx)?, spare.kind, now, schedule, id_token_lifetime);
+    for id in &plan.delete {
+        keys::delete(tx, *id)?;
+    }
+    for times in &plan.update {
+        keys::update_times(tx, times)?;
+    }
+    if let Some(new) = &plan.insert {
+        keys::insert(
+            tx,
+            &StoredKey {
+                publish_at: new.publish_at,
+                sign_from: new.sign_from,
+                ..spare.clone()
+            },
+        )?;
+    }
+    Ok(!plan.is_empty())
+}
+
+/// Where the secret of this server at another identity provider is sealed for.
+pub fn provider_secret_place(id: Uuid) -> String {
+    format!("identity_providers/sealed_secret/{id}")
+}
+
+/// Seals everything in the store with another master key and returns how many values.
+/// All or nothing: one transaction, and the check value changes with it.
+pub fn rewrap(tx: &mut WriteTx, old: &MasterKey, new: &MasterKey) -> Result<usize> {
+    let reseal = |place: &str, sealed: &[u8]| {
+        // A value that another run has sealed already is not opened with the old key.
+        let opened = if new.has_sealed(sealed) {
+            new.open(place, sealed)
+        } else {
+            old.open(place, sealed)
+        };
+        opened.map(|plain| new.seal(place, &plain)).map_err(Error::internal)
+    };
+    let mut count = 0;
+    for key in keys::list(tx)? {
+        keys::update_sealed(tx, key.id, &reseal(&signing::place(key.id), &key.sealed_private)?)?;
+        count += 1;
+    }
+    for (name, sealed) in keys::list_secrets(tx)? {
+        keys::update_secret(tx, &name, &reseal(&secret_key_place(&name), &sealed)?)?;
+        count += 1;
+    }
+    for (id, sealed) in keys::list_provider_secrets(tx)? {
+        keys::update_provider_secret(tx, id, &reseal(&provider_secret_place(id), &sealed)?)?;
+        count += 1;
+    }
+    settings::upsert(tx, settings::MASTER_KEY_CHECK, new.check_value())?;
+    Ok(count)
+}

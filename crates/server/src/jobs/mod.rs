@@ -1,0 +1,47 @@
+//! Work in the background. Each job runs on every node; what only one may do at a time
+//! takes a lease in the store. A job that fails says so in the log and tries again at its
+//! next turn.
+
+pub mod cleanup;
+pub mod keys;
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::app::App;
+
+/// How soon after a rotation every node signs with the new key, at the latest.
+const KEY_RELOAD_INTERVAL: Duration = Duration::from_secs(30);
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Starts the jobs; they end when the set is dropped.
+pub fn start(app: &App) -> JoinSet<()> {
+    let mut jobs = JoinSet::new();
+    jobs.spawn(reload_keys(app.clone()));
+    jobs.spawn(clean_up(app.clone()));
+    jobs
+}
+
+async fn reload_keys(app: App) {
+    let mut reload = keys::Reload::default();
+    loop {
+        tokio::time::sleep(KEY_RELOAD_INTERVAL).await;
+        if let Err(error) = reload.run_once(&app).await {
+            tracing::error!(%error, "the signing keys could not be read again; the old ones stay in use");
+        }
+    }
+}
+
+async fn clean_up(app: App) {
+    let mut cleanup = cleanup::Cleanup::new();
+    loop {
+        tokio::time::sleep(CLEANUP_INTERVAL).await;
+        app.limits.forget_old();
+        match cleanup.run_once(&app).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "expired and dead rows were removed"),
+            Err(error) => tracing::warn!(%error, "removing expired rows failed; trying again later"),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The grants of the token endpoint, one file each.
+
+pub mod authorization_code;
+pub mod client_credentials;
+pub mod refresh_token;
+
+use portolan_types::oauth::{TokenDocument, TokenResponse};
+use portolan_types::{ClientId, Secret};
+
+use crate::app::{App, Ctx};
+use crate::domain::client::{self, Claim};
+use crate::domain::id_token;
+use crate::domain::keys::SigningAlgorithm;
+use crate::domain::profile::Described;
+use crate::domain::tokens::Prepared;
+use crate::error::{Error, Kind, Result};
+use crate::http::client_auth::{PresentedClient, Proof};
+use crate::store::access_tokens::Profile;
+use crate::store::clients::Client;
+
+/// The client that calls, authenticated over the store and allowed this grant.
+pub fn authenticate(tx: &mut portolan_db::ReadTx, presented: &PresentedClient, grant_type: &str) -> Result<Client> {
+    let client = authenticate_client(tx, presented)?;
+    if !client::may_use(&client, grant_type) {
+        return Err(Error::unauthorized_client(format!(
+            "this client may not use the grant {grant_type}"
+        )));
+    }
+    Ok(client)
+}
+
+/// The client that calls, whatever it presented.
+pub fn authenticate_client(tx: &mut portolan_db::ReadTx, presented: &PresentedClient) -> Result<Client> {
+    match &presented.proof {
+        Proof::Basic(hashes) => client::authenticate(tx, presented.id, Claim::Secrets(hashes)),
+        Proof::Post(hash) => client::authenticate(tx, presented.id, Claim::Secrets(std::slice::from_ref(hash))),
+        Proof::None => client::authenticate(tx, presented.id, Claim::IdOnly),
+    }
+}
+
+/// Counts a failed client authentication; too many of them are answered with 429. The
+/// right secret always gets through (decisions, section 6).
+pub fn count_failure<T>(app: &App, ctx: &Ctx, client_id: ClientId, result: Result<T>) -> Result<T> {
+    if let Err(error) = &result
+        && error.kind() == Kind::InvalidClient
+    {
+        app.limits
+            .failed_client_authentication(ctx.address, &client_id.to_string())?;
+    }
+    result
+}
+
+/// The answer: the token of the first requested scope on top (wire.md 2.2.1).
+fn respond(prepared: Vec<Prepared>, state: Option<&str>) -> Result<TokenResponse> {
+    let mut documents = prepared.into_iter().map(|prepared| {
+        let mut document = prepared.document;
+        document.state = state.map(str::to_owned);
+        document
+    });
+    let token = documents
+        .next()
+        .ok_or_else(|| Error::invalid_grant("nothing that was granted is left"))?;
+    Ok(TokenResponse {
+        token,
+        other_tokens: documents.collect(),
+    })
+}
+
+/// Puts the ID token on top, and into the element of Auth itself, where some clients look
+/// for it (wire.md 2.2.1).
+fn attach_id_token(response: &mut TokenResponse, id_token: &Secret, resource_server: &str) {
+    response.token.id_token = Some(id_token.clone());
+    let is_auth = |document: &&mut TokenDocument| document.resource_server == resource_server;
+    if let Some(document) = response.other_tokens.iter_mut().find(is_auth) {
+        document.id_token = Some(id_token.clone());
+    }
+}
+
+/// What an ID token says beside the person.
+struct IdTokenFacts<'a> {
+    profile: Profile,
+    nonce: Option<&'a str>,
+    auth_time: Option<portolan_types::Timestamp>,
+    access_token: &'a Secret,
+}
+
+fn sign_id_token(
+    app: &App,
+    ctx: &Ctx,
+    client: &Client,
+    person: &Described,
+    facts: &IdTokenFacts<'_>,
+) -> Result<Secret> {
+    let name = client
+        .id_token_algorithm
+        .as_deref()
+        .unwrap_or(&app.config.id_token_algorithm);
+    let algorithm =
+        SigningAlgorithm::parse(name).ok_or_else(|| Error::internal("an unknown ID token algorithm is configured"))?;
+    let issuer = app.config.issuer();
+    let people = person.people();
+    let authentication = person
+        .authentications
+        .iter()
+        .find(|authentication| authentication.identity_id == person.identity().id);
+    let amr = authentication
+        .and_then(|authentication| authentication.amr())
+        .unwrap_or_default();
+    let amr: Vec<&str> = amr.iter().map(String::as_str).collect();
+    let claims = id_token::Claims::new(&id_token::Request {
+        issuer: &issuer,
+        client_id: client.id,
+        identity: people[0],
+        identity_set: Some(&people),
+        granted: id_token::Granted {
+            profile: facts.profile.has(Profile::PROFILE),
+            email: facts.profile.has(Profile::EMAIL),
+        },
+        nonce: facts.nonce,
+        auth_time: facts.auth_time,
+        acr: authentication.and_then(|authentication| authentication.acr.as_deref()),
+        amr: &amr,
+        access_token: Some(facts.access_token.expose()),
+        algorithm,
+        now: ctx.now,
+        lifetime: id_token::LIFETIME,
+    });
+    Ok(Secret::new(app.keys().sign_jws(
+        algorithm,
+        ctx.now,
+        id_token::TYPE,
+        &claims,
+    )?))
+}

@@ -1,0 +1,293 @@
+//! Introspection (RFC 7662) and the older validate, wire.md 2.3.1 and 2.3.2.
+//!
+//! One look-up decides whether a token is active (`store::access_tokens::find_active`). A
+//! token that is not for the caller is as inactive as one that never was.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use portolan_db::ReadTx;
+use portolan_types::oauth::{
+    ActiveIntrospection, Activity, Introspection, PolicyEvaluation, SessionAuthentication, SessionInfo,
+};
+use portolan_types::{ClientId, PolicyId, Timestamp, TokenHash};
+
+use super::grants::{authenticate_client, count_failure};
+use crate::app::{App, Ctx};
+use crate::domain::profile::{self, Described};
+use crate::domain::token_format::TokenKind;
+use crate::domain::{policy, tokens};
+use crate::error::{Error, Result};
+use crate::http::client_auth::PresentedClient;
+use crate::http::extract::{Form, Params, Query};
+use crate::http::no_store;
+use crate::store::access_tokens::{self, ActiveToken, Profile};
+use crate::store::{consents, identities, policies, refresh_tokens, sessions};
+
+/// What the caller wants beside the token.
+#[derive(Clone, Debug, Default)]
+struct Include {
+    identity_set: bool,
+    /// The old name of the same list.
+    identities_set: bool,
+    identity_set_detail: bool,
+    session_info: bool,
+    policies: Vec<PolicyId>,
+}
+
+impl Include {
+    fn read(query: &Params, form: &Params) -> Result<Self> {
+        let mut include = Self::default();
+        for name in query.list("include").into_iter().chain(form.list("include")) {
+            match name {
+                "identity_set" => include.identity_set = true,
+                "identities_set" => include.identities_set = true,
+                "identity_set_detail" => include.identity_set_detail = true,
+                "session_info" => include.session_info = true,
+                // Names of later versions are not an error (wire.md 2).
+                _ => {}
+            }
+        }
+        for id in form.list("authentication_policies") {
+            let id = id
+                .parse()
+                .map_err(|_| Error::invalid_request("authentication_policies must list policy ids"))?;
+            include.policies.push(id);
+        }
+        if include.policies.len() > 50 {
+            return Err(Error::invalid_request(
+                "authentication_policies names more than 50 policies",
+            ));
+        }
+        Ok(include)
+    }
+
+    fn wants_people(&self) -> bool {
+        self.identity_set_detail || !self.policies.is_empty()
+    }
+}
+
+/// `POST /v2/oauth2/token/introspect`
+pub async fn introspect(
+    State(app): State<App>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    query: Result<Query>,
+    form: Result<Form>,
+) -> Result<Response> {
+    let (Query(query), Form(form)) = (query?, form?);
+    let presented = PresentedClient::read(&headers, &form)?;
+    let client_id = presented.id;
+    // Before the look-up, so that a stranger never learns what is wrong with the request.
+    let asked = form
+        .require("token")
+        .map(|token| tokens::presented(TokenKind::Access, token));
+    let asked = asked.and_then(|token| Ok((token, Include::read(&query, &form)?)));
+    let (now, issuer) = (ctx.now, app.config.issuer());
+    let result = app
+        .db
+        .read(move |tx| {
+            let caller = authenticate_client(tx, &presented)?;
+            if caller.is_public() {
+                return Err(Error::invalid_client());
+            }
+            let (token, include) = match &asked {
+                Ok(asked) => asked,
+                Err(error) => return Err(Error::new(error.kind(), error.detail().to_owned())),
+            };
+            let Some(hash) = token else { return Ok(inactive()) };
+            describe(tx, now, caller.id, hash, include, &issuer)
+        })
+        .await;
+    let document = count_failure(&app, &ctx, client_id, result)?;
+    Ok((no_store(), axum::Json(document)).into_response())
+}
+
+fn inactive() -> Introspection {
+    Introspection::Inactive(Activity { active: false })
+}
+
+fn describe(
+    tx: &mut ReadTx,
+    now: Timestamp,
+    caller: ClientId,
+    hash: &TokenHash,
+    include: &Include,
+    issuer: &str,
+) -> Result<Introspection> {
+    let Some(token) = access_tokens::find_active(tx, hash, now)? else {
+        return Ok(inactive());
+    };
+    let owns = token.resource_server_id == caller;
+    if !owns && token.client_id != caller {
+        return Ok(inactive());
+    }
+    // A client that only asked for the token sees of the person what the person showed it.
+    let shows = |profile: Profile| owns || token.profile.has(profile);
+    let shows_set = shows(Profile::OPENID.with(Profile::IDENTITY_SET));
+    let people = if include.wants_people() {
+        Some(profile::describe(tx, token.identity_id, token.app_session_id)?)
+    } else {
+        None
+    };
+    let set_ids = if shows_set && (include.identity_set || include.identities_set) {
+        Some(
+            identities::list_set_ids(tx, token.set_id)?
+                .into_iter()
+                .map(|id| id.0)
+                .collect::<Vec<_>>(),
+        )
+    } else {
+        None
+    };
+    let session_info = if include.session_info {
+        Some(session_info(tx, &token)?)
+    } else {
+        None
+    };
+    let policy_evaluations = match &people {
+        Some(people) if !include.policies.is_empty() => Some(evaluate(tx, now, people, &include.policies)?),
+        _ => None,
+    };
+    Ok(Introspection::Active(Box::new(ActiveIntrospection {
+        active: true,
+        token_type: "Bearer".into(),
+        scope: token.scope_string(),
+        client_id: token.client_id.0,
+        sub: token.identity_id.0,
+        aud: audience(&token),
+        iss: issuer.to_owned(),
+        exp: token.expires_at.seconds(),
+        iat: token.issued_at.seconds(),
+        nbf: token.issued_at.seconds(),
+        dependent_tokens_cache_id: cache_id(tx, &token)?,
+        identity_set: set_ids.clone().filter(|_| include.identity_set),
+        identities_set: set_ids.filter(|_| include.identities_set),
+        identity_set_detail: people
+            .as_ref()
+            .filter(|_| include.identity_set_detail && shows_set)
+            .map(Described::details),
+        session_info,
+        policy_evaluations,
+        name: token.name.filter(|_| owns || token.profile.has(Profile::PROFILE)),
+        email: token.email.filter(|_| owns || token.profile.has(Profile::EMAIL)),
+        username: Some(token.username),
+    })))
+}
+
+/// The resource server by id and name, and the client that asked for the token.
+fn audience(token: &ActiveToken) -> Vec<String> {
+    let id = token.resource_server_id.to_string();
+    let mut audience = vec![token.client_id.to_string()];
+    if !audience.contains(&id) {
+        audience.insert(0, id);
+    }
+    if !audience.contains(&token.resource_server) {
+        audience.insert(0, token.resource_server.clone());
+    }
+    audience
+}
+
+/// Changes whenever the dependent tokens to be had change: with the consents below.
+fn cache_id(tx: &mut ReadTx, token: &ActiveToken) -> Result<String> {
+    let parents: Vec<_> = token.scopes.iter().map(|scope| scope.consent_id).collect();
+    let children = consents::list_children_stamps(tx, &parents)?;
+    let seed = children.into_iter().flat_map(|(id, updated)| [id.0, updated.micros()]);
+    Ok(tokens::dependent_tokens_cache_id(
+        seed,
+        token.family_id,
+        token.issuance_id,
+    ))
+}
+
+/// An object even without a session: clients read into it (wire.md 2.3.1).
+fn session_info(tx: &mut ReadTx, token: &ActiveToken) -> Result<SessionInfo> {
+    let Some(session) = token.app_session_id else {
+        return Ok(SessionInfo::default());
+    };
+    let authentications = sessions::list_session_authentications(tx, session)?;
+    Ok(SessionInfo {
+        session_id: Some(session.0),
+        authentications: authentications
+            .into_iter()
+            .map(|authentication| {
+                let shown = SessionAuthentication {
+                    idp: authentication.provider_id.0,
+                    auth_time: authentication.authenticated_at.seconds(),
+                    amr: authentication.amr(),
+                    acr: authentication.acr,
+                    custom_claims: serde_json::Map::new(),
+                };
+                (authentication.identity_id.0, shown)
+            })
+            .collect(),
+    })
+}
+
+/// One entry per policy asked for; an unknown one is not satisfied.
+fn evaluate(
+    tx: &mut ReadTx,
+    now: Timestamp,
+    people: &Described,
+    ids: &[PolicyId],
+) -> Result<BTreeMap<uuid::Uuid, PolicyEvaluation>> {
+    let known = policies::list_by_ids(tx, ids)?;
+    Ok(ids
+        .iter()
+        .map(|id| {
+            let policy = known.iter().find(|policy| policy.id == *id);
+            let evaluation =
+                policy.is_some_and(|policy| policy::evaluate(policy, &people.set, &people.authentications, now));
+            (id.0, PolicyEvaluation { evaluation })
+        })
+        .collect())
+}
+
+/// `POST /v2/oauth2/token/validate`: whether a token of the calling client, access or
+/// refresh, is active. Asking is not using.
+pub async fn validate(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
+    let Form(form) = form?;
+    let presented = PresentedClient::read(&headers, &form)?;
+    let client_id = presented.id;
+    let token = form.require("token").map(str::to_owned);
+    let access = token
+        .as_deref()
+        .ok()
+        .and_then(|token| tokens::presented(TokenKind::Access, token));
+    let refresh = token
+        .as_deref()
+        .ok()
+        .and_then(|token| tokens::presented(TokenKind::Refresh, token));
+    let now = ctx.now;
+    let missing = token.is_err();
+    let result = app
+        .db
+        .read(move |tx| {
+            let caller = authenticate_client(tx, &presented)?;
+            if missing {
+                return Err(Error::invalid_request("the parameter token is missing"));
+            }
+            if let Some(hash) = &access {
+                let token = access_tokens::find_active(tx, hash, now)?;
+                return Ok(token.is_some_and(|token| token.client_id == caller.id));
+            }
+            match &refresh {
+                Some(hash) => is_usable(tx, hash, caller.id, now),
+                None => Ok(false),
+            }
+        })
+        .await;
+    let active = count_failure(&app, &ctx, client_id, result)?;
+    Ok((no_store(), axum::Json(Activity { active })).into_response())
+}
+
+/// Whether a refresh token of this client would be accepted, a copy that was replaced aside.
+fn is_usable(tx: &mut ReadTx, hash: &TokenHash, caller: ClientId, now: Timestamp) -> Result<bool> {
+    let Some(token) = refresh_tokens::find(tx, hash)? else {
+        return Ok(false);
+    };
+    let own = token.client_id == caller && token.rotated_at.is_none();
+    Ok(own && refresh_tokens::is_live(tx, hash, now)? && access_tokens::live_scopes(tx, hash)?.is_some())
+}

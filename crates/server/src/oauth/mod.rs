@@ -1,0 +1,10 @@
+//! The protocol endpoints, one file each.
+
+pub mod authorize;
+pub mod discovery;
+pub mod grants;
+pub mod introspect;
+pub mod jwks;
+pub mod revoke;
+pub mod token;
+pub mod userinfo;

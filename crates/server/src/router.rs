@@ -1,0 +1,90 @@
+//! Every route of the server. Four groups, each with the layers that fit who calls it:
+//! protocol endpoints and the JSON interface answer browsers of any origin and never read
+//! a cookie; pages read the cookie and answer no other origin.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+
+use crate::api::{clients, identities};
+use crate::app::App;
+use crate::error::Error;
+use crate::http::{context, cors, render};
+use crate::oauth::{authorize, discovery, introspect, jwks, revoke, token, userinfo};
+use crate::serve::{healthz, readyz};
+use crate::web::{consent, home, login, logout, setup};
+
+pub fn router(app: App) -> Router {
+    let oauth = Router::new()
+        .route("/v2/oauth2/token", post(token::token))
+        .route("/v2/oauth2/token/introspect", post(introspect::introspect))
+        .route("/v2/oauth2/token/validate", post(introspect::validate))
+        .route("/v2/oauth2/token/revoke", post(revoke::revoke))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(render::render_oauth(&app))
+        .layer(from_fn(cors::allow_any_origin));
+
+    let api = Router::new()
+        .route("/v2/oauth2/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
+        .route("/.well-known/openid-configuration", get(discovery::discovery))
+        .route("/.well-known/oauth-authorization-server", get(discovery::discovery))
+        .route("/jwk.json", get(jwks::jwks))
+        .route("/v2/api/clients", post(clients::create_client))
+        .route(
+            "/v2/api/clients/{client_id}",
+            get(clients::get_client).delete(clients::delete_client),
+        )
+        .route("/v2/api/identities", get(identities::list_identities))
+        .route("/v2/api/identities/{identity_id}", get(identities::get_identity))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(render::render_api(&app))
+        .layer(from_fn(cors::allow_any_origin));
+
+    let web = Router::new()
+        .route("/", get(home::home))
+        .route(
+            "/v2/oauth2/authorize",
+            get(authorize::authorize).post(authorize::authorize_by_form),
+        )
+        .route("/p/authorize", get(authorize::resume))
+        .route("/p/login", get(login::login_page).post(login::login))
+        .route("/p/consent", get(consent::consent_page).post(consent::decide_consent))
+        .route(
+            "/p/continue",
+            get(consent::continue_page).post(consent::decide_continue),
+        )
+        .route("/p/setup/{token}", get(setup::setup_page).post(setup::setup))
+        .route("/v2/web/auth-code", get(home::auth_code))
+        .route("/v2/web/logout", get(logout::logout_page).post(logout::logout))
+        .route("/v2/web/logout/", get(logout::logout_page).post(logout::logout))
+        .route("/static/{*path}", get(home::asset))
+        .route("/favicon.ico", get(home::favicon))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(render::render_web(&app));
+
+    let operations = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz));
+
+    let rest = Router::new().fallback(no_such_path).layer(render::render_api(&app));
+
+    let body_limit = DefaultBodyLimit::max(app.config.limits.body_bytes);
+    Router::new()
+        .merge(oauth)
+        .merge(api)
+        .merge(web)
+        .merge(operations)
+        .fallback_service(rest)
+        .layer(body_limit)
+        .layer(context::layer(&app))
+        .with_state(app)
+}
+
+async fn method_not_allowed() -> Error {
+    Error::new(crate::Kind::MethodNotAllowed, "this path does not take that method")
+}
+
+async fn no_such_path() -> Error {
+    Error::not_found("")
+}

@@ -1,0 +1,263 @@
+//! Access tokens. Only hashes are stored; [`find_active`] alone says what an active token is.
+
+use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_types::id::{FamilyId, IssuanceId};
+use portolan_types::{
+    AppSessionId, ClientId, ConsentId, IdentityId, IdentityProviderId, IdentitySetId, Timestamp, TokenHash,
+};
+
+use crate::error::Result;
+
+/// What an issuance granted of the identity scopes; a set of bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Profile(pub i64);
+
+impl Profile {
+    pub const OPENID: Profile = Profile(1);
+    pub const PROFILE: Profile = Profile(2);
+    pub const EMAIL: Profile = Profile(4);
+    pub const IDENTITY_SET: Profile = Profile(8);
+
+    pub fn has(self, other: Profile) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub fn with(self, other: Profile) -> Profile {
+        Profile(self.0 | other.0)
+    }
+}
+
+/// A row to be inserted.
+#[derive(Clone, Debug)]
+pub struct NewAccessToken {
+    pub hash: TokenHash,
+    pub client_id: ClientId,
+    pub identity_id: IdentityId,
+    pub identity_generation: i64,
+    pub resource_server_id: ClientId,
+    pub resource_server: String,
+    pub issuance_id: IssuanceId,
+    pub family_id: Option<FamilyId>,
+    pub app_session_id: Option<AppSessionId>,
+    pub profile: Profile,
+    pub issued_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// An active token with what introspection needs of its identity.
+#[derive(Clone, Debug)]
+pub struct ActiveToken {
+    pub hash: TokenHash,
+    pub client_id: ClientId,
+    pub identity_id: IdentityId,
+    pub resource_server_id: ClientId,
+    pub resource_server: String,
+    pub issuance_id: IssuanceId,
+    pub family_id: Option<FamilyId>,
+    pub app_session_id: Option<AppSessionId>,
+    pub profile: Profile,
+    pub issued_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub set_id: IdentitySetId,
+    pub provider_id: IdentityProviderId,
+    pub username: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub parent_client_id: Option<ClientId>,
+    pub scopes: Vec<TokenScope>,
+}
+
+/// A consent that a token rests on.
+#[derive(Clone, Debug)]
+pub struct TokenScope {
+    pub consent_id: ConsentId,
+    /// The spelling that was asked for.
+    pub requested: String,
+    /// The canonical spelling today.
+    pub canonical: String,
+    pub allows_refresh: bool,
+}
+
+impl ActiveToken {
+    /// Whether the token carries this scope, under either spelling.
+    pub fn has_scope(&self, name: &str) -> bool {
+        self.scopes
+            .iter()
+            .any(|scope| scope.requested == name || scope.canonical == name)
+    }
+
+    /// The flat scope string: requested spellings, and canonical ones where they differ.
+    pub fn scope_string(&self) -> String {
+        let mut text = String::new();
+        for scope in &self.scopes {
+            push_name(&mut text, &scope.requested);
+            if scope.canonical != scope.requested {
+                push_name(&mut text, &scope.canonical);
+            }
+        }
+        text
+    }
+}
+
+fn push_name(text: &mut String, name: &str) {
+    if !text.is_empty() {
+        text.push(' ');
+    }
+    text.push_str(name);
+}
+
+impl FromRow for ActiveToken {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            hash: row.take()?,
+            client_id: row.take()?,
+            identity_id: row.take()?,
+            resource_server_id: row.take()?,
+            resource_server: row.take()?,
+            issuance_id: row.take()?,
+            family_id: row.take()?,
+            app_session_id: row.take()?,
+            profile: Profile(row.take()?),
+            issued_at: row.take()?,
+            expires_at: row.take()?,
+            set_id: row.take()?,
+            provider_id: row.take()?,
+            username: row.take()?,
+            name: row.take()?,
+            email: row.take()?,
+            parent_client_id: row.take()?,
+            scopes: Vec::new(),
+        })
+    }
+}
+
+struct ScopeRow {
+    consent_id: ConsentId,
+    requested: String,
+    canonical: Option<String>,
+    allows_refresh: Option<bool>,
+}
+
+impl FromRow for ScopeRow {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            consent_id: row.take()?,
+            requested: row.take()?,
+            canonical: row.take()?,
+            allows_refresh: row.take()?,
+        })
+    }
+}
+
+/// The consents a token rests on; `None` unless there is at least one and every one of
+/// them is approved. A deleted consent, scope or client leaves no row to find.
+pub fn live_scopes(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<Vec<TokenScope>>> {
+    let rows: Vec<ScopeRow> = tx.fetch_all(
+        "SELECT k.consent_id, k.scope_string, s.scope_string, c.allows_refresh
+           FROM token_consents k
+           LEFT JOIN consents c ON c.id = k.consent_id AND c.status = 'approved'
+           LEFT JOIN scopes s ON s.id = c.scope_id
+          WHERE k.token_hash = $1
+          ORDER BY k.consent_id",
+        params![*hash],
+    )?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let scopes = rows.into_iter().map(|row| {
+        Some(TokenScope {
+            consent_id: row.consent_id,
+            requested: row.requested,
+            canonical: row.canonical?,
+            allows_refresh: row.allows_refresh?,
+        })
+    });
+    Ok(scopes.collect())
+}
+
+/// The one answer to "is this token active?" (decisions, section 1): unexpired, not
+/// revoked, nothing it belongs to ended, client, identity and provider enabled, identity
+/// generation unchanged, and every consent it rests on approved.
+pub fn find_active(tx: &mut ReadTx, hash: &TokenHash, now: Timestamp) -> Result<Option<ActiveToken>> {
+    let found: Option<ActiveToken> = tx.fetch_optional(
+        "SELECT t.hash, t.client_id, t.identity_id, t.resource_server_id, t.resource_server, t.issuance_id,
+                t.family_id, t.app_session_id, t.profile, t.issued_at, t.expires_at,
+                i.set_id, i.identity_provider_id, i.username, i.name, i.email, c.parent_client_id
+           FROM access_tokens t
+           JOIN clients c ON c.id = t.client_id AND c.enabled = 1
+           JOIN identities i ON i.id = t.identity_id AND i.generation = t.identity_generation
+                            AND i.enabled = 1 AND i.status <> 'closed'
+           JOIN identity_providers p ON p.id = i.identity_provider_id AND p.enabled = 1
+          WHERE t.hash = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id IN (t.issuance_id, t.family_id, t.app_session_id))",
+        params![*hash, now],
+    )?;
+    let Some(mut token) = found else { return Ok(None) };
+    let Some(scopes) = live_scopes(tx, hash)? else {
+        return Ok(None);
+    };
+    token.scopes = scopes;
+    Ok(Some(token))
+}
+
+pub fn insert(tx: &mut WriteTx, token: &NewAccessToken) -> Result<()> {
+    tx.defer(
+        "INSERT INTO access_tokens (hash, client_id, identity_id, identity_generation, resource_server_id,
+                                    resource_server, issuance_id, family_id, app_session_id, profile, issued_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        params![
+            token.hash,
+            token.client_id,
+            token.identity_id,
+            token.identity_generation,
+            token.resource_server_id,
+            &token.resource_server,
+            token.issuance_id,
+            token.family_id,
+            token.app_session_id,
+            token.profile.0,
+            token.issued_at,
+            token.expires_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// Binds a token, access or refresh, to the consents it rests on.
+pub fn insert_consents(tx: &mut WriteTx, hash: &TokenHash, consents: &[(ConsentId, String)]) -> Result<()> {
+    for (consent_id, scope_string) in consents {
+        tx.defer(
+            "INSERT INTO token_consents (token_hash, consent_id, scope_string) VALUES ($1, $2, $3)
+                 ON CONFLICT (token_hash, consent_id) DO NOTHING",
+            params![*hash, *consent_id, scope_string],
+        )?;
+    }
+    Ok(())
+}
+
+/// The client a token was issued to, active or not.
+pub fn find_client(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<ClientId>> {
+    let row: Option<(ClientId,)> =
+        tx.fetch_optional("SELECT client_id FROM access_tokens WHERE hash = $1", params![*hash])?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// Ends this token only.
+pub fn revoke(tx: &mut WriteTx, hash: &TokenHash, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE access_tokens SET revoked_at = $2 WHERE hash = $1 AND revoked_at IS NULL",
+        params![*hash, now],
+    )?;
+    Ok(())
+}
+
+/// Binds a token to the consents that another rests on: a successor to its predecessor's.
+pub fn copy_consents(tx: &mut WriteTx, from: &TokenHash, to: &TokenHash) -> Result<()> {
+    tx.defer(
+        "INSERT INTO token_consents (token_hash, consent_id, scope_string)
+         SELECT $2, consent_id, scope_string FROM token_consents WHERE token_hash = $1
+             ON CONFLICT (token_hash, consent_id) DO NOTHING",
+        params![*from, *to],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! Clients and their credentials. Only hashes of secrets are stored.
+
+use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_types::{ClientId, CredentialId, IdentityProviderId, ProjectId, Timestamp, TokenHash};
+
+use crate::error::{Error, Result};
+
+/// A client as the table holds it (wire.md 1.6).
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub id: ClientId,
+    pub name: String,
+    pub project_id: Option<ProjectId>,
+    pub parent_client_id: Option<ClientId>,
+    pub client_type: String,
+    pub is_template: bool,
+    pub is_instance: bool,
+    /// What an instance of a template called itself.
+    pub device_name: Option<String>,
+    /// Space separated.
+    pub grant_types: String,
+    pub visibility: String,
+    redirect_uris: String,
+    pub terms_and_conditions: Option<String>,
+    pub privacy_policy: Option<String>,
+    pub required_idp: Option<IdentityProviderId>,
+    pub preselect_idp: Option<IdentityProviderId>,
+    requested_scopes: String,
+    pub userinfo_from_effective_identity: bool,
+    pub prompt_for_named_grant: bool,
+    pub id_token_algorithm: Option<String>,
+    pub resource_server: Option<String>,
+    pub enabled: bool,
+    pub created_at: Timestamp,
+    pub first_used_at: Option<Timestamp>,
+}
+
+const SELECT: &str = "SELECT id, name, project_id, parent_client_id, client_type, is_template, is_instance,
+       device_name, grant_types, visibility, redirect_uris, terms_and_conditions, privacy_policy,
+       required_idp, preselect_idp, requested_scopes, userinfo_from_effective_identity,
+       prompt_for_named_grant, id_token_algorithm, resource_server, enabled, created_at, first_used_at
+  FROM clients";
+
+impl FromRow for Client {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            name: row.take()?,
+            project_id: row.take()?,
+            parent_client_id: row.take()?,
+            client_type: row.take()?,
+            is_template: row.take()?,
+            is_instance: row.take()?,
+            device_name: row.take()?,
+            grant_types: row.take()?,
+            visibility: row.take()?,
+            redirect_uris: row.take()?,
+            terms_and_conditions: row.take()?,
+            privacy_policy: row.take()?,
+            required_idp: row.take()?,
+            preselect_idp: row.take()?,
+            requested_scopes: row.take()?,
+            userinfo_from_effective_identity: row.take()?,
+            prompt_for_named_grant: row.take()?,
+            id_token_algorithm: row.take()?,
+            resource_server: row.take()?,
+            enabled: row.take()?,
+            created_at: row.take()?,
+            first_used_at: row.take()?,
+        })
+    }
+}
+
+impl Client {
+    /// An enabled client with nothing but an id, a name and a type; callers set the rest.
+    pub fn new(id: ClientId, name: impl Into<String>, client_type: impl Into<String>, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            project_id: None,
+            parent_client_id: None,
+            client_type: client_type.into(),
+            is_template: false,
+            is_instance: false,
+            device_name: None,
+            grant_types: String::new(),
+            visibility: "private".into(),
+            redirect_uris: "[]".into(),
+            terms_and_conditions: None,
+            privacy_policy: None,
+            required_idp: None,
+            preselect_idp: None,
+            requested_scopes: "[]".into(),
+            userinfo_from_effective_identity: true,
+            prompt_for_named_grant: false,
+            id_token_algorithm: None,
+            resource_server: None,
+            enabled: true,
+            created_at,
+            first_used_at: None,
+        }
+    }
+
+    pub fn is_public(&self) -> bool {
+        self.client_type.starts_with("public_")
+    }
+
+    pub fn redirect_uris(&self) -> Vec<String> {
+        super::json_list(&self.redirect_uris)
+    }
+
+    pub fn set_redirect_uris(&mut self, uris: &[String]) {
+        self.redirect_uris = serde_json::json!(uris).to_string();
+    }
+
+    pub fn requested_scopes(&self) -> Vec<String> {
+        super::json_list(&self.requested_scopes)
+    }
+
+    /// The name that stands for this client as a resource server in token answers.
+    pub fn resource_server_name(&self) -> String {
+        self.resource_server.clone().unwrap_or_else(|| self.id.to_string())
+    }
+}
+
+pub fn find(tx: &mut ReadTx, id: ClientId) -> Result<Option<Client>> {
+    Ok(tx.fetch_optional(&format!("{SELECT} WHERE id = $1"), params![id])?)
+}
+
+pub fn get(tx: &mut ReadTx, id: ClientId) -> Result<Client> {
+    find(tx, id)?.ok_or_else(|| Error::not_found("client"))
+}
+
+/// Every client, by name. For operators.
+pub fn list(tx: &mut ReadTx) -> Result<Vec<Client>> {
+    Ok(tx.fetch_all(&format!("{SELECT} ORDER BY name, id"), params![])?)
+}
+
+pub fn insert(tx: &mut WriteTx, client: &Client) -> Result<()> {
+    tx.execute(
+        "INSERT INTO clients (id, name, project_id, parent_client_id, client_type, is_template, is_instance,
+                              device_name, grant_types, visibility, redirect_uris, terms_and_conditions,
+                              privacy_policy, required_idp, preselect_idp, requested_scopes,
+                              userinfo_from_effective_identity, prompt_for_named_grant, id_token_algorithm,
+                              resource_server, enabled, created_at, first_used_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+        params![
+            client.id,
+            &client.name,
+            client.project_id,
+            client.parent_client_id,
+            &client.client_type,
+            client.is_template,
+            client.is_instance,
+            client.device_name.clone(),
+            &client.grant_types,
+            &client.visibility,
+            &client.redirect_uris,
+            client.terms_and_conditions.clone(),
+            client.privacy_policy.clone(),
+            client.required_idp,
+            client.preselect_idp,
+            &client.requested_scopes,
+            client.userinfo_from_effective_identity,
+            client.prompt_for_named_grant,
+            client.id_token_algorithm.clone(),
+            client.resource_server.clone(),
+            client.enabled,
+            client.created_at,
+            client.first_used_at,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Deletes the client with everything that hangs on it: credentials, scopes, consents,
+/// codes and so every token. Children stay, without a parent.
+pub fn delete(tx: &mut WriteTx, id: ClientId) -> Result<()> {
+    tx.execute(
+        "UPDATE clients SET parent_client_id = NULL WHERE parent_client_id = $1",
+        params![id],
+    )?;
+    tx.execute("DELETE FROM clients WHERE id = $1", params![id])?;
+    Ok(())
+}
+
+/// How many instances a template has.
+pub fn count_children(tx: &mut ReadTx, id: ClientId) -> Result<i64> {
+    Ok(tx.fetch_one("SELECT count(*) FROM clients WHERE parent_client_id = $1", params![id])?)
+}
+
+/// Instances that nobody has logged in with yet; bounded because anybody may register one.
+pub fn count_unused_instances(tx: &mut ReadTx) -> Result<i64> {
+    Ok(tx.fetch_one(
+        "SELECT count(*) FROM clients WHERE is_instance = 1 AND first_used_at IS NULL",
+        params![],
+    )?)
+}
+
+/// Notes the first use of an instance, so that cleanup keeps it.
+pub fn mark_used(tx: &mut WriteTx, id: ClientId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE clients SET first_used_at = $2 WHERE id = $1 AND first_used_at IS NULL",
+        params![id, now],
+    )?;
+    Ok(())
+}
+
+/// A client credential without its secret (wire.md 1.8).
+#[derive(Clone, Debug)]
+pub struct Credential {
+    pub id: CredentialId,
+    pub client_id: ClientId,
+    pub name: String,
+    pub created_at: Timestamp,
+}
+
+impl FromRow for Credential {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            client_id: row.take()?,
+            name: row.take()?,
+            created_at: row.take()?,
+        })
+    }
+}
+
+pub fn insert_credential(tx: &mut WriteTx, credential: &Credential, hash: &TokenHash) -> Result<()> {
+    tx.execute(
+        "INSERT INTO client_credentials (id, client_id, name, hash, created_at) VALUES ($1, $2, $3, $4, $5)",
+        params![
+            credential.id,
+            credential.client_id,
+            &credential.name,
+            *hash,
+            credential.created_at
+        ],
+    )?;
+    Ok(())
+}
+
+pub fn list_credentials(tx: &mut ReadTx, client_id: ClientId) -> Result<Vec<Credential>> {
+    Ok(tx.fetch_all(
+        "SELECT id, client_id, name, created_at FROM client_credentials WHERE client_id = $1 ORDER BY created_at, id",
+        params![client_id],
+    )?)
+}
+
+/// The hashes a secret of this client is compared with.
+pub fn list_credential_hashes(tx: &mut ReadTx, client_id: ClientId) -> Result<Vec<TokenHash>> {
+    let hashes: Vec<(TokenHash,)> = tx.fetch_all(
+        "SELECT hash FROM client_credentials WHERE client_id = $1",
+        params![client_id],
+    )?;
+    Ok(hashes.into_iter().map(|(hash,)| hash).collect())
+}
+
+/// Ends new authentications with this credential; tokens it got live on (wire.md 1.8).
+pub fn delete_credential(tx: &mut WriteTx, client_id: ClientId, id: CredentialId) -> Result<Option<Credential>> {
+    Ok(tx.fetch_optional(
+        "DELETE FROM client_credentials WHERE id = $1 AND client_id = $2 RETURNING id, client_id, name, created_at",
+        params![id, client_id],
+    )?)
+}
+
+/// The verified domain names of a client, the oldest first.
+pub fn list_fqdns(tx: &mut ReadTx, client_id: ClientId) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = tx.fetch_all(
+        "SELECT fqdn FROM client_fqdns WHERE client_id = $1 ORDER BY added_at, fqdn",
+        params![client_id],
+    )?;
+    Ok(rows.into_iter().map(|(fqdn,)| fqdn).collect())
+}

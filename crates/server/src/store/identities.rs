@@ -1,0 +1,224 @@
+//! Identities and identity sets. Each identity is born into a set of its own.
+
+use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId, Timestamp};
+
+use crate::error::{Error, Result};
+
+/// An identity as the table holds it, with the name of its provider (wire.md 1.2).
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub id: IdentityId,
+    pub set_id: IdentitySetId,
+    pub provider_id: IdentityProviderId,
+    pub provider_name: String,
+    pub provider_enabled: bool,
+    pub subject: Option<String>,
+    pub username: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub organization: Option<String>,
+    pub status: String,
+    pub identity_type: Option<String>,
+    pub enabled: bool,
+    pub generation: i64,
+    pub created_at: Timestamp,
+    pub last_authentication_at: Option<Timestamp>,
+}
+
+impl FromRow for Identity {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            set_id: row.take()?,
+            provider_id: row.take()?,
+            provider_name: row.take()?,
+            provider_enabled: row.take()?,
+            subject: row.take()?,
+            username: row.take()?,
+            name: row.take()?,
+            email: row.take()?,
+            organization: row.take()?,
+            status: row.take()?,
+            identity_type: row.take()?,
+            enabled: row.take()?,
+            generation: row.take()?,
+            created_at: row.take()?,
+            last_authentication_at: row.take()?,
+        })
+    }
+}
+
+impl Identity {
+    /// May log in and hold tokens.
+    pub fn is_live(&self) -> bool {
+        self.enabled && self.provider_enabled && self.status != "closed"
+    }
+
+    /// The part of the username after the last `@`.
+    pub fn domain(&self) -> &str {
+        self.username.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+}
+
+const SELECT: &str = "SELECT i.id, i.set_id, i.identity_provider_id, p.name, p.enabled, i.subject, i.username, i.name,
+       i.email, i.organization, i.status, i.identity_type, i.enabled, i.generation, i.created_at, i.last_authentication_at
+  FROM identities i JOIN identity_providers p ON p.id = i.identity_provider_id";
+
+pub fn find(tx: &mut ReadTx, id: IdentityId) -> Result<Option<Identity>> {
+    Ok(tx.fetch_optional(&format!("{SELECT} WHERE i.id = $1"), params![id])?)
+}
+
+pub fn get(tx: &mut ReadTx, id: IdentityId) -> Result<Identity> {
+    find(tx, id)?.ok_or_else(|| Error::not_found("identity"))
+}
+
+/// By the username in lower case; a closed identity gave its name up.
+pub fn find_by_username(tx: &mut ReadTx, username: &str) -> Result<Option<Identity>> {
+    Ok(tx.fetch_optional(
+        &format!("{SELECT} WHERE i.username = $1 AND i.status <> 'closed'"),
+        params![username],
+    )?)
+}
+
+/// Several at once; the unknown are left out.
+pub fn list_by_ids(tx: &mut ReadTx, ids: &[IdentityId]) -> Result<Vec<Identity>> {
+    let mut values = Vec::new();
+    let list = super::in_list(
+        &mut values,
+        ids.iter().map(|id| portolan_db::IntoValue::into_value(*id)),
+    );
+    Ok(tx.fetch_all(&format!("{SELECT} WHERE i.id IN ({list}) ORDER BY i.username"), values)?)
+}
+
+pub fn list_by_usernames(tx: &mut ReadTx, usernames: &[String]) -> Result<Vec<Identity>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, usernames.iter().map(portolan_db::IntoValue::into_value));
+    Ok(tx.fetch_all(
+        &format!("{SELECT} WHERE i.username IN ({list}) AND i.status <> 'closed' ORDER BY i.username"),
+        values,
+    )?)
+}
+
+/// The set of an identity, the primary first.
+pub fn list_set(tx: &mut ReadTx, set_id: IdentitySetId) -> Result<Vec<Identity>> {
+    let primary: Option<(IdentityId,)> =
+        tx.fetch_optional("SELECT primary_id FROM identity_sets WHERE id = $1", params![set_id])?;
+    let mut set: Vec<Identity> = tx.fetch_all(
+        &format!("{SELECT} WHERE i.set_id = $1 ORDER BY i.created_at, i.id"),
+        params![set_id],
+    )?;
+    if let Some((primary,)) = primary {
+        set.sort_by_key(|identity| identity.id != primary);
+    }
+    Ok(set)
+}
+
+/// The ids of a set, for introspection.
+pub fn list_set_ids(tx: &mut ReadTx, set_id: IdentitySetId) -> Result<Vec<IdentityId>> {
+    let rows: Vec<(IdentityId,)> = tx.fetch_all(
+        "SELECT id FROM identities WHERE set_id = $1 AND status <> 'closed' ORDER BY created_at, id",
+        params![set_id],
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The accounts of one provider, by username.
+pub fn list_by_provider(tx: &mut ReadTx, provider: IdentityProviderId) -> Result<Vec<Identity>> {
+    Ok(tx.fetch_all(
+        &format!("{SELECT} WHERE i.identity_provider_id = $1 ORDER BY i.username"),
+        params![provider],
+    )?)
+}
+
+/// Inserts the identity and its set; false if the username or subject is taken.
+pub fn insert(tx: &mut WriteTx, identity: &Identity) -> Result<bool> {
+    if find_by_username(tx, &identity.username)?.is_some() {
+        return Ok(false);
+    }
+    tx.execute(
+        "INSERT INTO identity_sets (id, primary_id) VALUES ($1, $2)",
+        params![identity.set_id, identity.id],
+    )?;
+    let inserted = tx.execute(
+        "INSERT INTO identities (id, set_id, identity_provider_id, subject, username, name, email, organization,
+                                 status, identity_type, enabled, generation, created_at, last_authentication_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT DO NOTHING",
+        params![
+            identity.id,
+            identity.set_id,
+            identity.provider_id,
+            identity.subject.clone(),
+            &identity.username,
+            identity.name.clone(),
+            identity.email.clone(),
+            identity.organization.clone(),
+            &identity.status,
+            identity.identity_type.clone(),
+            identity.enabled,
+            identity.generation,
+            identity.created_at,
+            identity.last_authentication_at,
+        ],
+    )?;
+    if inserted == 0 {
+        tx.execute("DELETE FROM identity_sets WHERE id = $1", params![identity.set_id])?;
+    }
+    Ok(inserted == 1)
+}
+
+/// Switches an account on or off. Switching off raises the generation, so that no token
+/// of before comes back to life when the account is switched on again.
+pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()> {
+    let raise = i64::from(!enabled);
+    tx.execute(
+        "UPDATE identities SET enabled = $2, generation = generation + $3 WHERE id = $1",
+        params![id, enabled, raise],
+    )?;
+    Ok(())
+}
+
+/// Ends every token of the identity without touching the tokens.
+pub fn raise_generation(tx: &mut WriteTx, id: IdentityId) -> Result<()> {
+    tx.execute(
+        "UPDATE identities SET generation = generation + 1 WHERE id = $1",
+        params![id],
+    )?;
+    Ok(())
+}
+
+/// The identity is no longer valid; its id is never used again.
+pub fn close(tx: &mut WriteTx, id: IdentityId) -> Result<()> {
+    tx.execute(
+        "UPDATE identities SET status = 'closed', generation = generation + 1 WHERE id = $1",
+        params![id],
+    )?;
+    Ok(())
+}
+
+pub fn mark_authenticated(tx: &mut WriteTx, id: IdentityId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE identities SET last_authentication_at = $2 WHERE id = $1",
+        params![id, now],
+    )?;
+    Ok(())
+}
+
+pub fn is_administrator(tx: &mut ReadTx, id: IdentityId) -> Result<bool> {
+    let row: Option<(i64,)> = tx.fetch_optional("SELECT 1 FROM administrators WHERE identity_id = $1", params![id])?;
+    Ok(row.is_some())
+}
+
+pub fn has_administrator(tx: &mut ReadTx) -> Result<bool> {
+    let row: Option<(i64,)> = tx.fetch_optional("SELECT 1 FROM administrators LIMIT 1", params![])?;
+    Ok(row.is_some())
+}
+
+pub fn insert_administrator(tx: &mut WriteTx, id: IdentityId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "INSERT INTO administrators (identity_id, added_at) VALUES ($1, $2) ON CONFLICT (identity_id) DO NOTHING",
+        params![id, now],
+    )?;
+    Ok(())
+}

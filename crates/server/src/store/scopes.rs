@@ -1,0 +1,194 @@
+//! Scopes, their spellings, and their static dependencies.
+
+use portolan_db::{Error as DbError, FromRow, IntoValue, ReadTx, Row, WriteTx, params};
+use portolan_types::{ClientId, ProjectId, ScopeId, Timestamp};
+
+use crate::error::Result;
+
+/// A scope as the table holds it, with what is needed of the client that owns it (wire.md 1.10).
+#[derive(Clone, Debug)]
+pub struct Scope {
+    pub id: ScopeId,
+    /// The client that owns the scope: the resource server.
+    pub client_id: ClientId,
+    pub scope_string: String,
+    pub name: String,
+    pub description: String,
+    pub advertised: bool,
+    pub allows_refresh_token: bool,
+    required_domains: String,
+    pub owner_name: String,
+    pub owner_visibility: String,
+    pub owner_project: Option<ProjectId>,
+    /// The name of the resource server in token answers.
+    pub resource_server: String,
+}
+
+impl FromRow for Scope {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            client_id: row.take()?,
+            scope_string: row.take()?,
+            name: row.take()?,
+            description: row.take()?,
+            advertised: row.take()?,
+            allows_refresh_token: row.take()?,
+            required_domains: row.take()?,
+            owner_name: row.take()?,
+            owner_visibility: row.take()?,
+            owner_project: row.take()?,
+            resource_server: {
+                let named: Option<String> = row.take()?;
+                let owner: ClientId = row.take()?;
+                named.unwrap_or_else(|| owner.to_string())
+            },
+        })
+    }
+}
+
+impl Scope {
+    pub fn required_domains(&self) -> Vec<String> {
+        super::json_list(&self.required_domains)
+    }
+}
+
+/// A scope under the spelling that was asked for.
+#[derive(Clone, Debug)]
+pub struct NamedScope {
+    pub requested: String,
+    pub scope: Scope,
+}
+
+impl FromRow for NamedScope {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            requested: row.take()?,
+            scope: Scope::from_row(row)?,
+        })
+    }
+}
+
+const COLUMNS: &str = "s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
+       s.allows_refresh_token, s.required_domains, c.name, c.visibility, c.project_id, c.resource_server, c.id";
+
+/// The scopes behind these spellings, in no particular order; the unknown are left out.
+pub fn list_by_strings<'a>(tx: &mut ReadTx, names: impl IntoIterator<Item = &'a str>) -> Result<Vec<NamedScope>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, names.into_iter().map(IntoValue::into_value));
+    Ok(tx.fetch_all(
+        &format!(
+            "SELECT n.scope_string, {COLUMNS}
+               FROM scope_strings n JOIN scopes s ON s.id = n.scope_id JOIN clients c ON c.id = s.client_id
+              WHERE n.scope_string IN ({list}) AND c.enabled = 1"
+        ),
+        values,
+    )?)
+}
+
+pub fn list_by_ids(tx: &mut ReadTx, ids: impl IntoIterator<Item = ScopeId>) -> Result<Vec<Scope>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, ids.into_iter().map(IntoValue::into_value));
+    Ok(tx.fetch_all(
+        &format!("SELECT {COLUMNS} FROM scopes s JOIN clients c ON c.id = s.client_id WHERE s.id IN ({list})"),
+        values,
+    )?)
+}
+
+/// The ids of the scopes a client owns.
+pub fn list_ids_by_client(tx: &mut ReadTx, client_id: ClientId) -> Result<Vec<ScopeId>> {
+    let rows: Vec<(ScopeId,)> = tx.fetch_all(
+        "SELECT id FROM scopes WHERE client_id = $1 ORDER BY scope_string",
+        params![client_id],
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// One static dependency: the owner of `scope_id` needs `dependent_scope_id` downstream.
+#[derive(Clone, Copy, Debug)]
+pub struct Dependency {
+    pub scope_id: ScopeId,
+    pub dependent_scope_id: ScopeId,
+    pub optional: bool,
+    pub requires_refresh_token: bool,
+}
+
+impl FromRow for Dependency {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            scope_id: row.take()?,
+            dependent_scope_id: row.take()?,
+            optional: row.take()?,
+            requires_refresh_token: row.take()?,
+        })
+    }
+}
+
+/// The static dependencies of these scopes.
+pub fn list_dependencies(tx: &mut ReadTx, ids: impl IntoIterator<Item = ScopeId>) -> Result<Vec<Dependency>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, ids.into_iter().map(IntoValue::into_value));
+    Ok(tx.fetch_all(
+        &format!(
+            "SELECT scope_id, dependent_scope_id, optional, requires_refresh_token
+               FROM scope_dependencies WHERE scope_id IN ({list})"
+        ),
+        values,
+    )?)
+}
+
+/// What a new scope brings.
+pub struct NewScope<'a> {
+    pub id: ScopeId,
+    pub client_id: ClientId,
+    pub scope_string: &'a str,
+    pub suffix: Option<&'a str>,
+    pub name: &'a str,
+    pub description: &'a str,
+    pub advertised: bool,
+    pub allows_refresh_token: bool,
+    pub required_domains: &'a [String],
+}
+
+/// Inserts a scope with its canonical spelling, or brings name and description of a
+/// built-in one up to date.
+pub fn upsert(tx: &mut WriteTx, scope: &NewScope<'_>, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "INSERT INTO scopes (id, client_id, scope_string, suffix, name, description, advertised,
+                             allows_refresh_token, required_domains, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (id) DO UPDATE SET name = $5, description = $6",
+        params![
+            scope.id,
+            scope.client_id,
+            scope.scope_string,
+            scope.suffix,
+            scope.name,
+            scope.description,
+            scope.advertised,
+            scope.allows_refresh_token,
+            serde_json::json!(scope.required_domains).to_string(),
+            now
+        ],
+    )?;
+    tx.execute(
+        "INSERT INTO scope_strings (scope_string, scope_id) VALUES ($1, $2) ON CONFLICT (scope_string) DO NOTHING",
+        params![scope.scope_string, scope.id],
+    )?;
+    Ok(())
+}
+
+pub fn insert_dependency(tx: &mut WriteTx, dependency: &Dependency) -> Result<()> {
+    tx.execute(
+        "INSERT INTO scope_dependencies (scope_id, dependent_scope_id, optional, requires_refresh_token)
+         VALUES ($1, $2, $3, $4)
+             ON CONFLICT (scope_id, dependent_scope_id) DO UPDATE SET optional = $3, requires_refresh_token = $4",
+        params![
+            dependency.scope_id,
+            dependency.dependent_scope_id,
+            dependency.optional,
+            dependency.requires_refresh_token
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! Browser sessions (one cookie each), their authentications, and the sessions of clients
+//! in them, which tokens name.
+
+use std::time::Duration;
+
+use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_types::{AppSessionId, BrowserSessionId, ClientId, IdentityId, IdentityProviderId, Timestamp, TokenHash};
+
+use crate::error::Result;
+
+#[derive(Clone, Debug)]
+pub struct BrowserSession {
+    pub id: BrowserSessionId,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+impl FromRow for BrowserSession {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            last_seen_at: row.take()?,
+            expires_at: row.take()?,
+        })
+    }
+}
+
+/// That an identity authenticated, when and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Authentication {
+    pub identity_id: IdentityId,
+    pub provider_id: IdentityProviderId,
+    pub authenticated_at: Timestamp,
+    pub acr: Option<String>,
+    amr: Option<String>,
+}
+
+impl FromRow for Authentication {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            identity_id: row.take()?,
+            provider_id: row.take()?,
+            authenticated_at: row.take()?,
+            acr: row.take()?,
+            amr: row.take()?,
+        })
+    }
+}
+
+impl Authentication {
+    pub fn new(identity_id: IdentityId, provider_id: IdentityProviderId, at: Timestamp, amr: &[&str]) -> Self {
+        let amr = Some(serde_json::json!(amr).to_string());
+        Self {
+            identity_id,
+            provider_id,
+            authenticated_at: at,
+            acr: None,
+            amr,
+        }
+    }
+
+    pub fn amr(&self) -> Option<Vec<String>> {
+        self.amr.as_deref().map(super::json_list)
+    }
+}
+
+/// The live session behind a cookie.
+pub fn find(tx: &mut ReadTx, cookie: &TokenHash, now: Timestamp, idle: Duration) -> Result<Option<BrowserSession>> {
+    Ok(tx.fetch_optional(
+        "SELECT id, last_seen_at, expires_at FROM browser_sessions
+          WHERE cookie_hash = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3",
+        params![*cookie, now, now - idle],
+    )?)
+}
+
+pub fn insert(
+    tx: &mut WriteTx,
+    id: BrowserSessionId,
+    cookie: &TokenHash,
+    now: Timestamp,
+    expires_at: Timestamp,
+    address: Option<String>,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO browser_sessions (id, cookie_hash, created_at, last_seen_at, expires_at, address)
+         VALUES ($1, $2, $3, $3, $4, $5)",
+        params![id, *cookie, now, expires_at, address],
+    )?;
+    Ok(())
+}
+
+/// The idle clock moves at most once a minute.
+pub fn touch(tx: &mut WriteTx, id: BrowserSessionId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE browser_sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $3",
+        params![id, now, now - Duration::from_secs(60)],
+    )?;
+    Ok(())
+}
+
+/// A new cookie for the same session: at each authentication, against fixation.
+pub fn rotate(
+    tx: &mut WriteTx,
+    id: BrowserSessionId,
+    cookie: &TokenHash,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE browser_sessions SET cookie_hash = $2, last_seen_at = $3, expires_at = $4 WHERE id = $1",
+        params![id, *cookie, now, expires_at],
+    )?;
+    Ok(())
+}
+
+pub fn end(tx: &mut WriteTx, id: BrowserSessionId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "DELETE FROM browser_authentications WHERE browser_session_id = $1",
+        params![id],
+    )?;
+    tx.execute(
+        "DELETE FROM authorization_requests WHERE browser_session_id = $1",
+        params![id],
+    )?;
+    tx.execute(
+        "UPDATE browser_sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+        params![id, now],
+    )?;
+    Ok(())
+}
+
+/// Signs the identity out everywhere: after its account was disabled or its password reset.
+pub fn delete_authentications_of(tx: &mut WriteTx, identity_id: IdentityId) -> Result<()> {
+    tx.execute(
+        "DELETE FROM browser_authentications WHERE identity_id = $1",
+        params![identity_id],
+    )?;
+    Ok(())
+}
+
+/// The newest first.
+pub fn list_authentications(tx: &mut ReadTx, id: BrowserSessionId) -> Result<Vec<Authentication>> {
+    Ok(tx.fetch_all(
+        "SELECT identity_id, identity_provider_id, authenticated_at, acr, amr
+           FROM browser_authentications WHERE browser_session_id = $1 ORDER BY authenticated_at DESC, identity_id",
+        params![id],
+    )?)
+}
+
+pub fn upsert_authentication(tx: &mut WriteTx, id: BrowserSessionId, authentication: &Authentication) -> Result<()> {
+    tx.execute(
+        "INSERT INTO browser_authentications (browser_session_id, identity_id, identity_provider_id, authenticated_at, acr, amr)
+         VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (browser_session_id, identity_id)
+             DO UPDATE SET authenticated_at = $4, acr = $5, amr = $6",
+        params![
+            id,
+            authentication.identity_id,
+            authentication.provider_id,
+            authentication.authenticated_at,
+            authentication.acr.clone(),
+            authentication.amr.clone()
+        ],
+    )?;
+    Ok(())
+}
+
+/// One browser, one person: authentications of another identity set leave the session.
+pub fn delete_authentications_outside_set(
+    tx: &mut WriteTx,
+    id: BrowserSessionId,
+    identity_id: IdentityId,
+) -> Result<()> {
+    tx.execute(
+        "DELETE FROM browser_authentications
+          WHERE browser_session_id = $1
+            AND identity_id NOT IN (SELECT id FROM identities WHERE set_id = (SELECT set_id FROM identities WHERE id = $2))",
+        params![id, identity_id],
+    )?;
+    Ok(())
+}
+
+/// The session of a client in a browser; made when it is first needed. `new_id` is used then.
+pub fn upsert_app_session(
+    tx: &mut WriteTx,
+    new_id: AppSessionId,
+    browser_session_id: BrowserSessionId,
+    client_id: ClientId,
+    now: Timestamp,
+    token_expires_at: Timestamp,
+) -> Result<AppSessionId> {
+    let (id,): (AppSessionId,) = tx.fetch_one(
+        "INSERT INTO app_sessions (id, browser_session_id, client_id, created_at, token_expires_at)
+         VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (browser_session_id, client_id) DO UPDATE SET token_expires_at = $5
+         RETURNING id",
+        params![new_id, browser_session_id, client_id, now, token_expires_at],
+    )?;
+    Ok(id)
+}
+
+/// Keeps the session for as long as a refreshed token names it.
+pub fn extend_app_session(tx: &mut WriteTx, id: AppSessionId, token_expires_at: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE app_sessions SET token_expires_at = $2 WHERE id = $1 AND token_expires_at < $2",
+        params![id, token_expires_at],
+    )?;
+    Ok(())
+}
+
+/// Copies the browser's authentications into the client's session.
+pub fn copy_authentications(tx: &mut WriteTx, id: AppSessionId, authentications: &[Authentication]) -> Result<()> {
+    for authentication in authentications {
+        tx.execute(
+            "INSERT INTO session_authentications (app_session_id, identity_id, identity_provider_id, authenticated_at, acr, amr)
+             VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (app_session_id, identity_id)
+                 DO UPDATE SET authenticated_at = $4, acr = $5, amr = $6",
+            params![
+                id,
+                authentication.identity_id,
+                authentication.provider_id,
+                authentication.authenticated_at,
+                authentication.acr.clone(),
+                authentication.amr.clone()
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+pub fn list_session_authentications(tx: &mut ReadTx, id: AppSessionId) -> Result<Vec<Authentication>> {
+    Ok(tx.fetch_all(
+        "SELECT identity_id, identity_provider_id, authenticated_at, acr, amr
+           FROM session_authentications WHERE app_session_id = $1 ORDER BY identity_id",
+        params![id],
+    )?)
+}

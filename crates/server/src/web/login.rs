@@ -1,0 +1,425 @@
+//! Signing in with a local account.
+//!
+//! What is wrong is never told apart: an unknown name and a wrong password take the same
+//! time and give the same words (standards.md AA6). Failures slow down further attempts
+//! for the account; a browser that the account was used in before is counted apart, so
+//! that a stranger's guesses cannot keep the owner out (AA5, threats.md 20).
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use portolan_types::{IdentityId, Secret, Timestamp};
+use uuid::Uuid;
+
+use super::pages::{FormErrors, LoginPage, LoginReason};
+use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume};
+use crate::app::{App, Ctx, random_bytes};
+use crate::domain::{identity, session, token_format};
+use crate::error::{Error, Result};
+use crate::http::browser::{Cookie, PagePolicy, session_lifetimes};
+use crate::http::extract::{Form, Params, Query};
+use crate::metrics::Login;
+use crate::store::audit::{self, Actor, Event};
+use crate::store::identities::Identity;
+use crate::store::{authorization_requests, identities, passwords};
+
+/// `GET /p/login`
+pub async fn login_page(
+    State(app): State<App>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    query: Result<Query>,
+) -> Result<Response> {
+    let Query(params) = query?;
+    let id = request_id(&params)?;
+    let known = Cookie::read(&headers, &app.config);
+    let state = load(&app, &ctx, known.as_ref(), id).await?;
+    // Without a request to wait for, a person who is signed in has nothing to do here.
+    if state.waiting.is_none() && state.signed_in.is_some() {
+        return Ok(Redirect::to("/").into_response());
+    }
+    let cookie = known.clone().unwrap_or_else(Cookie::generate);
+    let username = state
+        .waiting
+        .as_ref()
+        .and_then(|waiting| waiting.request.login_hint.clone())
+        .unwrap_or_default();
+    let mut response = show(&app, &ctx, &cookie, &state, username, FormErrors::none())?;
+    if known.is_none() {
+        let (name, value) = cookie.set(&app.config);
+        response.headers_mut().append(name, value);
+    }
+    Ok(response)
+}
+
+struct LoginState {
+    waiting: Option<Waiting>,
+    signed_in: Option<SignedIn>,
+}
+
+async fn load(app: &App, ctx: &Ctx, cookie: Option<&Cookie>, id: Option<Uuid>) -> Result<LoginState> {
+    let hash = cookie.map(|cookie| cookie.hash);
+    let (shared, ctx) = (app.clone(), ctx.clone());
+    app.db
+        .read(move |tx| {
+            let session = match &hash {
+                Some(hash) => find_session(tx, &shared, &ctx, hash)?,
+                None => None,
+            };
+            let (session, signed_in) = session.map_or((None, None), |(id, person)| (Some(id), person));
+            let waiting = match (id, session) {
+                (None, _) => None,
+                (Some(_), None) => return Err(super::expired()),
+                (Some(id), Some(session)) => Some(find_waiting(tx, &ctx, session, id)?),
+            };
+            Ok(LoginState { waiting, signed_in })
+        })
+        .await
+}
+
+fn show(
+    app: &App,
+    ctx: &Ctx,
+    cookie: &Cookie,
+    state: &LoginState,
+    username: String,
+    errors: FormErrors,
+) -> Result<Response> {
+    let waiting = state.waiting.as_ref();
+    let page = LoginPage {
+        layout: layout(app, ctx, "Sign in", state.signed_in.as_ref()),
+        action: "/p/login".into(),
+        form_token: cookie.form_token(app),
+        request: waiting.map(|waiting| waiting.parked.id.to_string()),
+        client: waiting.map(Waiting::client_view),
+        username,
+        reason: waiting.map_or(LoginReason::NotSignedIn, |waiting| {
+            reason(waiting, state.signed_in.as_ref(), ctx.now)
+        }),
+        session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
+        errors,
+        can_cancel: waiting.is_some(),
+        time_limit: waiting.and_then(|waiting| waiting.time_left(ctx)),
+    };
+    render(&page, &waiting.map_or_else(PagePolicy::default, Waiting::policy))
+}
+
+/// Why a person who may be signed in is asked to sign in.
+fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, now: Timestamp) -> LoginReason {
+    let request = &waiting.request;
+    let Some(signed_in) = signed_in else {
+        return LoginReason::NotSignedIn;
+    };
+    let mut demands: Vec<String> = Vec::new();
+    if !request.required_identities.is_empty() {
+        demands.push("a particular account".into());
+    }
+    if !request.required_domains.is_empty() {
+        demands.push(format!("an account at {}", request.required_domains.join(" or ")));
+    }
+    if !request.required_policies.is_empty() {
+        demands.push("a sign-in that satisfies the app's policy".into());
+    }
+    if request.required_mfa {
+        demands.push("a sign-in with two factors".into());
+    }
+    let age = now.since(signed_in.authentication.authenticated_at);
+    match request.max_age {
+        _ if request.prompt.login || request.prompt.select_account => LoginReason::AskedAgain,
+        _ if !demands.is_empty() => LoginReason::StepUp(demands),
+        Some(seconds) if age >= Duration::from_secs(seconds) => LoginReason::TooLongAgo,
+        _ => LoginReason::AskedAgain,
+    }
+}
+
+/// `POST /p/login`
+pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
+    let Form(form) = form?;
+    let cookie = Cookie::read(&headers, &app.config).ok_or_else(crate::http::browser::stale_form)?;
+    cookie.check_form(&app, &form)?;
+    let id = request_id(&form)?;
+    let state = load(&app, &ctx, Some(&cookie), id).await?;
+    if let (Some(id), Some("deny")) = (id, form.get("decision")) {
+        app.db
+            .write(move |tx| authorization_requests::decide(tx, id, "deny"))
+            .await?;
+        return Ok(resume(id));
+    }
+    let username = form.get("username").unwrap_or("").to_owned();
+    let refuse = |errors: FormErrors, status: StatusCode| {
+        let mut response = show(&app, &ctx, &cookie, &state, username.clone(), errors)?;
+        *response.status_mut() = status;
+        Ok(response)
+    };
+    let attempt = Attempt::new(&app, &headers, &form);
+    match attempt.run(&app, &ctx).await {
+        Ok(identity) => sign_in(&app, &ctx, &cookie, id, identity).await,
+        Err(Refused::Wrong) => {
+            app.metrics.login(Login::Failure);
+            let text = "The username or the password is wrong.";
+            refuse(FormErrors::whole(text), StatusCode::UNAUTHORIZED)
+        }
+        Err(Refused::Later(delay)) => {
+            app.metrics.login(Login::Limited);
+            let seconds = delay.as_secs().max(1);
+            let text = format!("Too many attempts for this account. Try again in {}.", spoken(seconds));
+            let mut response = refuse(FormErrors::whole(text), StatusCode::TOO_MANY_REQUESTS)?;
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            Ok(response)
+        }
+        Err(Refused::Error(error)) => Err(error),
+    }
+}
+
+fn spoken(seconds: u64) -> String {
+    match seconds {
+        1 => "one second".into(),
+        2..=90 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
+/// What the person typed, and whether this browser was used for that account before.
+struct Attempt {
+    username: String,
+    password: Secret,
+    device: Option<Device>,
+}
+
+enum Refused {
+    Wrong,
+    Later(Duration),
+    Error(Error),
+}
+
+impl<E: Into<Error>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Refused::Error(error.into())
+    }
+}
+
+impl Attempt {
+    fn new(app: &App, headers: &HeaderMap, form: &Params) -> Self {
+        Self {
+            username: identity::typed_username(form.get("username").unwrap_or(""), &app.config.local_domain),
+            password: Secret::new(form.get("password").unwrap_or("")),
+            device: Device::read(app, headers),
+        }
+    }
+
+    /// The name under which failures are counted: hashed, so that the table keeps no list
+    /// of what people typed. Unknown accounts are counted like known ones.
+    fn counter(&self, identity: Option<IdentityId>) -> String {
+        let device = self.device.as_ref().filter(|device| Some(device.identity) == identity);
+        let who = device.map_or_else(|| "login".to_owned(), |device| format!("device:{}", device.nonce));
+        let hash = token_format::hash(&format!("{who}:{}", self.username));
+        format!("login:{}", URL_SAFE_NO_PAD.encode(hash.0))
+    }
+
+    async fn run(&self, app: &App, ctx: &Ctx) -> Result<Identity, Refused> {
+        app.limits.login(ctx.address)?;
+        let username = self.username.clone();
+        let found = app
+            .db
+            .read(move |tx| {
+                let Some(identity) = identities::find_by_username(tx, &username)? else {
+                    return Ok::<_, Error>(None);
+                };
+                let hash = passwords::find(tx, identity.id)?;
+                Ok(Some((identity, hash)))
+            })
+            .await?;
+        let counter = self.counter(found.as_ref().map(|(identity, _)| identity.id));
+        let (name, now) = (counter.clone(), ctx.now);
+        let failures = app.db.read(move |tx| passwords::find_failures(tx, &name)).await?;
+        if let Some((_, blocked_until)) = failures
+            && blocked_until > now
+        {
+            return Err(Refused::Later(blocked_until.since(now)));
+        }
+        let usable = found
+            .and_then(|(identity, hash)| Some((identity, hash?)))
+            .filter(|(identity, _)| identity.is_live());
+        let Some((identity, hash)) = usable else {
+            app.hasher.verify_nobody(self.password.clone()).await?;
+            return Err(self.fail(app, ctx, counter, None).await);
+        };
+        let verified = app.hasher.verify(&hash, self.password.clone()).await?;
+        if !verified.ok {
+            return Err(self.fail(app, ctx, counter, Some(identity.id)).await);
+        }
+        let stronger = if verified.needs_rehash {
+            Some(app.hasher.hash(self.password.clone()).await?)
+        } else {
+            None
+        };
+        let id = identity.id;
+        app.db
+            .write(move |tx| {
+                passwords::clear_failures(tx, &counter)?;
+                match &stronger {
+                    Some(hash) => passwords::update_hash(tx, id, hash),
+                    None => Ok(()),
+                }
+            })
+            .await?;
+        Ok(identity)
+    }
+
+    /// Counts the failure and decides how long the next attempt has to wait.
+    async fn fail(&self, app: &App, ctx: &Ctx, counter: String, identity: Option<IdentityId>) -> Refused {
+        let ctx = ctx.clone();
+        let counted = app
+            .db
+            .write(move |tx| {
+                let failures = passwords::count_failure(tx, &counter, ctx.now)?;
+                if let Some(delay) = delay_after(failures) {
+                    passwords::block(tx, &counter, ctx.now, delay)?;
+                }
+                // Only accounts that exist have a trail; what was typed may be a password.
+                if let Some(id) = identity {
+                    audit::insert(tx, &ctx, &event("login.refused", Actor::System, id))?;
+                }
+                Ok::<_, Error>(())
+            })
+            .await;
+        match counted {
+            Ok(()) => Refused::Wrong,
+            Err(error) => Refused::Error(error),
+        }
+    }
+}
+
+fn event(action: &'static str, actor: Actor, id: IdentityId) -> Event {
+    Event {
+        action,
+        actor,
+        resource_kind: "identity",
+        resource_id: id.to_string(),
+        detail: serde_json::json!({}),
+    }
+}
+
+/// Five free attempts, then waits that double up to a minute, and a quarter of an hour
+/// once a hundred have failed. An owner who signed in here before is counted apart.
+fn delay_after(failures: i64) -> Option<Duration> {
+    match failures {
+        ..5 => None,
+        5..100 => Some(Duration::from_secs(1 << (failures - 5).min(6)).min(Duration::from_secs(60))),
+        _ => Some(Duration::from_secs(900)),
+    }
+}
+
+async fn sign_in(app: &App, ctx: &Ctx, cookie: &Cookie, request: Option<Uuid>, identity: Identity) -> Result<Response> {
+    let fresh = Cookie::generate();
+    let (old_hash, new_hash) = (cookie.hash, fresh.hash);
+    let lifetimes = session_lifetimes(&app.config);
+    let (unit_ctx, id) = (ctx.clone(), identity.id);
+    app.db
+        .write(move |tx| {
+            let browser = session::find_or_create(tx, &unit_ctx, &old_hash, lifetimes)?;
+            session::sign_in(tx, &unit_ctx, browser, &identity, &["pwd"], &new_hash, lifetimes.1)?;
+            if let Some(request) = request {
+                authorization_requests::mark_authenticated(tx, request, unit_ctx.now)?;
+            }
+            audit::insert(
+                tx,
+                &unit_ctx,
+                &event("login.succeeded", Actor::Identity(identity.id), identity.id),
+            )
+        })
+        .await?;
+    app.metrics.login(Login::Success);
+    let mut response = request.map_or_else(|| Redirect::to("/").into_response(), resume);
+    let (name, value) = fresh.set(&app.config);
+    response.headers_mut().append(name, value);
+    response.headers_mut().append(SET_COOKIE, Device::new(id).set(app));
+    Ok(response)
+}
+
+/// A browser in which an account was signed in to before. It gives no access; it only
+/// counts failed attempts apart from those of strangers.
+struct Device {
+    identity: IdentityId,
+    nonce: String,
+}
+
+impl Device {
+    fn new(identity: IdentityId) -> Self {
+        Self {
+            identity,
+            nonce: URL_SAFE_NO_PAD.encode(random_bytes::<16>()),
+        }
+    }
+
+    fn cookie_name(app: &App) -> String {
+        format!("{}-device", crate::http::browser::cookie_name(&app.config))
+    }
+
+    fn signed_text(identity: IdentityId, nonce: &str) -> String {
+        format!("device:{identity}:{nonce}")
+    }
+
+    fn set(&self, app: &App) -> HeaderValue {
+        let mac = hmac::sign(
+            &app.server_keys.form,
+            Self::signed_text(self.identity, &self.nonce).as_bytes(),
+        );
+        let secure = if app.config.cookie_secure() { "; Secure" } else { "" };
+        let text = format!(
+            "{}={}.{}.{}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}",
+            Self::cookie_name(app),
+            self.identity,
+            self.nonce,
+            URL_SAFE_NO_PAD.encode(mac)
+        );
+        HeaderValue::from_str(&text).expect("ids and base64 are ASCII")
+    }
+
+    fn read(app: &App, headers: &HeaderMap) -> Option<Self> {
+        let name = Self::cookie_name(app);
+        let pairs = headers
+            .get_all(http::header::COOKIE)
+            .into_iter()
+            .filter_map(|header| header.to_str().ok());
+        let value = pairs.flat_map(|text| text.split(';')).find_map(|pair| {
+            let (key, value) = pair.trim().split_once('=')?;
+            (key == name).then_some(value)
+        })?;
+        let mut parts = value.splitn(3, '.');
+        let (identity, nonce, mac) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+        let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
+        hmac::verify(
+            &app.server_keys.form,
+            Self::signed_text(identity, nonce).as_bytes(),
+            &mac,
+        )
+        .ok()?;
+        Some(Self {
+            identity,
+            nonce: nonce.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_stay_bounded() {
+        let seconds = |failures| delay_after(failures).map(|delay| delay.as_secs());
+        assert_eq!(seconds(4), None);
+        assert_eq!(
+            (seconds(5), seconds(6), seconds(10), seconds(11), seconds(99)),
+            (Some(1), Some(2), Some(32), Some(60), Some(60))
+        );
+        assert_eq!((seconds(100), seconds(100_000)), (Some(900), Some(900)));
+    }
+}

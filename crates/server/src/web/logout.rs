@@ -1,0 +1,149 @@
+//! Logout, wire.md 2.9 and decisions section 5: ends the browser session, not the tokens.
+//!
+//! A link on a foreign site cannot log anybody out: a GET ends the session only if the
+//! browser says that the person came from here or typed the address, or if a genuine ID
+//! token comes along; otherwise the page asks.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use portolan_types::{ClientId, TokenHash};
+
+use super::pages::{CarriedField, Href, Link, LoggedOutPage, LogoutPage};
+use super::{layout, render};
+use crate::app::{App, Ctx};
+use crate::domain::id_token::Expiry;
+use crate::error::{Error, Result};
+use crate::http::browser::{Cookie, PagePolicy, clear_cookie, session_lifetimes, stale_form};
+use crate::http::extract::{Form, Params, Query};
+use crate::store::audit::{self, Actor, Event};
+use crate::store::clients::{self, Client};
+use crate::store::sessions;
+
+/// `GET /v2/web/logout`
+pub async fn logout_page(
+    State(app): State<App>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    query: Result<Query>,
+) -> Result<Response> {
+    let Query(params) = query?;
+    let cookie = Cookie::read(&headers, &app.config);
+    let client = find_client(&app, &params).await?;
+    let Some(cookie) = cookie else {
+        return done(&app, &ctx, client.as_ref(), &params);
+    };
+    let came_from = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let by_person = matches!(came_from, Some("none" | "same-origin"));
+    let by_hint = params.get("id_token_hint").is_some_and(|hint| {
+        app.keys()
+            .verify_id_token(hint, &app.config.issuer(), Expiry::Ignored)
+            .is_ok()
+    });
+    if by_person || by_hint {
+        end_session(&app, &ctx, cookie.hash).await?;
+        return done(&app, &ctx, client.as_ref(), &params);
+    }
+    let page = LogoutPage {
+        layout: layout(&app, &ctx, "Sign out", None),
+        action: "/v2/web/logout".into(),
+        form_token: cookie.form_token(&app),
+        client_name: client.as_ref().map(|client| client.name.clone()),
+        carried: carried(&params),
+    };
+    render(&page, &PagePolicy::default())
+}
+
+/// `POST /v2/web/logout`
+pub async fn logout(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
+    let Form(form) = form?;
+    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
+    cookie.check_form(&app, &form)?;
+    let client = find_client(&app, &form).await?;
+    end_session(&app, &ctx, cookie.hash).await?;
+    done(&app, &ctx, client.as_ref(), &form)
+}
+
+/// `client_id`, or `client` as older apps spell it.
+async fn find_client(app: &App, params: &Params) -> Result<Option<Client>> {
+    let named = params.get("client_id").or_else(|| params.get("client"));
+    let Some(id) = named.and_then(|id| id.parse::<ClientId>().ok()) else {
+        return Ok(None);
+    };
+    app.db.read(move |tx| clients::find(tx, id)).await
+}
+
+fn carried(params: &Params) -> Vec<CarriedField> {
+    ["client_id", "client", "redirect_uri", "redirect_name"]
+        .into_iter()
+        .filter_map(|name| {
+            Some(CarriedField {
+                name,
+                value: params.get(name)?.to_owned(),
+            })
+        })
+        .collect()
+}
+
+async fn end_session(app: &App, ctx: &Ctx, cookie: TokenHash) -> Result<()> {
+    let (idle, _) = session_lifetimes(&app.config);
+    let ctx = ctx.clone();
+    app.db
+        .write(move |tx| {
+            let Some(session) = sessions::find(tx, &cookie, ctx.now, idle)? else {
+                return Ok::<_, Error>(());
+            };
+            let newest = sessions::list_authentications(tx, session.id)?.into_iter().next();
+            sessions::end(tx, session.id, ctx.now)?;
+            let Some(authentication) = newest else { return Ok(()) };
+            let event = Event {
+                action: "logout",
+                actor: Actor::Identity(authentication.identity_id),
+                resource_kind: "identity",
+                resource_id: authentication.identity_id.to_string(),
+                detail: serde_json::json!({}),
+            };
+            audit::insert(tx, &ctx, &event)
+        })
+        .await
+}
+
+/// Signed out. The link onward appears only for an origin that the client has registered.
+fn done(app: &App, ctx: &Ctx, client: Option<&Client>, params: &Params) -> Result<Response> {
+    let continue_to = match (client, params.get("redirect_uri"), params.get("redirect_name")) {
+        (Some(client), Some(uri), Some(name)) if is_registered_origin(client, uri) => Href::web(uri).map(|href| Link {
+            text: name.chars().take(100).collect(),
+            href,
+        }),
+        _ => None,
+    };
+    let page = LoggedOutPage {
+        layout: layout(app, ctx, "Signed out", None),
+        client_name: client.map(|client| client.name.clone()),
+        continue_to,
+    };
+    let mut response = render(
+        &page,
+        &PagePolicy {
+            form_target: None,
+            no_referrer: true,
+        },
+    )?;
+    let (name, value) = clear_cookie(&app.config);
+    response.headers_mut().append(name, value);
+    Ok(response)
+}
+
+fn is_registered_origin(client: &Client, uri: &str) -> bool {
+    let origin = |text: &str| {
+        url::Url::parse(text)
+            .ok()
+            .map(|url| url.origin())
+            .filter(url::Origin::is_tuple)
+    };
+    let Some(wanted) = origin(uri) else { return false };
+    client
+        .redirect_uris()
+        .iter()
+        .any(|registered| origin(registered).as_ref() == Some(&wanted))
+}

@@ -1,0 +1,145 @@
+//! HTML pages, one file per area. They know no protocol: a page that belongs to an
+//! authorization request ends with a redirect to `/p/authorize`, which looks again.
+
+pub mod assets;
+pub mod consent;
+pub mod home;
+pub mod login;
+pub mod logout;
+pub mod pages;
+pub mod setup;
+
+use askama::Template;
+use axum::response::{IntoResponse, Redirect, Response};
+use portolan_db::ReadTx;
+use portolan_types::{BrowserSessionId, TokenHash};
+use uuid::Uuid;
+
+use crate::app::{App, Ctx};
+use crate::domain::authorization::AuthorizationRequest;
+use crate::error::{Error, Result};
+use crate::http::browser::{self, PagePolicy};
+use crate::http::extract::Params;
+use crate::store::authorization_requests::{self, Parked};
+use crate::store::clients::{self, Client};
+use crate::store::identities::{self, Identity};
+use crate::store::sessions::{self, Authentication};
+use pages::{ClientView, Layout};
+
+/// A parked request with what its pages show.
+pub struct Waiting {
+    pub parked: Parked,
+    pub request: AuthorizationRequest,
+    pub client: Client,
+    /// Of an instance: the template, under whose name it appears.
+    pub template: Option<Client>,
+}
+
+/// Who is signed in in a browser.
+pub struct SignedIn {
+    pub identity: Identity,
+    pub authentication: Authentication,
+}
+
+/// The session behind the cookie with the person signed in to it, if there is one.
+fn find_session(
+    tx: &mut ReadTx,
+    app: &App,
+    ctx: &Ctx,
+    cookie: &TokenHash,
+) -> Result<Option<(BrowserSessionId, Option<SignedIn>)>> {
+    let (idle, _) = browser::session_lifetimes(&app.config);
+    let Some(session) = sessions::find(tx, cookie, ctx.now, idle)? else {
+        return Ok(None);
+    };
+    let newest = sessions::list_authentications(tx, session.id)?.into_iter().next();
+    let Some(authentication) = newest else {
+        return Ok(Some((session.id, None)));
+    };
+    let identity = identities::find(tx, authentication.identity_id)?.filter(Identity::is_live);
+    Ok(Some((
+        session.id,
+        identity.map(|identity| SignedIn {
+            identity,
+            authentication,
+        }),
+    )))
+}
+
+/// The request that a page belongs to; only the browser that made it gets it.
+fn find_waiting(tx: &mut ReadTx, ctx: &Ctx, session: BrowserSessionId, id: Uuid) -> Result<Waiting> {
+    let parked = authorization_requests::find(tx, id, session, ctx.now)?.ok_or_else(expired)?;
+    let request: AuthorizationRequest = serde_json::from_str(&parked.parameters).map_err(Error::internal)?;
+    let client = clients::find(tx, parked.client_id)?
+        .filter(|client| client.enabled)
+        .ok_or_else(expired)?;
+    let template = match client.parent_client_id.filter(|_| client.is_instance) {
+        Some(template) => clients::find(tx, template)?,
+        None => None,
+    };
+    Ok(Waiting {
+        parked,
+        request,
+        client,
+        template,
+    })
+}
+
+impl Waiting {
+    /// Anybody can register an instance under any name, so the template's name is shown.
+    fn client_view(&self) -> ClientView {
+        let shown = self.template.as_ref().unwrap_or(&self.client);
+        let view = ClientView::new(
+            &shown.name,
+            shown.terms_and_conditions.as_deref(),
+            shown.privacy_policy.as_deref(),
+        );
+        match (&self.template, &self.client.device_name) {
+            (Some(_), Some(device)) => view.registered_as(device),
+            _ => view,
+        }
+    }
+
+    /// Where its forms may end: the redirect after the last one goes to the app.
+    fn policy(&self) -> PagePolicy {
+        PagePolicy {
+            form_target: browser::form_target(&self.request.redirect_uri),
+            no_referrer: false,
+        }
+    }
+
+    fn time_left(&self, ctx: &Ctx) -> Option<std::time::Duration> {
+        let waited = ctx.now.since(self.parked.parked_at);
+        std::time::Duration::from_secs(3600).checked_sub(waited)
+    }
+}
+
+fn expired() -> Error {
+    Error::invalid_request("this sign-in has expired or was finished already; go back to the app and start again")
+}
+
+/// The id of the request that a page belongs to.
+fn request_id(params: &Params) -> Result<Option<Uuid>> {
+    params
+        .get("request")
+        .map(|id| id.parse().map_err(|_| expired()))
+        .transpose()
+}
+
+fn layout(app: &App, ctx: &Ctx, title: &str, signed_in: Option<&SignedIn>) -> Layout {
+    Layout {
+        title: title.to_owned(),
+        request_id: ctx.request_id.to_string(),
+        operator_contact: app.config.operator_contact.clone(),
+        signed_in_as: signed_in.map(|person| person.identity.username.clone()),
+    }
+}
+
+fn render(page: &impl Template, policy: &PagePolicy) -> Result<Response> {
+    Ok(browser::page(page.render().map_err(Error::internal)?, policy))
+}
+
+/// Back to the endpoint that parked the request.
+fn resume(id: Uuid) -> Response {
+    Redirect::to(&format!("/p/authorize?request={id}")).into_response()
+}

@@ -1,0 +1,481 @@
+//! What people see: one struct for each page, filled by a handler and rendered by
+//! the template of the same name.
+//!
+//! The structs hold plain values; a decision that is more than "show or hide" is
+//! made by whoever fills them. Askama escapes every value. Nothing is marked as
+//! safe in a template: the only type whose output is inserted as markup is
+//! [`ScopeNode`], because it is itself rendered by an escaping template.
+//! Links that come from clients pass through [`Href`], which knows no `javascript:`.
+
+use std::fmt;
+use std::time::Duration;
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use url::Url;
+
+use crate::web::assets;
+
+/// What every page shows around its content.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// Name of the page in the browser's tab; error and message pages also show it as heading.
+    pub title: String,
+    pub request_id: String,
+    /// E-mail address, web address or any other words of the operator.
+    pub operator_contact: Option<String>,
+    /// Username of the person who is signed in in this browser.
+    pub signed_in_as: Option<String>,
+}
+
+impl Layout {
+    fn asset(&self, name: &str) -> String {
+        assets::asset_url(name)
+    }
+
+    /// The contact as a link, if it is an address; other words stay words.
+    fn contact_link(&self) -> Option<Href> {
+        let contact = self.operator_contact.as_deref()?;
+        Href::web(contact).or_else(|| Href::mail(contact))
+    }
+}
+
+/// An address that is safe to put into a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Href(String);
+
+impl Href {
+    /// An address on the web given by somebody else: `http` or `https` with a host.
+    pub fn web(text: &str) -> Option<Href> {
+        let url = Url::parse(text).ok()?;
+        let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+        is_web.then(|| Href(url.into()))
+    }
+
+    /// A path on this server. Anything else, such as `//host`, becomes the start page.
+    pub fn path(path: impl Into<String>) -> Href {
+        let path = path.into();
+        // Browsers read a backslash as a slash, so `/\host` would leave this server too.
+        let stays_here = path.starts_with('/') && !path[1..].starts_with(['/', '\\']);
+        let printable = !path.contains(|c: char| c.is_control());
+        Href(if stays_here && printable { path } else { "/".to_owned() })
+    }
+
+    fn mail(text: &str) -> Option<Href> {
+        let (local, domain) = text.split_once('@')?;
+        let plain = |part: &str, extra: &str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+        };
+        (plain(local, "._+-") && plain(domain, ".-")).then(|| Href(format!("mailto:{text}")))
+    }
+}
+
+impl fmt::Display for Href {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A link that the page shows as a button or in a list.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub text: String,
+    pub href: Href,
+}
+
+/// A client as pages show it.
+#[derive(Clone, Debug)]
+pub struct ClientView {
+    /// The client's name; for an instance of a template the template's name.
+    pub name: String,
+    /// The name that an instance gave itself when it registered without anybody's approval.
+    pub registered_as: Option<String>,
+    pub terms: Option<Href>,
+    pub privacy: Option<Href>,
+}
+
+impl ClientView {
+    /// Links that are not web addresses are left out.
+    pub fn new(name: impl Into<String>, terms: Option<&str>, privacy: Option<&str>) -> ClientView {
+        ClientView {
+            name: name.into(),
+            registered_as: None,
+            terms: terms.and_then(Href::web),
+            privacy: privacy.and_then(Href::web),
+        }
+    }
+
+    pub fn registered_as(mut self, name: impl Into<String>) -> ClientView {
+        self.registered_as = Some(name.into());
+        self
+    }
+
+    fn has_links(&self) -> bool {
+        self.terms.is_some() || self.privacy.is_some()
+    }
+}
+
+/// An identity as pages show it.
+#[derive(Clone, Debug)]
+pub struct AccountView {
+    pub username: String,
+    pub name: Option<String>,
+    /// Display name of the identity provider.
+    pub provider: Option<String>,
+}
+
+impl AccountView {
+    fn initial(&self) -> String {
+        let shown = self
+            .name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .unwrap_or(&self.username);
+        shown
+            .chars()
+            .find(|c| c.is_alphanumeric())
+            .map_or_else(|| "?".to_owned(), |c| c.to_uppercase().to_string())
+    }
+}
+
+/// What was wrong with a form that came back, each with the field it concerns.
+#[derive(Clone, Debug, Default)]
+pub struct FormErrors(Vec<FieldError>);
+
+#[derive(Clone, Debug)]
+pub struct FieldError {
+    /// Name of the input, or none if the refusal concerns no single one.
+    pub field: Option<&'static str>,
+    pub text: String,
+}
+
+impl FormErrors {
+    pub fn none() -> FormErrors {
+        FormErrors::default()
+    }
+
+    /// A refusal of the form as a whole.
+    pub fn whole(text: impl Into<String>) -> FormErrors {
+        FormErrors(vec![FieldError {
+            field: None,
+            text: text.into(),
+        }])
+    }
+
+    pub fn field(field: &'static str, text: impl Into<String>) -> FormErrors {
+        FormErrors::none().and(field, text)
+    }
+
+    pub fn and(mut self, field: &'static str, text: impl Into<String>) -> FormErrors {
+        self.0.push(FieldError {
+            field: Some(field),
+            text: text.into(),
+        });
+        self
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn all(&self) -> &[FieldError] {
+        &self.0
+    }
+
+    fn on(&self, field: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|error| error.field == Some(field))
+            .map(|error| error.text.as_str())
+    }
+}
+
+/// Asks for username and password. Posts `username`, `password` and, from "Cancel", `decision=deny`.
+#[derive(Template)]
+#[template(path = "pages/login.html")]
+pub struct LoginPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    /// The parked authorization request, if one waits for this login.
+    pub request: Option<String>,
+    pub client: Option<ClientView>,
+    /// From `login_hint`, or what was typed before the refusal.
+    pub username: String,
+    pub reason: LoginReason,
+    /// From the request; anybody can write one, so the page does not present it as the app's words.
+    pub session_message: Option<String>,
+    pub errors: FormErrors,
+    /// Whether "Cancel" leads back to the app.
+    pub can_cancel: bool,
+    /// How long the parked request still waits.
+    pub time_limit: Option<Duration>,
+}
+
+/// Why a person sees the login page.
+#[derive(Clone, Debug)]
+pub enum LoginReason {
+    NotSignedIn,
+    /// `prompt=login`
+    AskedAgain,
+    /// `max_age`
+    TooLongAgo,
+    /// What the session lacks, each as a sentence fragment: "an account at example.edu".
+    StepUp(Vec<String>),
+}
+
+impl LoginPage {
+    fn client_name(&self) -> &str {
+        self.client.as_ref().map_or("This service", |client| &client.name)
+    }
+}
+
+/// Asks for a consent. Posts `decision` (`allow`, `deny`, and `switch` if
+/// `can_switch_account`), `label` if it was shown, and `scope_optional` once for
+/// each optional scope that stays ticked.
+#[derive(Template)]
+#[template(path = "pages/consent.html")]
+pub struct ConsentPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    pub request: Option<String>,
+    pub client: ClientView,
+    pub account: AccountView,
+    pub scopes: Vec<ScopeNode>,
+    pub duration: AccessDuration,
+    /// The name of the consent, prefilled; none if the client does not ask for one.
+    pub label: Option<String>,
+    /// Where the answer goes, in words or as an origin.
+    pub destination: Option<String>,
+    /// Where permissions can be seen and withdrawn.
+    pub consents_page: Option<Href>,
+    pub can_switch_account: bool,
+    pub errors: FormErrors,
+    pub time_limit: Option<Duration>,
+}
+
+impl ConsentPage {
+    fn has_optional(&self) -> bool {
+        self.scopes.iter().any(ScopeNode::has_optional)
+    }
+
+    /// What developers know the permissions by, each once, in the order of the page.
+    fn scope_strings(&self) -> Vec<&str> {
+        let mut seen = Vec::new();
+        self.scopes.iter().for_each(|scope| scope.collect_strings(&mut seen));
+        seen
+    }
+}
+
+/// How long access lasts that a consent allows.
+#[derive(Clone, Debug)]
+pub enum AccessDuration {
+    /// Without refresh tokens: the lifetime of an access token.
+    WhilePresent { lifetime: Duration },
+    /// With refresh tokens: they end when unused for so long.
+    WhileAway { idle_end: Option<Duration> },
+}
+
+/// A scope on the consent page with the scopes its resource server needs beneath it.
+#[derive(Clone, Debug, Template)]
+#[template(path = "components/scope_node.html")]
+pub struct ScopeNode {
+    /// Names this place in the tree; the value that the form posts. Letters, digits, `.`, `-`, `_`.
+    pub path_id: String,
+    pub name: String,
+    pub description: String,
+    pub scope_string: String,
+    /// Display name of the resource server.
+    pub resource: String,
+    /// Whether it can be declined alone.
+    pub optional: bool,
+    /// Whether the box of an optional scope starts ticked.
+    pub checked: bool,
+    pub children: Vec<ScopeNode>,
+}
+
+impl ScopeNode {
+    fn has_optional(&self) -> bool {
+        self.optional || self.children.iter().any(ScopeNode::has_optional)
+    }
+
+    fn collect_strings<'a>(&'a self, seen: &mut Vec<&'a str>) {
+        if !seen.contains(&self.scope_string.as_str()) {
+            seen.push(&self.scope_string);
+        }
+        self.children.iter().for_each(|child| child.collect_strings(seen));
+    }
+}
+
+// A node prints the markup of its template, in which every value is escaped already.
+impl HtmlSafe for ScopeNode {}
+
+/// Asks a person with a session and all consents whether a program on the device may use them.
+/// Posts `decision` (`allow`, `deny`, and `switch` if `can_switch_account`).
+#[derive(Template)]
+#[template(path = "pages/continue_as.html")]
+pub struct ContinueAsPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    pub request: Option<String>,
+    pub client: ClientView,
+    pub account: AccountView,
+    pub destination: Option<String>,
+    pub can_switch_account: bool,
+    pub time_limit: Option<Duration>,
+}
+
+/// Shows an authorization code for copy and paste.
+#[derive(Template)]
+#[template(path = "pages/auth_code.html")]
+pub struct AuthCodePage {
+    pub layout: Layout,
+    pub outcome: AuthCodeOutcome,
+}
+
+#[derive(Clone, Debug)]
+pub enum AuthCodeOutcome {
+    Code(String),
+    Refused {
+        error: String,
+        description: Option<String>,
+    },
+    /// The address carried neither a code nor an error.
+    Nothing,
+}
+
+/// Asks before a session ends that another site may have tried to end.
+#[derive(Template)]
+#[template(path = "pages/logout.html")]
+pub struct LogoutPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    pub client_name: Option<String>,
+    /// Parameters of the request that the answer still needs.
+    pub carried: Vec<CarriedField>,
+}
+
+/// A hidden field that brings a parameter through a form.
+#[derive(Clone, Debug)]
+pub struct CarriedField {
+    pub name: &'static str,
+    pub value: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/logged_out.html")]
+pub struct LoggedOutPage {
+    pub layout: Layout,
+    pub client_name: Option<String>,
+    /// `redirect_uri` and `redirect_name`, if the origin belongs to the client.
+    pub continue_to: Option<Link>,
+}
+
+/// A refusal that cannot or must not be sent to the app. The heading is the layout's title.
+#[derive(Template)]
+#[template(path = "pages/error.html")]
+pub struct ErrorPage {
+    pub layout: Layout,
+    pub text: String,
+    /// What the person can do next, a sentence each.
+    pub advice: Vec<String>,
+    pub link: Option<Link>,
+    pub occurred_at: String,
+    /// 32 hexadecimal digits: the request id without dashes.
+    pub error_id: String,
+    pub error_code: String,
+}
+
+/// Makes the first administrator. Posts `setup_token` and the five fields.
+#[derive(Template)]
+#[template(path = "pages/setup.html")]
+pub struct SetupPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    /// The secret of the one-time link.
+    pub setup_token: String,
+    pub username: String,
+    pub name: String,
+    pub email: String,
+    pub errors: FormErrors,
+    /// What follows the `@` in usernames of local accounts.
+    pub local_domain: String,
+    pub password_min_length: usize,
+}
+
+impl SetupPage {
+    fn username_hint(&self) -> String {
+        format!("Other people will know the account as username@{}.", self.local_domain)
+    }
+
+    fn password_hint(&self) -> String {
+        format!(
+            "At least {} characters. Several words that do not belong together are easy to remember.",
+            self.password_min_length
+        )
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/setup_done.html")]
+pub struct SetupDonePage {
+    pub layout: Layout,
+    pub username: String,
+    /// The public URL without a slash at its end.
+    pub public_url: String,
+}
+
+/// A notice with at most one way onward. The heading is the layout's title.
+#[derive(Template)]
+#[template(path = "pages/message.html")]
+pub struct MessagePage {
+    pub layout: Layout,
+    /// Paragraphs.
+    pub text: Vec<String>,
+    pub link: Option<Link>,
+}
+
+/// The start page at `/`.
+#[derive(Template)]
+#[template(path = "pages/home.html")]
+pub struct HomePage {
+    pub layout: Layout,
+    pub issuer: String,
+    pub state: HomeState,
+}
+
+#[derive(Clone, Debug)]
+pub enum HomeState {
+    NotSetUp,
+    SignedOut { sign_in: Option<Href> },
+    SignedIn { links: Vec<Link>, sign_out: Href },
+}
+
+/// A length of time as people say it: "10 minutes", "48 hours", "6 months".
+fn in_words(length: &Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    const MONTH: u64 = 30 * DAY;
+    let seconds = length.as_secs();
+    // A unit takes over where the smaller one would need an unfamiliar number.
+    let (unit, name) = match seconds {
+        0..60 => (1, "second"),
+        60..=3_600 => (MINUTE, "minute"),
+        3_601..=172_800 => (HOUR, "hour"),
+        172_801..5_184_000 => (DAY, "day"),
+        _ => (MONTH, "month"),
+    };
+    // Rounded down: nobody should be promised more time than there is.
+    let count = seconds / unit;
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{plural}")
+}
+
+#[cfg(test)]
+#[path = "pages_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,957 @@
+//! The catalogue: every page with ordinary and with hostile words, looked at as a browser would.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// What an attacker would choose as the name of an app, an account or a scope.
+const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
+
+const MINUTES: Duration = Duration::from_secs(60);
+const DAYS: Duration = Duration::from_secs(86_400);
+
+fn ordinary(words: &str) -> String {
+    words.to_owned()
+}
+
+fn hostile(_: &str) -> String {
+    HOSTILE.to_owned()
+}
+
+/// Every page in its states. What a stranger can choose passes through `say`.
+pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+    let layout = |title: &str| Layout {
+        title: title.to_owned(),
+        request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
+        operator_contact: Some("help@lab.example.org".to_owned()),
+        signed_in_as: None,
+    };
+    let signed_in = |title: &str| Layout {
+        signed_in_as: Some(say("alice@portolan.local")),
+        ..layout(title)
+    };
+    let form_token = || "kq3vT0nP".to_owned();
+    let request = || Some("7f1c9a52".to_owned());
+    let client = || {
+        ClientView::new(
+            say("Beamline Portal"),
+            Some("https://beamline.example.org/terms?a=1&b=\"2\""),
+            Some("https://beamline.example.org/privacy"),
+        )
+    };
+    let command_line = || ClientView::new(say("Globus CLI"), None, Some("javascript:alert(1)"));
+    let account = || AccountView {
+        username: say("alice@portolan.local"),
+        name: Some(say("Alice Cartographer")),
+        provider: Some(say("Portolan accounts")),
+    };
+    let scope = |path_id: &str, name: &str, description: &str, scope_string: &str, resource: &str| ScopeNode {
+        path_id: path_id.to_owned(),
+        name: say(name),
+        description: say(description),
+        scope_string: say(scope_string),
+        resource: say(resource),
+        optional: false,
+        checked: false,
+        children: Vec::new(),
+    };
+    let run_actions = || ScopeNode {
+        children: vec![
+            ScopeNode {
+                children: vec![ScopeNode {
+                    optional: true,
+                    checked: true,
+                    ..scope(
+                        "1.0.0",
+                        "Read and write the collection Detector data",
+                        "Only this collection, with the rights your account has there",
+                        "https://auth.globus.org/scopes/41f0c5de-0000-4000-8000-000000000001/data_access",
+                        "Detector data",
+                    )
+                }],
+                ..scope(
+                    "1.0",
+                    "Transfer files",
+                    "Move and share files between your collections",
+                    "urn:globus:auth:scope:transfer.api.globus.org:all",
+                    "Globus Transfer",
+                )
+            },
+            ScopeNode {
+                optional: true,
+                ..scope(
+                    "1.1",
+                    "Know your groups",
+                    "See which groups you belong to",
+                    "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships",
+                    "Globus Groups",
+                )
+            },
+        ],
+        ..scope(
+            "1",
+            "Run beamline actions",
+            "All operations of the beamline action provider",
+            "https://auth.globus.org/scopes/5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f/action_all",
+            "Beamline service",
+        )
+    };
+    let sign_you_in = || {
+        scope(
+            "0",
+            "Know who you are",
+            "Your account name and identifier",
+            "openid",
+            "Portolan",
+        )
+    };
+
+    let login = || LoginPage {
+        layout: layout("Sign in"),
+        action: "/v2/web/login".to_owned(),
+        form_token: form_token(),
+        request: request(),
+        client: Some(client()),
+        username: String::new(),
+        reason: LoginReason::NotSignedIn,
+        session_message: None,
+        errors: FormErrors::none(),
+        can_cancel: true,
+        time_limit: Some(60 * MINUTES),
+    };
+    let consent = || ConsentPage {
+        layout: signed_in("Permission"),
+        action: "/v2/web/consent".to_owned(),
+        form_token: form_token(),
+        request: request(),
+        client: client(),
+        account: account(),
+        scopes: vec![sign_you_in(), run_actions()],
+        duration: AccessDuration::WhilePresent { lifetime: 2 * DAYS },
+        label: None,
+        destination: Some(say("https://beamline.example.org")),
+        consents_page: Some(Href::path("/v2/web/consents")),
+        can_switch_account: true,
+        errors: FormErrors::none(),
+        time_limit: Some(55 * MINUTES),
+    };
+    let error = |title: &str, text: &str, error_code: &str| ErrorPage {
+        layout: layout(title),
+        text: text.to_owned(),
+        advice: Vec::new(),
+        link: None,
+        occurred_at: "2026-02-03 09:15:27 UTC".to_owned(),
+        error_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
+        error_code: error_code.to_owned(),
+    };
+    let setup = || SetupPage {
+        layout: layout("Set-up"),
+        action: "/setup".to_owned(),
+        form_token: form_token(),
+        setup_token: "one-time-secret".to_owned(),
+        username: String::new(),
+        name: String::new(),
+        email: String::new(),
+        errors: FormErrors::none(),
+        local_domain: "portolan.local".to_owned(),
+        password_min_length: 15,
+    };
+    let home = |layout: Layout, state: HomeState| HomePage {
+        layout,
+        issuer: "http://localhost:8080".to_owned(),
+        state,
+    };
+
+    fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
+        (name, template.dyn_render().unwrap())
+    }
+    vec![
+        page("login", &login()),
+        page(
+            "login_without_request",
+            &LoginPage {
+                client: None,
+                request: None,
+                can_cancel: false,
+                time_limit: None,
+                ..login()
+            },
+        ),
+        page(
+            "login_refused",
+            &LoginPage {
+                username: say("alice"),
+                errors: FormErrors::field("password", "The username or the password is not right."),
+                ..login()
+            },
+        ),
+        page(
+            "login_too_many",
+            &LoginPage {
+                errors: FormErrors::whole("Too many attempts. Try again in 5 minutes."),
+                ..login()
+            },
+        ),
+        page(
+            "login_asked_again",
+            &LoginPage {
+                username: say("alice@portolan.local"),
+                reason: LoginReason::AskedAgain,
+                session_message: Some(say("Authenticate to update your CLI session.")),
+                client: Some(command_line().registered_as(say("Globus CLI on laptop-7"))),
+                ..login()
+            },
+        ),
+        page(
+            "login_too_long_ago",
+            &LoginPage {
+                reason: LoginReason::TooLongAgo,
+                ..login()
+            },
+        ),
+        page(
+            "login_step_up",
+            &LoginPage {
+                reason: LoginReason::StepUp(vec![say("an account at example.edu"), "a second factor".to_owned()]),
+                ..login()
+            },
+        ),
+        page("consent", &consent()),
+        page(
+            "consent_while_away",
+            &ConsentPage {
+                client: command_line().registered_as(say("Globus CLI on laptop-7")),
+                scopes: vec![sign_you_in()],
+                duration: AccessDuration::WhileAway {
+                    idle_end: Some(182 * DAYS),
+                },
+                label: Some(say("Globus CLI on laptop-7")),
+                destination: None,
+                consents_page: None,
+                can_switch_account: false,
+                time_limit: None,
+                ..consent()
+            },
+        ),
+        page(
+            "consent_refused",
+            &ConsentPage {
+                label: Some(say("very long")),
+                duration: AccessDuration::WhileAway { idle_end: None },
+                errors: FormErrors::field("label", "The name may have at most 255 characters."),
+                ..consent()
+            },
+        ),
+        page(
+            "continue_as",
+            &ContinueAsPage {
+                layout: signed_in("Continue"),
+                action: "/v2/web/continue".to_owned(),
+                form_token: form_token(),
+                request: request(),
+                client: client().registered_as(say("Portal on laptop-7")),
+                account: account(),
+                destination: Some("a program on this device".to_owned()),
+                can_switch_account: true,
+                time_limit: Some(60 * MINUTES),
+            },
+        ),
+        page(
+            "auth_code",
+            &AuthCodePage {
+                layout: layout("Authorization code"),
+                outcome: AuthCodeOutcome::Code(say("pc_4VqYw2hJr9Zt0LmXb7NnKd3Fs8Ga1Ce")),
+            },
+        ),
+        page(
+            "auth_code_refused",
+            &AuthCodePage {
+                layout: layout("Authorization code"),
+                outcome: AuthCodeOutcome::Refused {
+                    error: say("access_denied"),
+                    description: Some(say("the person declined")),
+                },
+            },
+        ),
+        page(
+            "auth_code_nothing",
+            &AuthCodePage {
+                layout: layout("Authorization code"),
+                outcome: AuthCodeOutcome::Nothing,
+            },
+        ),
+        page(
+            "logout",
+            &LogoutPage {
+                layout: signed_in("Log out"),
+                action: "/v2/web/logout".to_owned(),
+                form_token: form_token(),
+                client_name: Some(say("Beamline Portal")),
+                carried: vec![
+                    CarriedField {
+                        name: "client_id",
+                        value: say("2fbd0a1e-8d8e-4a8b-9c11-5f0f8a0f1d20"),
+                    },
+                    CarriedField {
+                        name: "redirect_uri",
+                        value: say("https://beamline.example.org/bye"),
+                    },
+                ],
+            },
+        ),
+        page(
+            "logged_out",
+            &LoggedOutPage {
+                layout: layout("Logged out"),
+                client_name: None,
+                continue_to: None,
+            },
+        ),
+        page(
+            "logged_out_of_client",
+            &LoggedOutPage {
+                layout: layout("Logged out"),
+                client_name: Some(say("Beamline Portal")),
+                continue_to: Href::web("https://beamline.example.org/?from=\"logout\"&x='1'").map(|href| Link {
+                    text: say("the portal"),
+                    href,
+                }),
+            },
+        ),
+        page(
+            "error_unknown_scopes",
+            &ErrorPage {
+                advice: vec![
+                    "Tell the people who made the app. They find the scopes of a service in its documentation."
+                        .to_owned(),
+                ],
+                ..error(
+                    "Unknown scope(s)",
+                    &format!(
+                        "client_id=2fbd0a1e-8d8e-4a8b-9c11-5f0f8a0f1d20 requested unknown scopes: ['{}']",
+                        say("urn:globus:auth:scope:transfer.api.globus.org:everything")
+                    ),
+                    "UNKNOWN_SCOPE_ERROR",
+                )
+            },
+        ),
+        page(
+            "error_internal",
+            &ErrorPage {
+                link: Some(Link {
+                    text: "Go to the start page".to_owned(),
+                    href: Href::path("/"),
+                }),
+                layout: Layout {
+                    operator_contact: None,
+                    ..layout("Something went wrong")
+                },
+                ..error(
+                    "",
+                    "The service could not do this. It has written down why.",
+                    "INTERNAL_ERROR",
+                )
+            },
+        ),
+        page("setup", &setup()),
+        page(
+            "setup_refused",
+            &SetupPage {
+                username: say("admin"),
+                name: say("Ada Min"),
+                email: say("ada@lab.example.org"),
+                errors: FormErrors::field("password", "This password is on a list of common passwords.")
+                    .and("password_again", "The two passwords differ."),
+                ..setup()
+            },
+        ),
+        page(
+            "setup_done",
+            &SetupDonePage {
+                layout: layout("Set-up"),
+                username: say("ada@portolan.local"),
+                public_url: "http://localhost:8080".to_owned(),
+            },
+        ),
+        page(
+            "message",
+            &MessagePage {
+                layout: layout("This link has been used"),
+                text: vec![
+                    "A set-up link works once.".to_owned(),
+                    say("The administrator exists already."),
+                ],
+                link: Some(Link {
+                    text: "Go to the start page".to_owned(),
+                    href: Href::path("/"),
+                }),
+            },
+        ),
+        page("home_not_set_up", &home(layout("Start"), HomeState::NotSetUp)),
+        page(
+            "home_signed_out",
+            &home(
+                layout("Start"),
+                HomeState::SignedOut {
+                    sign_in: Some(Href::path("/v2/web/login")),
+                },
+            ),
+        ),
+        page(
+            "home_signed_in",
+            &home(
+                signed_in("Start"),
+                HomeState::SignedIn {
+                    links: vec![Link {
+                        text: "Your permissions".to_owned(),
+                        href: Href::path("/v2/web/consents"),
+                    }],
+                    sign_out: Href::path("/v2/web/logout"),
+                },
+            ),
+        ),
+    ]
+}
+
+struct Element {
+    name: String,
+    attributes: HashMap<String, String>,
+    /// Text directly inside, still escaped.
+    text: String,
+    /// Position in the list of elements of the one around it.
+    parent: Option<usize>,
+}
+
+impl Element {
+    fn get(&self, attribute: &str) -> Option<&str> {
+        self.attributes.get(attribute).map(String::as_str)
+    }
+}
+
+/// Reads markup strictly: quoted attributes, every element closed in order. What
+/// escaped from its place would show up as an element or an attribute of its own.
+fn elements(page: &str, html: &str) -> Vec<Element> {
+    const VOID: [&str; 4] = ["meta", "link", "input", "br"];
+    let mut all: Vec<Element> = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
+    let mut rest = html
+        .strip_prefix("<!doctype html>")
+        .expect("a doctype, for standards mode");
+    while let Some(start) = rest.find('<') {
+        if let Some(&inside) = open.last() {
+            all[inside].text.push_str(&rest[..start]);
+        }
+        let tag_and_rest = &rest[start + 1..];
+        if let Some(closing) = tag_and_rest.strip_prefix('/') {
+            let (name, after) = closing.split_once('>').unwrap();
+            let opened = open.pop().unwrap_or_else(|| panic!("{page}: </{name}> closes nothing"));
+            assert_eq!(all[opened].name, name, "{page}: elements overlap");
+            rest = after;
+            continue;
+        }
+        let name_end = tag_and_rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap();
+        let name = tag_and_rest[..name_end].to_owned();
+        let mut attributes = HashMap::new();
+        let mut inside = &tag_and_rest[name_end..];
+        let closed_itself = loop {
+            inside = inside.trim_start();
+            if let Some(after) = inside.strip_prefix("/>") {
+                rest = after;
+                break true;
+            }
+            if let Some(after) = inside.strip_prefix('>') {
+                rest = after;
+                break false;
+            }
+            let end = inside.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap();
+            assert!(end > 0, "{page}: no attribute name at {:.60}", inside);
+            let attribute = inside[..end].to_owned();
+            inside = &inside[end..];
+            let value = match inside.strip_prefix("=\"") {
+                Some(quoted) => {
+                    let (value, after) = quoted.split_once('"').unwrap();
+                    inside = after;
+                    value.to_owned()
+                }
+                None => String::new(),
+            };
+            assert!(
+                attributes.insert(attribute.clone(), value).is_none(),
+                "{page}: {name} has two {attribute}"
+            );
+        };
+        let is_void = closed_itself || VOID.contains(&name.as_str());
+        all.push(Element {
+            name,
+            attributes,
+            text: String::new(),
+            parent: open.last().copied(),
+        });
+        if !is_void {
+            open.push(all.len() - 1);
+        }
+    }
+    assert!(
+        open.is_empty(),
+        "{page}: {} is not closed",
+        all[*open.last().unwrap()].name
+    );
+    all
+}
+
+/// All pages with both kinds of words.
+fn catalogue() -> Vec<(&'static str, String, Vec<Element>)> {
+    let pages = samples(ordinary).into_iter().chain(samples(hostile));
+    pages
+        .map(|(name, html)| (name, html.clone(), elements(name, &html)))
+        .collect()
+}
+
+/// Snapshots say what a page adds to the layout; the layout is seen once, in full.
+#[test]
+fn pages_look_as_recorded() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (name, mut html) in samples(ordinary) {
+            // The hash of a file's content changes with each touch of the style sheet.
+            for file in ["portolan.css", "app.js", "favicon.svg"] {
+                html = html.replace(&assets::asset_url(file), &format!("/static/HASH/{file}"));
+            }
+            let main = html.find("<main").unwrap()..html.find("</main>").unwrap();
+            insta::assert_snapshot!(name, without_empty_lines(&html[main.clone()]));
+            if name == "message" {
+                html.replace_range(main, "<main>");
+                insta::assert_snapshot!("layout", without_empty_lines(&html));
+            }
+        }
+    });
+}
+
+/// Lines that held only template tags come out empty.
+fn without_empty_lines(html: &str) -> String {
+    let lines: Vec<&str> = html
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.join("\n")
+}
+
+#[test]
+fn hostile_words_stay_words() {
+    const ATTRIBUTES: &str = "action aria-controls aria-describedby aria-hidden aria-invalid autocapitalize autocomplete autofocus \
+        charset checked class content cx cy d data-copy data-copy-status data-once data-reveal defer fill \
+        focusable for formnovalidate height hidden href id lang method minlength name opacity r rel required \
+        role spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
+    let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
+    let mut shown = HashSet::new();
+    for (page, html, elements) in catalogue() {
+        assert!(!html.contains(HOSTILE), "{page}");
+        assert!(!html.contains("<script>"), "{page}");
+        assert!(!html.contains("javascript:"), "{page}");
+        for element in &elements {
+            for attribute in element.attributes.keys() {
+                assert!(
+                    known.contains(attribute.as_str()),
+                    "{page}: {} has {attribute}",
+                    element.name
+                );
+            }
+        }
+        if html.contains("&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;&#38; onclick=alert(1) x=") {
+            shown.insert(page);
+        }
+    }
+    // Otherwise the hostile words would have been lost on the way and this test would see nothing.
+    for page in [
+        "login",
+        "login_step_up",
+        "consent",
+        "continue_as",
+        "auth_code",
+        "auth_code_refused",
+        "logout",
+        "logged_out_of_client",
+        "error_unknown_scopes",
+        "setup_refused",
+        "setup_done",
+        "message",
+        "home_signed_in",
+    ] {
+        assert!(shown.contains(page), "{page} shows nothing hostile");
+    }
+}
+
+#[test]
+fn templates_never_switch_escaping_off() {
+    fn visit(folder: &Path, seen: &mut usize) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(&path, seen);
+                continue;
+            }
+            let markup = fs::read_to_string(&path).unwrap();
+            let squeezed: String = markup.chars().filter(|c| !c.is_whitespace()).collect();
+            for way in ["|safe", "|escape(", "|e(", "{%filter", "{%autoescape"] {
+                assert!(!squeezed.contains(way), "{} uses {way}", path.display());
+            }
+            *seen += 1;
+        }
+    }
+    let mut seen = 0;
+    visit(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &mut seen);
+    assert!(seen > 10);
+}
+
+#[test]
+fn every_form_carries_its_token() {
+    let mut forms = 0;
+    for (page, _, elements) in catalogue() {
+        for (index, form) in elements
+            .iter()
+            .enumerate()
+            .filter(|(_, element)| element.name == "form")
+        {
+            let token = elements
+                .iter()
+                .find(|element| element.get("name") == Some("form_token") && is_inside(&elements, element, index));
+            let token = token.unwrap_or_else(|| panic!("{page}: a form without token"));
+            assert_eq!(
+                (token.get("type"), token.get("value")),
+                (Some("hidden"), Some("kq3vT0nP")),
+                "{page}"
+            );
+            assert_eq!(
+                form.get("method"),
+                Some("post"),
+                "{page}: a token must not stand in an address"
+            );
+            assert!(form.get("action").unwrap().starts_with('/'), "{page}");
+            forms += 1;
+        }
+    }
+    assert!(forms >= 20);
+}
+
+fn is_inside(elements: &[Element], element: &Element, ancestor: usize) -> bool {
+    let mut parent = element.parent;
+    while let Some(index) = parent {
+        if index == ancestor {
+            return true;
+        }
+        parent = elements[index].parent;
+    }
+    false
+}
+
+#[test]
+fn pages_obey_the_content_security_policy() {
+    for (page, _, elements) in catalogue() {
+        for element in &elements {
+            assert!(
+                !["style", "iframe", "object", "base", "img"].contains(&element.name.as_str()),
+                "{page}"
+            );
+            assert_eq!(element.get("style"), None, "{page}");
+            assert!(element.attributes.keys().all(|name| !name.starts_with("on")), "{page}");
+            if element.name == "script" {
+                assert!(element.text.is_empty(), "{page}: a script of its own");
+            }
+            let loads = match element.name.as_str() {
+                "script" => element.get("src"),
+                "link" => element.get("href"),
+                _ => None,
+            };
+            if let Some(url) = loads {
+                let path = url
+                    .strip_prefix("/static/")
+                    .unwrap_or_else(|| panic!("{page} loads {url}"));
+                assert!(assets::serve(path).is_some(), "{page}: {url} leads nowhere");
+            }
+        }
+    }
+}
+
+#[test]
+fn links_lead_to_the_web_or_stay_here() {
+    for (page, _, elements) in catalogue() {
+        for link in elements.iter().filter(|element| element.name == "a") {
+            let href = link.get("href").unwrap();
+            assert!(
+                ["/", "#", "https://", "mailto:"]
+                    .iter()
+                    .any(|start| href.starts_with(start))
+                    && !href.starts_with("//"),
+                "{page}: {href}"
+            );
+            if link.get("target") == Some("_blank") {
+                assert!(link.get("rel").unwrap().contains("noopener"), "{page}: {href}");
+            }
+        }
+    }
+}
+
+#[test]
+fn pages_can_be_used_with_a_screen_reader() {
+    for (page, _, elements) in catalogue() {
+        let count = |name: &str| elements.iter().filter(|element| element.name == name).count();
+        for landmark in ["h1", "main", "header", "footer", "title"] {
+            assert_eq!(count(landmark), 1, "{page}: {landmark}");
+        }
+        assert_eq!(elements[0].get("lang"), Some("en"), "{page}");
+
+        let mut ids = HashSet::new();
+        for id in elements.iter().filter_map(|element| element.get("id")) {
+            assert!(ids.insert(id), "{page}: two elements are {id}");
+        }
+        for element in &elements {
+            let references = ["for", "aria-describedby", "aria-controls", "data-copy", "data-reveal"];
+            for id in references
+                .iter()
+                .filter_map(|name| element.get(name))
+                .flat_map(str::split_whitespace)
+            {
+                assert!(ids.contains(id), "{page}: nothing is {id}");
+            }
+            if let Some(id) = element.get("href").and_then(|href| href.strip_prefix('#')) {
+                assert!(ids.contains(id), "{page}: nothing is {id}");
+            }
+            if element.name == "input" && element.get("type") != Some("hidden") {
+                let labelled = elements
+                    .iter()
+                    .any(|label| label.name == "label" && label.get("for") == element.get("id"));
+                assert!(labelled, "{page}: {:?} has no label", element.get("name"));
+                assert_eq!(
+                    element.get("aria-invalid").is_some(),
+                    element_has_error(&elements, element),
+                    "{page}"
+                );
+            }
+        }
+        let mut deepest = 1;
+        for heading in elements
+            .iter()
+            .filter(|element| ["h1", "h2", "h3"].contains(&element.name.as_str()))
+        {
+            let level: i32 = heading.name[1..].parse().unwrap();
+            assert!(level <= deepest + 1, "{page}: a heading level is skipped");
+            deepest = level;
+        }
+    }
+}
+
+fn element_has_error(elements: &[Element], input: &Element) -> bool {
+    let id = format!("{}-error", input.get("id").unwrap());
+    elements.iter().any(|element| element.get("id") == Some(&id))
+}
+
+fn page(name: &str) -> Vec<Element> {
+    let (_, html) = samples(ordinary).into_iter().find(|(page, _)| *page == name).unwrap();
+    elements(name, &html)
+}
+
+/// Names and values of what a browser would send without a click on anything but a button.
+fn fields(elements: &[Element]) -> Vec<(&str, &str)> {
+    let inputs = elements.iter().filter(|element| element.name == "input");
+    let sent = inputs.filter(|input| input.get("type") != Some("checkbox") || input.get("checked").is_some());
+    sent.map(|input| (input.get("name").unwrap(), input.get("value").unwrap_or_default()))
+        .collect()
+}
+
+fn buttons(elements: &[Element]) -> Vec<Option<&str>> {
+    let buttons = elements
+        .iter()
+        .filter(|element| element.name == "button" && element.get("type") == Some("submit"));
+    buttons
+        .map(|button| button.get("name").and(button.get("value")))
+        .collect()
+}
+
+#[test]
+fn login_posts_what_a_password_manager_fills() {
+    let login = page("login");
+
+    assert_eq!(
+        fields(&login),
+        [
+            ("form_token", "kq3vT0nP"),
+            ("request", "7f1c9a52"),
+            ("username", ""),
+            ("password", "")
+        ]
+    );
+    // The first button is what the Enter key presses.
+    assert_eq!(buttons(&login), [None, Some("deny")]);
+    let by_name = |name: &str| login.iter().find(|element| element.get("name") == Some(name)).unwrap();
+    assert_eq!(by_name("username").get("autocomplete"), Some("username"));
+    assert_eq!(by_name("password").get("autocomplete"), Some("current-password"));
+    assert_eq!(by_name("password").get("type"), Some("password"));
+}
+
+#[test]
+fn refused_login_keeps_the_username_and_forgets_the_password() {
+    let refused = page("login_refused");
+
+    assert!(fields(&refused).contains(&("username", "alice")));
+    assert!(fields(&refused).contains(&("password", "")));
+    let alert = refused.iter().find(|element| element.get("role") == Some("alert"));
+    assert_eq!(alert.unwrap().get("id"), Some("errors"));
+    let title = refused.iter().find(|element| element.name == "title").unwrap();
+    assert!(title.text.starts_with("Error: "), "{}", title.text);
+}
+
+#[test]
+fn consent_posts_the_decision_and_the_optional_scopes() {
+    let consent = page("consent");
+
+    assert_eq!(
+        fields(&consent),
+        [
+            ("form_token", "kq3vT0nP"),
+            ("request", "7f1c9a52"),
+            ("scope_optional", "1.0.0")
+        ]
+    );
+    assert_eq!(buttons(&consent), [Some("allow"), Some("deny"), Some("switch")]);
+    let boxes = consent.iter().filter(|element| element.get("type") == Some("checkbox"));
+    let paths: Vec<&str> = boxes.map(|element| element.get("value").unwrap()).collect();
+    assert_eq!(paths, ["1.0.0", "1.1"]);
+}
+
+#[test]
+fn dependent_scopes_stand_beneath_the_scope_that_needs_them() {
+    let consent = page("consent");
+    let depth = |id: &str| {
+        let start = consent
+            .iter()
+            .position(|element| element.get("id") == Some(id))
+            .unwrap();
+        let mut lists = 0;
+        let mut parent = consent[start].parent;
+        while let Some(index) = parent {
+            lists += usize::from(consent[index].name == "ul");
+            parent = consent[index].parent;
+        }
+        lists
+    };
+
+    assert_eq!(
+        [
+            depth("scope-0-text"),
+            depth("scope-1-text"),
+            depth("scope-1.0-text"),
+            depth("scope-1.0.0-text")
+        ],
+        [1, 1, 2, 3]
+    );
+}
+
+#[test]
+fn label_is_asked_only_for_clients_that_want_one() {
+    assert!(fields(&page("consent_while_away")).contains(&("label", "Globus CLI on laptop-7")));
+    assert!(fields(&page("consent")).iter().all(|(name, _)| *name != "label"));
+}
+
+#[test]
+fn web_links_are_http_with_a_host() {
+    for accepted in [
+        "https://a.example/terms",
+        "http://localhost:3000/",
+        "HTTPS://A.EXAMPLE/",
+    ] {
+        assert!(Href::web(accepted).is_some(), "{accepted}");
+    }
+    for refused in [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        " javascript:alert(1)",
+        "java\nscript:alert(1)",
+        "data:text/html,x",
+        "/x",
+        "//x",
+        "",
+        "https://",
+        "ftp://a/",
+    ] {
+        assert_eq!(Href::web(refused), None, "{refused}");
+    }
+}
+
+#[test]
+fn paths_stay_on_this_server() {
+    assert_eq!(
+        Href::path("/v2/web/login?request=1").to_string(),
+        "/v2/web/login?request=1"
+    );
+    for elsewhere in [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "",
+        "x",
+        "/\t/evil.example",
+        "/\n/evil",
+    ] {
+        assert_eq!(Href::path(elsewhere).to_string(), "/", "{elsewhere:?}");
+    }
+}
+
+#[test]
+fn contact_becomes_a_link_only_if_it_is_an_address() {
+    let link = |contact: &str| {
+        let layout = Layout {
+            operator_contact: Some(contact.to_owned()),
+            ..Layout::default()
+        };
+        layout.contact_link().map(|href| href.to_string())
+    };
+
+    assert_eq!(
+        link("help@lab.example.org").as_deref(),
+        Some("mailto:help@lab.example.org")
+    );
+    assert_eq!(
+        link("https://help.example.org/").as_deref(),
+        Some("https://help.example.org/")
+    );
+    assert_eq!(link("room 12, ask for Ada"), None);
+    assert_eq!(link("a@b?cc=everybody@example.org"), None);
+}
+
+#[test]
+fn durations_read_as_people_say_them() {
+    for (seconds, words) in [
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (90, "1 minute"),
+        (600, "10 minutes"),
+        (3_600, "60 minutes"),
+        (3_601, "1 hour"),
+        (172_800, "48 hours"),
+        (604_800, "7 days"),
+        (15_724_800, "6 months"),
+    ] {
+        assert_eq!(in_words(&Duration::from_secs(seconds)), words);
+    }
+}
+
+#[test]
+fn refused_setup_keeps_what_was_typed_but_the_passwords() {
+    assert_eq!(
+        fields(&page("setup_refused"))[2..],
+        [
+            ("username", "admin"),
+            ("name", "Ada Min"),
+            ("email", "ada@lab.example.org"),
+            ("password", ""),
+            ("password_again", "")
+        ]
+    );
+}

@@ -1,0 +1,170 @@
+//! The first administrator, by the one-time link that the first start prints.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use portolan_types::Secret;
+
+use super::pages::{FormErrors, SetupDonePage, SetupPage};
+use super::{layout, render};
+use crate::app::{App, Ctx};
+use crate::domain::identity::{self, NewLocalIdentity};
+use crate::domain::password::{self, Factors};
+use crate::domain::token_format;
+use crate::error::{Error, Kind, Result};
+use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::extract::{Form, Params};
+use crate::store::audit::{self, Actor, Event};
+use crate::store::{identities, links};
+
+/// The page shows a secret link: nothing of its address leaves it.
+const POLICY: PagePolicy = PagePolicy {
+    form_target: None,
+    no_referrer: false,
+};
+
+/// `GET /p/setup/{token}`
+pub async fn setup_page(
+    State(app): State<App>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    Path(token): Path<String>,
+) -> Result<Response> {
+    check_link(&app, &ctx, &token).await?;
+    let known = Cookie::read(&headers, &app.config);
+    let cookie = known.clone().unwrap_or_else(Cookie::generate);
+    let mut response = show(&app, &ctx, &cookie, token, &Params::default(), FormErrors::none())?;
+    if known.is_none() {
+        let (name, value) = cookie.set(&app.config);
+        response.headers_mut().append(name, value);
+    }
+    Ok(response)
+}
+
+async fn check_link(app: &App, ctx: &Ctx, token: &str) -> Result<()> {
+    let (hash, now) = (token_format::hash(token), ctx.now);
+    let live = app
+        .db
+        .read(move |tx| {
+            Ok::<_, Error>(
+                links::is_live(tx, &hash, links::FIRST_ADMINISTRATOR, now)? && !identities::has_administrator(tx)?,
+            )
+        })
+        .await?;
+    if live { Ok(()) } else { Err(dead_link()) }
+}
+
+fn dead_link() -> Error {
+    Error::forbidden(
+        "this set-up link was used already or has expired; restart the server to get a new one while there is no administrator",
+    )
+}
+
+fn show(app: &App, ctx: &Ctx, cookie: &Cookie, token: String, form: &Params, errors: FormErrors) -> Result<Response> {
+    let text = |name| form.get(name).unwrap_or("").to_owned();
+    let page = SetupPage {
+        layout: layout(app, ctx, "Set up Portolan", None),
+        action: format!("/p/setup/{token}"),
+        form_token: cookie.form_token(app),
+        setup_token: token,
+        username: text("username"),
+        name: text("name"),
+        email: text("email"),
+        errors,
+        local_domain: app.config.local_domain.clone(),
+        password_min_length: Factors::PasswordAlone.minimum(),
+    };
+    render(&page, &POLICY)
+}
+
+/// `POST /p/setup/{token}`
+pub async fn setup(
+    State(app): State<App>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    Path(token): Path<String>,
+    form: Result<Form>,
+) -> Result<Response> {
+    let Form(form) = form?;
+    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
+    cookie.check_form(&app, &form)?;
+    check_link(&app, &ctx, &token).await?;
+    let field = |name| form.get(name).unwrap_or("").to_owned();
+    let refuse = |errors: FormErrors| {
+        let mut response = show(&app, &ctx, &cookie, token.clone(), &form, errors)?;
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        Ok(response)
+    };
+    let password = Secret::new(field("password"));
+    if password != Secret::new(field("password_again")) {
+        return refuse(FormErrors::field("password_again", "The two passwords differ."));
+    }
+    let context = [field("username"), field("name"), field("email"), "portolan".to_owned()];
+    let context: Vec<&str> = context.iter().map(String::as_str).collect();
+    if let Err(weakness) = password::check_strength(&password, Factors::PasswordAlone, &context) {
+        return refuse(FormErrors::field("password", weakness.to_string()));
+    }
+    let new = NewLocalIdentity {
+        username: field("username"),
+        name: field("name"),
+        email: field("email"),
+        organization: None,
+        password_hash: Some(app.hasher.hash(password).await?),
+        administrator: true,
+    };
+    let (unit_ctx, domain, hash) = (ctx.clone(), app.config.local_domain.clone(), token_format::hash(&token));
+    let created = app
+        .db
+        .write(move |tx| {
+            // Only one of several who have the link becomes the first administrator.
+            if identities::has_administrator(tx)?
+                || !links::consume(tx, &hash, links::FIRST_ADMINISTRATOR, unit_ctx.now)?
+            {
+                return Err(dead_link());
+            }
+            let identity = identity::create_local(tx, &unit_ctx, &domain, &new)?;
+            let event = Event {
+                action: "administrator.create",
+                actor: Actor::Operator,
+                resource_kind: "identity",
+                resource_id: identity.id.to_string(),
+                detail: serde_json::json!({ "username": identity.username }),
+            };
+            audit::insert(tx, &unit_ctx, &event)?;
+            Ok(identity)
+        })
+        .await;
+    match created {
+        Ok(identity) => {
+            let page = SetupDonePage {
+                layout: layout(&app, &ctx, "Portolan is set up", None),
+                username: identity.username,
+                public_url: app.config.public_url(),
+            };
+            render(&page, &POLICY)
+        }
+        Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => refuse(field_error(&error)),
+        Err(error) => Err(error),
+    }
+}
+
+/// `username: must have …` becomes a text at that field.
+fn field_error(error: &Error) -> FormErrors {
+    for field in ["username", "name", "email"] {
+        if let Some(text) = error
+            .detail()
+            .strip_prefix(field)
+            .and_then(|rest| rest.strip_prefix(": "))
+        {
+            let mut characters = text.chars();
+            let sentence: String = characters
+                .next()
+                .into_iter()
+                .flat_map(char::to_uppercase)
+                .chain(characters)
+                .collect();
+            return FormErrors::field(field, format!("{sentence}."));
+        }
+    }
+    FormErrors::field("username", error.detail().to_owned())
+}

@@ -1,0 +1,132 @@
+//! What the kernel says about processes and the machine.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+
+/// The kernel reports CPU time to programs in hundredths of a second, whatever its own clock.
+const TICK: Duration = Duration::from_millis(10);
+
+struct Stat {
+    parent: u32,
+    /// Ticks of the process itself.
+    own: u64,
+    /// Ticks of its children that have ended.
+    ended_children: u64,
+}
+
+fn stat(process: u32) -> Result<Stat> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).with_context(|| format!("process {process}"))?;
+    parse_stat(&text).with_context(|| format!("/proc/{process}/stat"))
+}
+
+fn parse_stat(text: &str) -> Option<Stat> {
+    // The name stands in parentheses and may contain anything, so counting starts behind it.
+    let fields: Vec<&str> = text[text.rfind(')')? + 1..].split_whitespace().collect();
+    let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    Some(Stat {
+        parent: u32::try_from(number(1)?).ok()?,
+        own: number(11)? + number(12)?,
+        ended_children: number(13)? + number(14)?,
+    })
+}
+
+/// CPU time (user and system) of a process.
+pub fn cpu(process: u32) -> Result<Duration> {
+    Ok(TICK * u32::try_from(stat(process)?.own)?)
+}
+
+/// CPU time of a process, its children and its former children: a whole PostgreSQL.
+pub fn cpu_with_children(process: u32) -> Result<Duration> {
+    let root = stat(process)?;
+    let mut ticks = root.own + root.ended_children;
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // A process may end while we look; then its time is with its parent next time.
+        if let Ok(child) = stat(id)
+            && child.parent == process
+        {
+            ticks += child.own;
+        }
+    }
+    Ok(TICK * u32::try_from(ticks)?)
+}
+
+/// Memory of a process that is in RAM now, in bytes.
+pub fn resident_memory(process: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("no VmRSS")?;
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kilobytes * 1024)
+}
+
+/// One line on the machine, for the head of a table.
+pub fn description(folder: &Path) -> String {
+    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let count = processors.lines().filter(|line| line.starts_with("processor")).count();
+    let model = field(&processors, "model name")
+        .unwrap_or("unknown processor")
+        .to_owned();
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kilobytes = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .unwrap_or_default();
+    let kilobytes: f64 = kilobytes.trim().trim_end_matches(" kB").parse().unwrap_or_default();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!(
+        "{count} cores ({model}), {:.0} GiB RAM, Linux {}, store on {}",
+        kilobytes / 1024.0 / 1024.0,
+        kernel.trim(),
+        file_system(folder).unwrap_or_else(|| "an unknown file system".to_owned()),
+    )
+}
+
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.split_once(':'))
+        .map(|(_, value)| value.trim())
+}
+
+/// The type of the file system that holds `folder`: the mount with the longest matching path.
+fn file_system(folder: &Path) -> Option<String> {
+    let folder = folder.canonicalize().ok()?;
+    let mounts = fs::read_to_string("/proc/mounts").ok()?;
+    let candidates = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (place, kind) = (fields.next()?, fields.next()?);
+        folder.starts_with(place).then(|| (place.len(), kind.to_owned()))
+    });
+    candidates.max_by_key(|(length, _)| *length).map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_a_strange_name() {
+        let stat = parse_stat("7 (a ) 9 b) S 3 7 7 0 -1 4194560 1 2 3 4 15 6 70 8 20 0 1 0 99").unwrap();
+
+        assert_eq!((stat.parent, stat.own, stat.ended_children), (3, 21, 78));
+    }
+
+    #[test]
+    fn our_own_process_uses_time_and_memory() {
+        let before = cpu(std::process::id()).unwrap();
+        let mut waste = 0_u64;
+        while cpu(std::process::id()).unwrap() < before + TICK * 3 {
+            waste = std::hint::black_box(waste + 1);
+        }
+
+        assert!(cpu_with_children(std::process::id()).unwrap() >= before + TICK * 3);
+        assert!(resident_memory(std::process::id()).unwrap() > 1024 * 1024);
+        assert!(cpu(u32::MAX).is_err());
+    }
+}

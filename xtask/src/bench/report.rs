@@ -1,0 +1,426 @@
+//! The table: as text, as JSON, and inside `docs/performance.md`.
+
+use std::{fmt::Write as _, path::Path};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::load::Sample;
+
+/// One line of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub operation: String,
+    pub engine: String,
+    /// Live tokens in the store.
+    pub tokens: Option<u64>,
+    pub connections: Option<usize>,
+    pub per_second: f64,
+    pub p50_microseconds: Option<f64>,
+    pub p99_microseconds: Option<f64>,
+    pub cpu_microseconds: f64,
+    /// Rate and CPU time as a multiple of the bare handler's with as many connections.
+    pub rate_ratio: Option<f64>,
+    pub cpu_ratio: Option<f64>,
+}
+
+impl Row {
+    pub fn measured(operation: &str, engine: &str, tokens: Option<u64>, connections: usize, sample: &Sample) -> Row {
+        Row {
+            operation: operation.to_owned(),
+            engine: engine.to_owned(),
+            tokens,
+            connections: Some(connections),
+            per_second: sample.rate(),
+            p50_microseconds: Some(sample.p50.as_secs_f64() * 1e6),
+            p99_microseconds: Some(sample.p99.as_secs_f64() * 1e6),
+            cpu_microseconds: sample.cpu_microseconds(),
+            rate_ratio: None,
+            cpu_ratio: None,
+        }
+    }
+}
+
+/// What is measured once per engine instead of per request.
+#[derive(Clone, Debug, Serialize)]
+pub struct Process {
+    pub engine: String,
+    pub cold_start_seconds: f64,
+    pub idle_memory_megabytes: f64,
+    pub memory_after_load_megabytes: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub date: String,
+    pub machine: String,
+    pub seconds_per_cell: f64,
+    pub rows: Vec<Row>,
+    pub processes: Vec<Process>,
+    pub targets: Vec<Target>,
+}
+
+/// A promise and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Target {
+    pub what: String,
+    pub wanted: String,
+    pub found: String,
+    pub met: bool,
+}
+
+pub const BARE: &str = "bare handler";
+pub const INTROSPECT: &str = "introspect";
+pub const CLIENT_CREDENTIALS: &str = "client_credentials";
+pub const CODE_RS256: &str = "code flow, RS256";
+pub const RAW: &str = "raw insert";
+pub const PEER: &str = "oidc-provider";
+pub const SQLITE: &str = "sqlite";
+
+impl Report {
+    /// Relates every row to the bare handler, of which each number of connections was
+    /// measured before and after everything else: the mean of both is the unit.
+    pub fn relate(&mut self) {
+        let bare: Vec<Row> = self.rows.iter().filter(|row| row.operation == BARE).cloned().collect();
+        self.rows.retain(|row| row.operation != BARE);
+        let mut units: Vec<Row> = Vec::new();
+        for row in &bare {
+            if units.iter().any(|unit| unit.connections == row.connections) {
+                continue;
+            }
+            let same: Vec<&Row> = bare
+                .iter()
+                .filter(|other| other.connections == row.connections)
+                .collect();
+            let mean = |value: fn(&Row) -> f64| same.iter().map(|row| value(row)).sum::<f64>() / same.len() as f64;
+            units.push(Row {
+                per_second: mean(|row| row.per_second),
+                cpu_microseconds: mean(|row| row.cpu_microseconds),
+                p50_microseconds: Some(mean(|row| row.p50_microseconds.unwrap_or_default())),
+                p99_microseconds: Some(mean(|row| row.p99_microseconds.unwrap_or_default())),
+                ..row.clone()
+            });
+        }
+        self.rows.splice(0..0, units.iter().cloned());
+        for row in &mut self.rows {
+            if let Some(unit) = units.iter().find(|unit| unit.connections == row.connections) {
+                row.rate_ratio = Some(row.per_second / unit.per_second);
+                row.cpu_ratio = Some(row.cpu_microseconds / unit.cpu_microseconds);
+            }
+        }
+        self.targets = self.judge();
+    }
+
+    fn find(&self, operation: &str, engine: &str, tokens: Option<u64>, connections: Option<usize>) -> Option<&Row> {
+        self.rows.iter().find(|row| {
+            row.operation == operation
+                && row.engine == engine
+                && (tokens.is_none() || row.tokens == tokens)
+                && (connections.is_none() || row.connections == connections)
+        })
+    }
+
+    /// The targets for which this run has figures.
+    fn judge(&self) -> Vec<Target> {
+        let mut targets = Vec::new();
+        let mut judge = |what: String, wanted: &str, found: String, met: bool| {
+            targets.push(Target {
+                what,
+                wanted: wanted.to_owned(),
+                found,
+                met,
+            });
+        };
+        let most = |tokens| self.find(INTROSPECT, SQLITE, Some(tokens), Some(16));
+        if let Some(ratio) = most(1_000_000).and_then(|row| row.cpu_ratio) {
+            let what = "CPU of an introspection on SQLite at 1 M tokens, against the bare handler".to_owned();
+            judge(what, "at most 5× (goal 3×)", format!("{ratio:.1}×"), ratio <= 5.0);
+        }
+        for engine in [SQLITE, "postgres"] {
+            let at = |tokens| self.find(INTROSPECT, engine, Some(tokens), Some(16));
+            if let (Some(few), Some(many)) = (at(10_000), at(1_000_000)) {
+                let fall = (1.0 - many.per_second / few.per_second) * 100.0;
+                let what = format!("fall of introspections/s from 10 k to 1 M tokens on {engine}");
+                judge(what, "less than 15 %", format!("{fall:.0} %"), fall < 15.0);
+            }
+            let issued = self.find(CLIENT_CREDENTIALS, engine, None, Some(64));
+            if let (Some(issued), Some(raw)) = (issued, self.find(RAW, engine, None, None)) {
+                let ratio = issued.per_second / raw.per_second;
+                let what = format!("client_credentials at 64 connections against raw inserts on {engine}");
+                judge(what, "at least 0.5×", format!("{ratio:.2}×"), ratio >= 0.5);
+            }
+        }
+        for process in &self.processes {
+            let (start, memory) = (process.cold_start_seconds, process.idle_memory_megabytes);
+            let engine = &process.engine;
+            judge(
+                format!("cold start to ready on {engine}"),
+                "under 0.3 s",
+                format!("{start:.2} s"),
+                start < 0.3,
+            );
+            judge(
+                format!("idle memory on {engine}"),
+                "under 40 MB",
+                format!("{memory:.0} MB"),
+                memory < 40.0,
+            );
+        }
+        for (operation, least) in [(INTROSPECT, 8.0), (CLIENT_CREDENTIALS, 8.0), (CODE_RS256, 4.0)] {
+            let ours = self.find(operation, SQLITE, Some(10_000), Some(16));
+            if let (Some(ours), Some(theirs)) = (ours, self.find(operation, PEER, None, Some(16))) {
+                let ratio = theirs.cpu_microseconds / ours.cpu_microseconds;
+                let what = format!("{operation}: CPU of {PEER} against ours on SQLite");
+                judge(
+                    what,
+                    &format!("at least {least}×"),
+                    format!("{ratio:.1}×"),
+                    ratio >= least,
+                );
+            }
+        }
+        targets
+    }
+
+    fn cells(&self) -> Vec<[String; 10]> {
+        let head = [
+            "operation",
+            "engine",
+            "tokens",
+            "conn.",
+            "requests/s",
+            "p50 µs",
+            "p99 µs",
+            "CPU µs",
+            "rate ÷ bare",
+            "CPU ÷ bare",
+        ];
+        let mut lines = vec![head.map(str::to_owned)];
+        let or_dash = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+        for row in &self.rows {
+            lines.push([
+                row.operation.clone(),
+                row.engine.clone(),
+                or_dash(row.tokens.map(thousands)),
+                or_dash(row.connections.map(|count| count.to_string())),
+                format!("{:.0}", row.per_second),
+                or_dash(row.p50_microseconds.map(|value| format!("{value:.0}"))),
+                or_dash(row.p99_microseconds.map(|value| format!("{value:.0}"))),
+                format!("{:.1}", row.cpu_microseconds),
+                or_dash(row.rate_ratio.map(|value| format!("{value:.2}"))),
+                or_dash(row.cpu_ratio.map(|value| format!("{value:.1}"))),
+            ]);
+        }
+        lines
+    }
+
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "{}; {}; {} s per line\n\n",
+            self.date, self.machine, self.seconds_per_cell
+        );
+        aligned(&self.cells(), 2, &mut text);
+        text.push('\n');
+        for process in &self.processes {
+            let _ = writeln!(text, "{}", sentence(process));
+        }
+        if !self.targets.is_empty() {
+            text.push('\n');
+        }
+        for target in &self.targets {
+            let verdict = if target.met { "met   " } else { "MISSED" };
+            let _ = writeln!(
+                text,
+                "{verdict}  {}: {}, wanted {}",
+                target.what, target.found, target.wanted
+            );
+        }
+        text
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = format!(
+            "Measured on {}: {}; {} s per line.\n\n",
+            self.date, self.machine, self.seconds_per_cell
+        );
+        for (number, line) in self.cells().iter().enumerate() {
+            let _ = writeln!(text, "| {} |", line.join(" | "));
+            if number == 0 {
+                text.push_str("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+            }
+        }
+        text.push('\n');
+        for process in &self.processes {
+            let _ = writeln!(text, "- {}", sentence(process));
+        }
+        if !self.targets.is_empty() {
+            text.push_str("\n| Target | wanted | found | |\n|---|---|---|---|\n");
+            for target in &self.targets {
+                let verdict = if target.met { "met" } else { "**missed**" };
+                let _ = writeln!(
+                    text,
+                    "| {} | {} | {} | {verdict} |",
+                    target.what, target.wanted, target.found
+                );
+            }
+        }
+        text
+    }
+
+    /// Puts the table between the two markers of a document.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let document = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let changed = between_markers(&document, &self.markdown())
+            .with_context(|| format!("{} lacks the lines {BEGIN} and {END}", path.display()))?;
+        std::fs::write(path, changed).with_context(|| path.display().to_string())
+    }
+}
+
+const BEGIN: &str = "<!-- cargo xtask bench: begin -->";
+const END: &str = "<!-- cargo xtask bench: end -->";
+
+fn between_markers(document: &str, text: &str) -> Option<String> {
+    let (before, rest) = document.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n\n{text}\n{END}{after}"))
+}
+
+fn sentence(process: &Process) -> String {
+    let after = process
+        .memory_after_load_megabytes
+        .map(|value| format!(", {value:.0} MB after load"));
+    format!(
+        "{}: ready {:.3} s after the start on an existing store; {:.1} MB resident when idle{}",
+        process.engine,
+        process.cold_start_seconds,
+        process.idle_memory_megabytes,
+        after.unwrap_or_default()
+    )
+}
+
+fn thousands(count: u64) -> String {
+    match count {
+        0..1_000 => count.to_string(),
+        1_000..1_000_000 => format!("{} k", count / 1_000),
+        _ => format!("{} M", count / 1_000_000),
+    }
+}
+
+/// Columns under each other; the first `left` are text, the others numbers.
+fn aligned<const N: usize>(lines: &[[String; N]], left: usize, text: &mut String) {
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    for line in lines {
+        let mut padded = String::new();
+        for (column, cell) in line.iter().enumerate() {
+            let width = widths[column];
+            let _ = if column < left {
+                write!(padded, "{cell:<width$}  ")
+            } else {
+                write!(padded, "{cell:>width$}  ")
+            };
+        }
+        let _ = writeln!(text, "{}", padded.trim_end());
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn row(operation: &str, engine: &str, tokens: Option<u64>, connections: usize, rate: f64, cpu: f64) -> Row {
+        Row {
+            operation: operation.to_owned(),
+            engine: engine.to_owned(),
+            tokens,
+            connections: Some(connections),
+            per_second: rate,
+            p50_microseconds: Some(1.0),
+            p99_microseconds: Some(2.0),
+            cpu_microseconds: cpu,
+            rate_ratio: None,
+            cpu_ratio: None,
+        }
+    }
+
+    fn report(rows: Vec<Row>) -> Report {
+        let (date, machine) = ("2026-01-01".to_owned(), "a machine".to_owned());
+        let mut report = Report {
+            date,
+            machine,
+            seconds_per_cell: 5.0,
+            rows,
+            processes: Vec::new(),
+            targets: Vec::new(),
+        };
+        report.relate();
+        report
+    }
+
+    #[test]
+    fn the_unit_is_the_mean_of_the_bare_handler_with_as_many_connections() {
+        let report = report(vec![
+            row(BARE, "none", None, 1, 900.0, 8.0),
+            row(BARE, "none", None, 16, 4000.0, 4.0),
+            row(INTROSPECT, SQLITE, Some(1_000_000), 16, 1500.0, 15.0),
+            row(BARE, "none", None, 16, 6000.0, 6.0),
+        ]);
+
+        let found = report.find(INTROSPECT, SQLITE, None, Some(16)).unwrap();
+        assert_eq!((found.rate_ratio, found.cpu_ratio), (Some(0.3), Some(3.0)));
+        assert_eq!(report.rows.iter().filter(|row| row.operation == BARE).count(), 2);
+        assert_eq!(report.targets.len(), 1);
+        assert!(
+            report.targets[0].met && report.targets[0].found == "3.0×",
+            "{:?}",
+            report.targets
+        );
+    }
+
+    #[test]
+    fn a_missed_target_is_said() {
+        let mut raw = row(RAW, SQLITE, None, 1, 10_000.0, 30.0);
+        raw.connections = None;
+        let report = report(vec![
+            row(BARE, "none", None, 16, 4000.0, 4.0),
+            row(INTROSPECT, SQLITE, Some(10_000), 16, 1000.0, 10.0),
+            row(INTROSPECT, SQLITE, Some(1_000_000), 16, 800.0, 21.0),
+            row(CLIENT_CREDENTIALS, SQLITE, Some(10_000), 64, 4_900.0, 10.0),
+            raw,
+            row(INTROSPECT, PEER, None, 16, 80.0, 100.0),
+        ]);
+
+        let verdicts: Vec<(&str, bool)> = report
+            .targets
+            .iter()
+            .map(|target| (target.found.as_str(), target.met))
+            .collect();
+        assert_eq!(
+            verdicts,
+            [("5.2×", false), ("20 %", false), ("0.49×", false), ("10.0×", true)]
+        );
+        assert!(report.text().contains("MISSED  client_credentials at 64"));
+        assert!(
+            report
+                .markdown()
+                .contains("| introspect | sqlite | 1 M | 16 | 800 | 1 | 2 | 21.0 | 0.20 | 5.2 |")
+        );
+    }
+
+    #[test]
+    fn only_what_stands_between_the_markers_changes() {
+        let document = format!("a\n{BEGIN}\nold\n{END}\nb\n");
+
+        let changed = between_markers(&document, "new\n").unwrap();
+
+        assert_eq!(changed, format!("a\n{BEGIN}\n\nnew\n\n{END}\nb\n"));
+        assert!(between_markers("no markers", "new").is_none());
+    }
+}

@@ -1,0 +1,358 @@
+//! Foreign programs against the real server: `cargo xtask e2e`.
+//!
+//! A suite is a set of scripts under `e2e/`. Each script is started once for each storage
+//! engine (and each pinned client version), with a fresh folder and, on PostgreSQL, a
+//! fresh database; it starts and stops the server itself and tells by its exit status how
+//! it went. What it finds in its environment:
+//!
+//! | variable | value |
+//! | --- | --- |
+//! | `PORTOLAN_BIN` | the server program |
+//! | `PORTOLAN_E2E_ENGINE` | `sqlite` or `postgres` |
+//! | `PORTOLAN_E2E_DATABASE` | URL of an empty database, on PostgreSQL only |
+//! | `PORTOLAN_E2E_DIR` | an empty folder; it is kept until the next run, for looking at |
+//! | `CHROMIUM`, `GLOBUS` | the browser and the Globus command line, where a suite needs them |
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::{
+    process::{remove_variables, run},
+    setup::{self, Versions},
+    workshop::Workshop,
+};
+
+const SCRIPT_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// globus-sdk 3 and 4, Authlib
+    Python,
+    /// globus-cli
+    Cli,
+    /// openid-client, @globus/sdk
+    Node,
+    /// From an empty folder to a token, with a browser
+    FirstRun,
+    /// Every page in a browser: accessibility, keyboard, no script, narrow screen
+    Pages,
+    /// A whole run, then a search for its secrets in logs, metrics and database
+    Secrets,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum EngineChoice {
+    Sqlite,
+    Postgres,
+    Both,
+}
+
+#[derive(Debug, Args)]
+pub struct E2eArgs {
+    /// The suite to run; all when none is named
+    suite: Option<Suite>,
+    /// The storage engine; by default both, but for `pages` SQLite only
+    #[arg(long)]
+    engine: Option<EngineChoice>,
+    /// Use the newest foreign clients that install, not the pinned ones (python, cli, node)
+    #[arg(long)]
+    newest: bool,
+}
+
+pub fn main(args: &E2eArgs) -> Result<()> {
+    let workshop = Workshop::new();
+    let versions = if args.newest {
+        Versions::Newest
+    } else {
+        Versions::Pinned
+    };
+    let suites: Vec<Suite> = match args.suite {
+        Some(suite) if args.newest && !suite.has_versions() => {
+            bail!("{} uses no foreign client whose version could be newer", suite.name())
+        }
+        Some(suite) => vec![suite],
+        None => {
+            let all = Suite::value_variants().iter().copied();
+            all.filter(|suite| !args.newest || suite.has_versions()).collect()
+        }
+    };
+    let mut failed = 0;
+    for suite in &suites {
+        if let Err(error) = run_suite(&workshop, *suite, args.engine, versions) {
+            failed += 1;
+            println!("FAILED {}: {error:#}", suite.name());
+        }
+    }
+    println!("\n{} passed, {failed} failed", suites.len() - failed);
+    if failed > 0 {
+        bail!("{failed} of {} suites failed", suites.len());
+    }
+    Ok(())
+}
+
+/// Runs all scripts of a suite, also after one failed. Tells what ran.
+pub fn run_suite(
+    workshop: &Workshop,
+    suite: Suite,
+    engine: Option<EngineChoice>,
+    versions: Versions,
+) -> Result<String> {
+    let log = setup::log(&format!("e2e-{}", suite.name()));
+    let _ = fs::remove_file(&log);
+    let scripts = suite.scripts(versions)?;
+    workshop.server_binary()?;
+    let (mut ran, mut failures) = (Vec::new(), Vec::new());
+    for engine in suite.engines(engine) {
+        for script in &scripts {
+            let name = format!("{} on {}", script.name, engine.name());
+            println!("-- {name}");
+            let start = Instant::now();
+            match run_script(workshop, script, *engine, &log) {
+                Ok(()) => ran.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64())),
+                Err(error) => {
+                    println!("-- {name} failed: {error:#}");
+                    failures.push(name);
+                }
+            }
+        }
+    }
+    if !failures.is_empty() {
+        bail!(
+            "{} of {} runs failed: {}",
+            failures.len(),
+            failures.len() + ran.len(),
+            failures.join(", ")
+        );
+    }
+    Ok(ran.join(", "))
+}
+
+/// One program to start.
+struct Script {
+    /// The client and its version, for a reader.
+    name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(&'static str, PathBuf)>,
+}
+
+impl Suite {
+    pub fn name(self) -> &'static str {
+        match self {
+            Suite::Python => "python",
+            Suite::Cli => "cli",
+            Suite::Node => "node",
+            Suite::FirstRun => "first-run",
+            Suite::Pages => "pages",
+            Suite::Secrets => "secrets",
+        }
+    }
+
+    /// Whether the suite is about clients of which newer versions may exist.
+    fn has_versions(self) -> bool {
+        matches!(self, Suite::Python | Suite::Cli | Suite::Node)
+    }
+
+    fn engines(self, choice: Option<EngineChoice>) -> &'static [Engine] {
+        match (choice, self) {
+            (Some(EngineChoice::Sqlite), _) => &[Engine::Sqlite],
+            (Some(EngineChoice::Postgres), _) => &[Engine::Postgres],
+            (Some(EngineChoice::Both), _) => &[Engine::Sqlite, Engine::Postgres],
+            // What a page looks like does not depend on where its data comes from.
+            (None, Suite::Pages) => &[Engine::Sqlite],
+            (None, _) => &[Engine::Sqlite, Engine::Postgres],
+        }
+    }
+
+    fn scripts(self, versions: Versions) -> Result<Vec<Script>> {
+        match self {
+            Suite::Python => {
+                let sets: &[(&str, &str)] = match versions {
+                    Versions::Pinned => &[SDK3, SDK4],
+                    Versions::Newest => &[SDK4],
+                };
+                sets.iter()
+                    .map(|(name, file)| pytest(name, file, "e2e/python", versions))
+                    .collect()
+            }
+            Suite::Cli => Ok(vec![pytest(CLI.0, CLI.1, "e2e/cli", versions)?]),
+            Suite::Node => {
+                let folder = match versions {
+                    Versions::Pinned => {
+                        let folder = setup::root().join("e2e/node");
+                        setup::node_packages(&folder)?;
+                        folder
+                    }
+                    Versions::Newest => setup::newest_node_packages("node")?,
+                };
+                let mut arguments = vec!["--test".to_owned()];
+                // Node 20 takes a folder for a module; it is given the files.
+                arguments.extend(test_files(&folder)?);
+                Ok(vec![Script {
+                    name: "node".to_owned(),
+                    program: "node".into(),
+                    arguments,
+                    environment: Vec::new(),
+                }])
+            }
+            Suite::FirstRun => {
+                let python = setup::python(CLI.0, CLI.1, Versions::Pinned)?;
+                let mut script = browser("first-run")?;
+                script.environment.push(("GLOBUS", python.with_file_name("globus")));
+                Ok(vec![script])
+            }
+            Suite::Pages => Ok(vec![browser("pages")?]),
+            Suite::Secrets => {
+                let python = setup::python(SDK4.0, SDK4.1, Versions::Pinned)?;
+                let arguments = vec!["e2e/secrets/scan.py".to_owned()];
+                Ok(vec![Script {
+                    name: "secrets".to_owned(),
+                    program: python,
+                    arguments,
+                    environment: Vec::new(),
+                }])
+            }
+        }
+    }
+}
+
+const SDK3: (&str, &str) = ("sdk3", "e2e/python/requirements-sdk3.txt");
+const SDK4: (&str, &str) = ("sdk4", "e2e/python/requirements-sdk4.txt");
+const CLI: (&str, &str) = ("cli", "e2e/cli/requirements.txt");
+
+fn pytest(name: &str, requirements: &str, tests: &str, versions: Versions) -> Result<Script> {
+    let python = setup::python(name, requirements, versions)?;
+    let mut arguments: Vec<String> = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        .map(String::from)
+        .into();
+    arguments.push(tests.to_owned());
+    let environment = if name == CLI.0 {
+        vec![("GLOBUS", python.with_file_name("globus"))]
+    } else {
+        Vec::new()
+    };
+    Ok(Script {
+        name: name.to_owned(),
+        program: python,
+        arguments,
+        environment,
+    })
+}
+
+fn browser(name: &str) -> Result<Script> {
+    setup::node_packages(&setup::root().join("e2e/browser"))?;
+    Ok(Script {
+        name: name.to_owned(),
+        program: "node".into(),
+        arguments: vec![format!("e2e/browser/{name}.mjs")],
+        environment: vec![("CHROMIUM", setup::chromium()?)],
+    })
+}
+
+/// The files that `node --test` takes for tests, by its own rules for names.
+fn test_files(folder: &Path) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        let text = path.to_str().context("the path of the repository is not UTF-8")?;
+        if is_test_file(&path) {
+            files.push(text.to_owned());
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        bail!("{} holds no test", folder.display());
+    }
+    Ok(files)
+}
+
+fn is_test_file(path: &Path) -> bool {
+    let part = |part: Option<&OsStr>| part.and_then(OsStr::to_str).unwrap_or_default().to_owned();
+    let (stem, extension) = (part(path.file_stem()), part(path.extension()));
+    let named_test = stem == "test"
+        || stem.starts_with("test-")
+        || [".test", "-test", "_test"].iter().any(|ending| stem.ends_with(ending));
+    named_test && ["js", "mjs", "cjs"].contains(&extension.as_str())
+}
+
+fn run_script(workshop: &Workshop, script: &Script, engine: Engine, log: &Path) -> Result<()> {
+    let folder = setup::state()
+        .join("run")
+        .join(format!("{}-{}", script.name, engine.name()));
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+
+    let mut command = Command::new(&script.program);
+    command.current_dir(setup::root()).args(&script.arguments);
+    // A developer's own settings would change what the server and the clients do.
+    remove_variables(&mut command, &["PORTOLAN_", "GLOBUS_"]);
+    command
+        .env("PORTOLAN_BIN", workshop.server_binary()?)
+        .env("PORTOLAN_E2E_ENGINE", engine.name())
+        .env("PORTOLAN_E2E_DIR", &folder)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs(script.environment.iter().map(|(name, value)| (name, value)));
+    match engine {
+        Engine::Sqlite => run(&mut command, log, SCRIPT_LIMIT),
+        Engine::Postgres => {
+            let cluster = workshop.quick_postgres()?;
+            let name = format!("e2e_{}", script.name.replace('-', "_"));
+            cluster.drop_database(&name)?;
+            command.env("PORTOLAN_E2E_DATABASE", cluster.create_database(&name)?);
+            // For pg_dump of the server's own version.
+            let path = env::var_os("PATH").unwrap_or_default();
+            let folders = std::iter::once(cluster.binaries().to_owned()).chain(env::split_paths(&path));
+            command.env("PATH", env::join_paths(folders)?);
+            let outcome = run(&mut command, log, SCRIPT_LIMIT);
+            cluster.drop_database(&name)?;
+            outcome
+        }
+    }
+}
+
+impl Engine {
+    fn name(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "sqlite",
+            Engine::Postgres => "postgres",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn helpers_beside_node_tests_are_no_tests() {
+        for name in ["openid.test.mjs", "test.js", "test-code.cjs", "code_test.mjs"] {
+            assert!(is_test_file(Path::new(name)), "{name}");
+        }
+        for name in [
+            "browser.mjs",
+            "package.json",
+            "latest.mjs",
+            "openid.test.mjs.snap",
+            "test.md",
+        ] {
+            assert!(!is_test_file(Path::new(name)), "{name}");
+        }
+    }
+}

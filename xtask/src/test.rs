@@ -1,0 +1,341 @@
+//! `cargo xtask test`: everything that has to hold before a change goes in.
+//!
+//! The parts run one after the other, also after one failed, so that one run shows all
+//! failures. A part that cannot run has failed.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::{
+    e2e::{Suite, run_suite},
+    postgres::Cluster,
+    process::{capture, cargo, run},
+    setup::{self, Versions},
+    workshop::Workshop,
+};
+
+const CARGO_LIMIT: Duration = Duration::from_secs(45 * 60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Part {
+    /// The code is formatted
+    Fmt,
+    /// No lint complains
+    Clippy,
+    /// Licences, banned crates, sources and known vulnerabilities of the dependencies
+    Deny,
+    /// The documentation builds without a warning
+    Docs,
+    /// The workspace's own tests, on SQLite and PostgreSQL
+    Unit,
+    /// globus-sdk 3 and 4 and Authlib against the server
+    #[value(name = "e2e-python")]
+    E2ePython,
+    /// globus-cli against the server
+    #[value(name = "e2e-cli")]
+    E2eCli,
+    /// openid-client and @globus/sdk against the server
+    #[value(name = "e2e-node")]
+    E2eNode,
+    /// From an empty folder to a token, with a browser
+    FirstRun,
+    /// Every page in a browser: accessibility, keyboard, no script, narrow screen
+    Pages,
+    /// kill -9 under load and restart
+    Crash,
+    /// No issued secret in logs, metrics or database
+    Secrets,
+}
+
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Run only this part (may be repeated)
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Print the parts and what they show
+    #[arg(long)]
+    list: bool,
+    /// Use the newest foreign clients that install in place of the pinned ones
+    #[arg(long)]
+    newest: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SoakArgs {
+    /// How often the server is killed, for each engine
+    #[arg(long, default_value_t = 20)]
+    rounds: u32,
+    /// How long the load lasts before each kill
+    #[arg(long, default_value_t = 10)]
+    seconds: u32,
+}
+
+struct Outcome {
+    part: Part,
+    seconds: f64,
+    /// What the part says about itself, or why it failed.
+    result: Result<String>,
+}
+
+pub fn main(args: &TestArgs) -> Result<()> {
+    if args.list {
+        list();
+        return Ok(());
+    }
+    let mut parts = Part::value_variants().to_vec();
+    parts.retain(|part| args.only.is_empty() || args.only.contains(part));
+    let versions = if args.newest {
+        Versions::Newest
+    } else {
+        Versions::Pinned
+    };
+
+    let workshop = Workshop::new();
+    let mut outcomes = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        println!(
+            "\n== {} ({} of {}): {}",
+            part.name(),
+            index + 1,
+            parts.len(),
+            part.description()
+        );
+        let start = Instant::now();
+        let result = part.run(&workshop, versions);
+        let seconds = start.elapsed().as_secs_f64();
+        match &result {
+            Ok(remark) => println!("== {} passed after {seconds:.1} s{}", part.name(), remark_text(remark)),
+            Err(error) => println!("== {} FAILED after {seconds:.1} s: {error:#}", part.name()),
+        }
+        outcomes.push(Outcome {
+            part: *part,
+            seconds,
+            result,
+        });
+    }
+    drop(workshop);
+
+    let failed = outcomes.iter().filter(|outcome| outcome.result.is_err()).count();
+    print!("\n{}", table(&outcomes));
+    // Alone on its line: continuous integration reads it.
+    println!("\n{} passed, {failed} failed", outcomes.len() - failed);
+    if failed > 0 {
+        bail!("{failed} of {} parts failed", outcomes.len());
+    }
+    Ok(())
+}
+
+/// `cargo xtask soak`: the crash part, longer.
+pub fn soak(args: &SoakArgs) -> Result<()> {
+    let workshop = Workshop::new();
+    let seconds = args.seconds.to_string();
+    crash(&workshop, args.rounds, &[("PORTOLAN_CRASH_SECONDS", &seconds)])?;
+    println!("\n1 passed, 0 failed");
+    Ok(())
+}
+
+fn list() {
+    for part in Part::value_variants() {
+        println!("{:<12} {}", part.name(), part.description());
+    }
+}
+
+fn table(outcomes: &[Outcome]) -> String {
+    let mut text = format!("{:<12} {:<8} {:>8}  {}\n", "part", "result", "seconds", "remark");
+    for Outcome { part, seconds, result } in outcomes {
+        let (verdict, remark) = match result {
+            Ok(remark) => ("passed", remark.clone()),
+            Err(error) => (
+                "FAILED",
+                format!("{error:#}").lines().next().unwrap_or_default().to_owned(),
+            ),
+        };
+        let line = format!("{:<12} {verdict:<8} {seconds:>8.1}  {remark}", part.name());
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn remark_text(remark: &str) -> String {
+    if remark.is_empty() {
+        String::new()
+    } else {
+        format!(": {remark}")
+    }
+}
+
+impl Part {
+    fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+
+    fn description(self) -> String {
+        let value = self.to_possible_value();
+        value
+            .and_then(|value| value.get_help().map(ToString::to_string))
+            .unwrap_or_default()
+    }
+
+    fn run(self, workshop: &Workshop, versions: Versions) -> Result<String> {
+        match self {
+            Part::Fmt => self.cargo(&["fmt", "--all", "--check"]),
+            Part::Clippy => self.cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--locked",
+                "--",
+                "--deny",
+                "warnings",
+            ]),
+            Part::Deny => self.deny(),
+            Part::Docs => self.docs(),
+            Part::Unit => self.unit(workshop.quick_postgres()?),
+            Part::E2ePython => run_suite(workshop, Suite::Python, None, versions),
+            Part::E2eCli => run_suite(workshop, Suite::Cli, None, versions),
+            Part::E2eNode => run_suite(workshop, Suite::Node, None, versions),
+            Part::FirstRun => run_suite(workshop, Suite::FirstRun, None, Versions::Pinned),
+            Part::Pages => run_suite(workshop, Suite::Pages, None, Versions::Pinned),
+            Part::Crash => crash(workshop, 5, &[]),
+            Part::Secrets => run_suite(workshop, Suite::Secrets, None, Versions::Pinned),
+        }
+    }
+
+    fn cargo(self, arguments: &[&str]) -> Result<String> {
+        self.run_logged(cargo().args(arguments))
+    }
+
+    /// Runs the part's only command, from the root, with the part's own log.
+    fn run_logged(self, command: &mut Command) -> Result<String> {
+        let log = setup::log(&self.name());
+        let _ = fs::remove_file(&log);
+        run(command.current_dir(setup::root()), &log, CARGO_LIMIT)?;
+        Ok(String::new())
+    }
+
+    fn deny(self) -> Result<String> {
+        let program = setup::cargo_deny()?;
+        let deny = |arguments: &[&str]| {
+            let mut command = Command::new(&program);
+            command.current_dir(setup::root()).arg("--locked").args(arguments);
+            command
+        };
+        self.run_logged(&mut deny(&["check", "bans", "licenses", "sources"]))?;
+
+        // The database of vulnerabilities comes from a git host. Behind a closed network the
+        // last copy is used, and where there is none this is said and not passed over.
+        let fetched = capture(&mut deny(&["fetch", "db"]));
+        let advisories = deny(&["check", "--disable-fetch", "advisories"]);
+        let Err(problem) = fetched else {
+            run(&mut { advisories }, &setup::log(&self.name()), CARGO_LIMIT)?;
+            return Ok("advisories checked against today's database".to_owned());
+        };
+        println!("{problem:#}");
+        if has_advisory_database() {
+            run(&mut { advisories }, &setup::log(&self.name()), CARGO_LIMIT)?;
+            return Ok(
+                "advisories checked against an older copy of the database, today's cannot be fetched".to_owned(),
+            );
+        }
+        Ok("bans, licences, sources; advisories NOT CHECKED: their database cannot be fetched".to_owned())
+    }
+
+    fn docs(self) -> Result<String> {
+        let mut command = cargo();
+        command
+            .args(["doc", "--no-deps", "--workspace", "--locked"])
+            .env("RUSTDOCFLAGS", "-D warnings");
+        self.run_logged(&mut command)
+    }
+
+    fn unit(self, cluster: &Cluster) -> Result<String> {
+        let mut command = cargo();
+        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+        // One round here so that the part stays quick; the part `crash` does them all.
+        let environment = tests_environment(cluster, 1);
+        self.run_logged(command.envs(environment))?;
+        Ok(String::new())
+    }
+}
+
+fn crash(workshop: &Workshop, rounds: u32, more: &[(&'static str, &str)]) -> Result<String> {
+    workshop.server_binary()?;
+    let mut command = cargo();
+    // The whole workspace is named so that the features, and with them what is built, are those of `unit`.
+    command
+        .current_dir(setup::root())
+        .args(["test", "--workspace", "--locked", "--test", "crash"]);
+    command.args(["--", "--nocapture", "--test-threads=1"]);
+    command.envs(tests_environment(workshop.durable_postgres()?, rounds));
+    command
+        .env("PORTOLAN_BIN", workshop.server_binary()?)
+        .envs(more.iter().copied());
+    let log = setup::log("crash");
+    let _ = fs::remove_file(&log);
+    // A round is a start, its load, and a restart, on each engine.
+    run(&mut command, &log, CARGO_LIMIT + Duration::from_secs(120) * rounds)?;
+    Ok(format!("{rounds} rounds for each engine"))
+}
+
+fn tests_environment(cluster: &Cluster, crash_rounds: u32) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("PORTOLAN_TEST_POSTGRES_URL", cluster.url("postgres")),
+        ("PORTOLAN_CRASH_ROUNDS", crash_rounds.to_string()),
+        // A snapshot that differs fails; it is not written beside the old one.
+        ("INSTA_UPDATE", "no".to_owned()),
+    ])
+}
+
+fn has_advisory_database() -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| std::path::PathBuf::from(home).join(".cargo")));
+    let databases = home.and_then(|home| fs::read_dir(home.join("advisory-dbs")).ok());
+    databases.is_some_and(|entries| entries.flatten().any(|entry| entry.path().join("crates").is_dir()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_tells_failures_from_successes() {
+        let outcomes = [
+            Outcome {
+                part: Part::Fmt,
+                seconds: 0.84,
+                result: Ok(String::new()),
+            },
+            Outcome {
+                part: Part::E2ePython,
+                seconds: 61.0,
+                result: Err(anyhow::anyhow!("no python\nsecond line")),
+            },
+        ];
+
+        let text = table(&outcomes);
+
+        assert_eq!(
+            text,
+            "part         result    seconds  remark\n\
+             fmt          passed        0.8\n\
+             e2e-python   FAILED       61.0  no python\n"
+        );
+    }
+
+    #[test]
+    fn every_part_has_a_name_and_says_what_it_shows() {
+        for part in Part::value_variants() {
+            assert!(!part.name().is_empty() && !part.description().is_empty(), "{part:?}");
+        }
+    }
+}
