@@ -72,7 +72,7 @@ fn listen_remedy(error: &io::Error) -> &'static str {
 pub fn serve(mut config: Config) -> Result<(), ServeError> {
     start_logging(&config);
     start::create_folder(&config.data_dir)?;
-    let _lock = lock_data_folder(&config.data_dir)?;
+    let mut lock = lock_data_folder(&config.data_dir)?;
     let tls = tls_settings(&config)?;
     let listener = bind(&mut config.listen)?;
     let metrics_listener = config.metrics_listen.as_mut().map(bind).transpose()?;
@@ -82,6 +82,9 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
         .thread_keep_alive(Duration::from_secs(5))
         .enable_all()
         .build()?;
+    // For whoever looks after this server and does not know its port.
+    lock.set_len(0)?;
+    writeln!(lock, "{}", app.config.public_url())?;
     let result = runtime.block_on(run(app.clone(), started, listener, metrics_listener, tls));
     // Tasks hold clones of the app; the store closes with the last one.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -328,6 +331,16 @@ pub fn lock_data_folder(folder: &Path) -> Result<File, ServeError> {
             path.display()
         ))),
     }
+}
+
+/// The public address of the server that runs on a data folder, if one does.
+pub fn running_server(folder: &Path) -> Option<String> {
+    let path = folder.join("serve.lock");
+    // Looking must not make a folder nor a lock.
+    if !path.exists() || lock_data_folder(folder).is_ok() {
+        return None;
+    }
+    Some(std::fs::read_to_string(path).unwrap_or_default().trim().to_owned())
 }
 
 /// `GET /healthz`: the process answers.

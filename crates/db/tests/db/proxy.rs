@@ -52,11 +52,7 @@ fn forward_questions(mut client: TcpStream, mut server: TcpStream, cut: &AtomicU
     let mut buffer = [0; 65536];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         let commits = buffer[..length].windows(7).any(|window| window == b"COMMIT\0");
-        let when = if commits {
-            cut.swap(Cut::Never as u8, Ordering::SeqCst)
-        } else {
-            Cut::Never as u8
-        };
+        let when = if commits { cut.swap(Cut::Never as u8, Ordering::SeqCst) } else { Cut::Never as u8 };
         if when == Cut::Before as u8 {
             break;
         }

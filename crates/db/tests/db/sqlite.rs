@@ -29,10 +29,7 @@ fn two_processes_write_one_file() {
         return;
     }
     let db = TestDb::sqlite(SCHEMA);
-    let mut other = child("sqlite::two_processes_write_one_file", &db)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut other = child("sqlite::two_processes_write_one_file", &db).stdout(Stdio::null()).spawn().unwrap();
     (1..=200).for_each(|id| db.write_blocking(move |tx| insert(tx, id)).unwrap());
 
     assert!(other.wait().unwrap().success());
@@ -42,11 +39,7 @@ fn two_processes_write_one_file() {
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
     if let Ok(url) = std::env::var(CHILD_FILE) {
-        let db = Db::open(Options {
-            durability: Durability::Full,
-            ..Options::new(url)
-        })
-        .unwrap();
+        let db = Db::open(Options { durability: Durability::Full, ..Options::new(url) }).unwrap();
         let runtime = runtime();
         let write_on = |first: i64| {
             let db = db.clone();
@@ -62,13 +55,8 @@ fn what_was_acknowledged_survives_kill_9() {
         return;
     }
     let db = TestDb::sqlite(SCHEMA);
-    let mut other = child("sqlite::what_was_acknowledged_survives_kill_9", &db)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(other.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
+    let mut other = child("sqlite::what_was_acknowledged_survives_kill_9", &db).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(other.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut saved: Vec<i64> = Vec::new();
     let parse = |line: String| -> Option<i64> { line.strip_prefix("saved ").and_then(|id| id.parse().ok()) };
     while saved.len() < 200 {
@@ -78,14 +66,10 @@ fn what_was_acknowledged_survives_kill_9() {
     saved.extend(lines.filter_map(parse));
     other.wait().unwrap();
 
-    let ids = db
-        .read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![]))
-        .unwrap();
+    let ids = db.read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![])).unwrap();
     let lost: Vec<_> = saved.iter().filter(|id| ids.binary_search(id).is_err()).collect();
     assert!(lost.is_empty(), "{lost:?}");
-    let check: String = db
-        .read_blocking(|tx| tx.fetch_one("PRAGMA integrity_check", params![]))
-        .unwrap();
+    let check: String = db.read_blocking(|tx| tx.fetch_one("PRAGMA integrity_check", params![])).unwrap();
     assert_eq!(check, "ok");
 }
 
@@ -134,26 +118,13 @@ fn a_backup_under_load_is_one_moment() {
 
     let copy = Db::open(Options::new(format!("sqlite:{}", file.display()))).unwrap();
     copy.migrate(SCHEMA, MigrateMode::Check).unwrap();
-    let ids = copy
-        .read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![]))
-        .unwrap();
+    let ids = copy.read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![])).unwrap();
     assert_eq!(ids, (1..=ids.len() as i64).collect::<Vec<_>>(), "without gaps");
-    assert!(
-        (before..=after).contains(&(ids.len() as i64)),
-        "{before} <= {} <= {after}",
-        ids.len()
-    );
+    assert!((before..=after).contains(&(ids.len() as i64)), "{before} <= {} <= {after}", ids.len());
     assert_eq!(
         std::fs::read_dir(target.path())
             .unwrap()
-            .filter(|entry| {
-                entry
-                    .as_ref()
-                    .unwrap()
-                    .file_name()
-                    .to_string_lossy()
-                    .contains("partial")
-            })
+            .filter(|entry| { entry.as_ref().unwrap().file_name().to_string_lossy().contains("partial") })
             .count(),
         0
     );
@@ -169,22 +140,14 @@ fn files_are_private() {
     db.backup(&backup).unwrap();
     let file = db.url().strip_prefix("sqlite:").unwrap();
     for path in [file, &format!("{file}-wal"), backup.to_str().unwrap()] {
-        assert_eq!(
-            std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
-            0o600,
-            "{path}"
-        );
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{path}");
     }
 }
 
 #[test]
 fn files_that_cannot_be_opened_are_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let open = |path: &std::path::Path| {
-        Db::open(Options::new(format!("sqlite:{}", path.display())))
-            .err()
-            .unwrap()
-    };
+    let open = |path: &std::path::Path| Db::open(Options::new(format!("sqlite:{}", path.display()))).err().unwrap();
     let missing = open(&folder.path().join("no/such/folder.db"));
     assert_eq!(missing.kind(), ErrorKind::Unavailable);
     assert!(missing.to_string().contains("folder.db"), "{missing}");

@@ -112,18 +112,17 @@ impl Doctor {
             );
         }
         check_folder(&mut report, &config);
-        let running = is_running(&config);
+        let running = serve::running_server(&config.data_dir);
         if let Some(db) = check_store(&mut report, &config) {
             check_clock(&mut report, &config, &db);
             check_keys(&mut report, &config, &db);
             check_people(&mut report, &db);
-            if !config.has_public_url()
-                && let Ok(Some(issuer)) = db.read_blocking(|tx| settings::find(tx, settings::ISSUER))
-            {
-                config.public_url = issuer;
+            if !config.has_public_url() {
+                let issuer = db.read_blocking(|tx| settings::find(tx, settings::ISSUER)).ok().flatten();
+                config.public_url = issuer.or_else(|| running.clone()).unwrap_or_default();
             }
         }
-        check_public_url(&mut report, &config, running);
+        check_public_url(&mut report, &config, running.is_some());
         print(options, &report)
     }
 }
@@ -216,12 +215,6 @@ fn check_folder(report: &mut Report, config: &Config) {
         }
         Err(error) => report.note("disk space", error.to_string(), "Look yourself: df -h"),
     }
-}
-
-/// Whether a server holds the lock of the data folder.
-fn is_running(config: &Config) -> bool {
-    // Looking must not make a folder nor a lock.
-    config.data_dir.join("serve.lock").exists() && serve::lock_data_folder(&config.data_dir).is_err()
 }
 
 fn check_store(report: &mut Report, config: &Config) -> Option<Db> {

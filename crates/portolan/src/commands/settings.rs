@@ -36,7 +36,8 @@ impl Settings {
 
 fn show(options: &Options) -> Result<()> {
     let (_, db) = options.store()?;
-    let stored = db.read_blocking(|tx| settings::list(tx)).map_err(output::explain)?;
+    let mut stored = db.read_blocking(|tx| settings::list(tx)).map_err(output::explain)?;
+    stored.retain(|(name, _)| settings::CHANGEABLE.contains(&name.as_str()));
     let members: Map<String, Value> = stored
         .iter()
         .map(|(name, value)| (name.clone(), json!(value)))

@@ -1,0 +1,282 @@
+//! One connection with its prepared statements.
+//!
+//! A thread drives tokio-postgres on a runtime of its own, which turns only while the
+//! thread waits for an answer. What needs no answer (BEGIN, SAVEPOINT, RELEASE, deferred
+//! statements) is sent and settled later, so a unit costs one round trip per question.
+//! The session is read-only by default: should a BEGIN fail, nothing after it can write.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Statement};
+
+use super::connector::Connector;
+use super::convert::{explain, is_reported, lost, references};
+use crate::value::Source;
+use crate::{Counters, Error, Value};
+
+/// What a server that ends statements after their time-out is given on top, before the connection counts as lost.
+const GRACE: Duration = Duration::from_secs(2);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
+/// Prepared statements kept per connection. A program has fewer; this only bounds a mistake.
+const STATEMENTS: usize = 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+type Driver = Result<(), tokio_postgres::Error>;
+
+pub(crate) struct Session {
+    runtime: Runtime,
+    connector: Connector,
+    pub(super) link: Option<Link>,
+    /// Sent, not yet known to have worked; in the order of sending.
+    unsettled: Vec<Pin<Box<dyn Future<Output = Driver> + Send>>>,
+    /// An error among them, found when a later statement failed because of it.
+    pub(super) unsettled_failed: Option<Error>,
+    patience: Duration,
+    used_at: Instant,
+    reconnect_at: Instant,
+    back_off: Duration,
+}
+
+/// A connection and what was prepared on it.
+pub(super) struct Link {
+    client: Arc<Client>,
+    task: tokio::task::JoinHandle<()>,
+    statements: HashMap<Box<str>, Statement>,
+}
+
+pub(super) enum Settled {
+    Done,
+    /// The server reported an error: the transaction is rolled back.
+    Failed(Error),
+    /// The connection ended before the answer.
+    Lost(Error),
+}
+
+impl Session {
+    pub(super) fn open(connector: Connector) -> Result<Session, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::unavailable(format!("cannot start a database thread: {error}")))?;
+        let now = Instant::now();
+        let mut session = Session {
+            runtime,
+            patience: connector.statement_timeout.saturating_add(GRACE),
+            connector,
+            link: None,
+            unsettled: Vec::new(),
+            unsettled_failed: None,
+            used_at: now,
+            reconnect_at: now,
+            back_off: Duration::from_millis(100),
+        };
+        session.connect()?;
+        Ok(session)
+    }
+
+    pub(crate) fn query(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        each: &mut dyn FnMut(Source<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (client, statement) = self.prepare(sql, params.len())?;
+        let rows = self.ask(async { client.query(&statement, &references(params)).await })?;
+        rows.iter().try_for_each(|row| each(Source::Postgres(row)))
+    }
+
+    pub(crate) fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Error> {
+        let (client, statement) = self.prepare(sql, params.len())?;
+        self.ask(async { client.execute(&statement, &references(params)).await })
+    }
+
+    pub(crate) fn defer(&mut self, sql: &str, params: &[Value]) -> Result<(), Error> {
+        let (client, statement) = self.prepare(sql, params.len())?;
+        let params = params.to_vec();
+        self.send(async move { client.execute(&statement, &references(&params)).await.map(drop) })
+    }
+
+    pub(crate) fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        let client = self.client()?;
+        self.patience = Duration::MAX;
+        self.ask(async { client.batch_execute(sql).await })
+    }
+
+    fn client(&self) -> Result<Arc<Client>, Error> {
+        self.link.as_ref().map(|link| Arc::clone(&link.client)).ok_or_else(lost)
+    }
+
+    pub(super) fn prepare(&mut self, sql: &str, params: usize) -> Result<(Arc<Client>, Statement), Error> {
+        let client = self.client()?;
+        let known = self.link.as_ref().and_then(|link| link.statements.get(sql)).cloned();
+        let statement = match known {
+            Some(statement) => statement,
+            None => {
+                let statement = self.ask(async { client.prepare(sql).await })?;
+                let statements = &mut self.link.as_mut().ok_or_else(lost)?.statements;
+                if statements.len() >= STATEMENTS {
+                    statements.clear();
+                }
+                statements.insert(sql.into(), statement.clone());
+                statement
+            }
+        };
+        if statement.params().len() != params {
+            return Err(Error::internal("the parameters do not match the statement: $1 .. $n must all be used"));
+        }
+        Ok((client, statement))
+    }
+
+    /// Waits for an answer. When it is an error, an unsettled statement before it may be the cause.
+    fn ask<T>(&mut self, question: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Error> {
+        let error = match self.wait(question) {
+            Ok(answer) => return Ok(answer),
+            Err(error) => explain(&error),
+        };
+        match self.settle() {
+            Settled::Done => Err(error),
+            Settled::Failed(cause) => {
+                self.unsettled_failed = Some(cause.clone());
+                Err(cause)
+            }
+            Settled::Lost(cause) => Err(cause),
+        }
+    }
+
+    /// Sends without waiting for the answer.
+    fn send(&mut self, statement: impl Future<Output = Driver> + Send + 'static) -> Result<(), Error> {
+        let mut statement: Pin<Box<dyn Future<Output = Driver> + Send>> = Box::pin(statement);
+        // The driver hands the message to its connection in the first poll. An error at that
+        // point means that nothing was sent, so the server would not know of it.
+        match statement.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => self.unsettled.push(statement),
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => {
+                self.drop_closed_link();
+                return Err(explain(&error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a statement of our own: transactions and savepoints.
+    pub(super) fn control(&mut self, sql: &'static str) -> Result<(), Error> {
+        let client = self.client()?;
+        self.send(async move { client.batch_execute(sql).await })
+    }
+
+    /// Waits for everything that was sent. The first error counts; the server skips what follows it.
+    pub(super) fn settle(&mut self) -> Settled {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        if unsettled.is_empty() {
+            return if self.link.is_some() { Settled::Done } else { Settled::Lost(lost()) };
+        }
+        let settled = self.wait(async {
+            for statement in unsettled {
+                statement.await?;
+            }
+            Ok(())
+        });
+        match settled {
+            Ok(()) => Settled::Done,
+            Err(error) if is_reported(&error) => Settled::Failed(explain(&error)),
+            Err(error) => {
+                self.link = None;
+                Settled::Lost(explain(&error))
+            }
+        }
+    }
+
+    /// Turns the runtime until the answer is there. A server that stays silent has lost its connection.
+    pub(super) fn wait<T>(
+        &mut self,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, tokio_postgres::Error> {
+        let task = self.link.as_ref().map(|link| link.task.abort_handle());
+        let patience = self.patience;
+        let answer = self.runtime.block_on(async {
+            let mut answer = pin!(answer);
+            match tokio::time::timeout(patience, &mut answer).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    // Without its connection the driver ends the wait with an error.
+                    task.inspect(|task| task.abort());
+                    answer.await
+                }
+            }
+        });
+        if answer.is_err() {
+            self.drop_closed_link();
+        }
+        if let Err(error) = &answer
+            && error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
+            && let Some(link) = &mut self.link
+        {
+            // "cached plan must not change result type": a migration elsewhere changed a table.
+            link.statements.clear();
+        }
+        answer
+    }
+
+    pub(super) fn drop_closed_link(&mut self) {
+        if self.link.as_ref().is_some_and(|link| link.client.is_closed()) {
+            self.link = None;
+        }
+    }
+
+    /// Makes sure of a connection before work is begun on it.
+    pub(super) fn wake(&mut self, counters: &Counters) -> Result<(), Error> {
+        self.patience = self.connector.statement_timeout.saturating_add(GRACE);
+        self.unsettled_failed = None;
+        if self.used_at.elapsed() > Duration::from_secs(1) && self.link.is_some() {
+            // The runtime stood still and may not have noticed that the server went away.
+            self.runtime.block_on(async {
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+            });
+            self.drop_closed_link();
+        }
+        self.used_at = Instant::now();
+        if self.link.is_some() {
+            return Ok(());
+        }
+        if self.used_at < self.reconnect_at {
+            return Err(lost());
+        }
+        match self.connect() {
+            Ok(()) => {
+                Counters::add(&counters.reconnects, 1);
+                tracing::info!("connected to PostgreSQL again");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "PostgreSQL cannot be reached");
+                self.reconnect_at = Instant::now() + self.back_off;
+                self.back_off = (self.back_off * 2).min(LONGEST_BACK_OFF);
+                Err(error)
+            }
+        }
+    }
+
+    fn connect(&mut self) -> Result<(), Error> {
+        self.unsettled.clear();
+        let connector = &self.connector;
+        let (client, task) = self.runtime.block_on(async {
+            match tokio::time::timeout(CONNECT_TIMEOUT, connector.connect()).await {
+                Ok(connected) => connected,
+                Err(_) => Err(Error::unavailable(format!("{} does not answer", connector.place()))),
+            }
+        })?;
+        self.link = Some(Link { client: Arc::new(client), task, statements: HashMap::new() });
+        self.back_off = Duration::from_millis(100);
+        Ok(())
+    }
+}
