@@ -39,7 +39,12 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl AsRef<str>) -> Error {
-        Error { kind, message: message.as_ref().into(), source: None, conflict: false }
+        Error {
+            kind,
+            message: message.as_ref().into(),
+            source: None,
+            conflict: false,
+        }
     }
 
     pub(crate) fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
@@ -60,12 +65,19 @@ impl Error {
     }
 
     pub(crate) fn conflict(message: impl AsRef<str>) -> Error {
-        Error { conflict: true, ..Error::new(ErrorKind::Busy, message) }
+        Error {
+            conflict: true,
+            ..Error::new(ErrorKind::Busy, message)
+        }
     }
 
     pub(crate) fn outcome_unknown(cause: &Error) -> Error {
         let message = format!("it is not known whether the change was saved: {cause}");
-        Error { kind: ErrorKind::OutcomeUnknown, message: message.into(), ..cause.clone() }
+        Error {
+            kind: ErrorKind::OutcomeUnknown,
+            message: message.into(),
+            ..cause.clone()
+        }
     }
 
     /// A stored value that its Rust type refuses, for `FromValue` and `FromRow` of other crates.
@@ -75,7 +87,10 @@ impl Error {
 
     /// Says where: in front of the sentence.
     pub(crate) fn within(self, place: impl fmt::Display) -> Error {
-        Error { message: format!("{place}: {}", self.message).into(), ..self }
+        Error {
+            message: format!("{place}: {}", self.message).into(),
+            ..self
+        }
     }
 
     pub fn kind(&self) -> ErrorKind {
@@ -110,6 +125,8 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn std::error::Error + 'static))
     }
 }

@@ -63,7 +63,11 @@ impl Options {
         let url = url.into();
         let cores = thread::available_parallelism().map_or(2, usize::from);
         // More PostgreSQL connections make smaller groups, see the measurements in the design notes.
-        let connections = if url.starts_with("sqlite:") { cores.min(4) } else { cores.clamp(2, 4) };
+        let connections = if url.starts_with("sqlite:") {
+            cores.min(4)
+        } else {
+            cores.clamp(2, 4)
+        };
         Options {
             url,
             connections,
@@ -121,7 +125,9 @@ impl Db {
             let threads = postgres::start(&options, &reads, &counters)?;
             return Ok(Db::new(Engine::Postgres, reads, writes, threads, counters, None));
         }
-        Err(Error::unavailable("the database URL must start with sqlite: or postgres://"))
+        Err(Error::unavailable(
+            "the database URL must start with sqlite: or postgres://",
+        ))
     }
 
     fn new(
@@ -132,7 +138,16 @@ impl Db {
         counters: Arc<Counters>,
         sqlite_file: Option<PathBuf>,
     ) -> Db {
-        Db { inner: Arc::new(Inner { engine, reads, writes, threads: Mutex::new(threads), counters, sqlite_file }) }
+        Db {
+            inner: Arc::new(Inner {
+                engine,
+                reads,
+                writes,
+                threads: Mutex::new(threads),
+                counters,
+                sqlite_file,
+            }),
+        }
     }
 
     pub fn engine(&self) -> Engine {
@@ -178,7 +193,11 @@ impl Db {
         params: impl Into<Vec<Value>>,
     ) -> Result<Option<T>, Error> {
         let (reply, answer) = oneshot::channel();
-        let cell = LookupCell { sql, params: params.into(), reply };
+        let cell = LookupCell {
+            sql,
+            params: params.into(),
+            reply,
+        };
         self.push(Job::Find(Box::new(cell)))?;
         answer.await.unwrap_or_else(|_| Err(thread_ended(Mode::Read)))
     }
@@ -210,7 +229,9 @@ impl Db {
     pub fn backup(&self, to: &Path) -> Result<(), Error> {
         match &self.inner.sqlite_file {
             Some(file) => sqlite::backup(file, to),
-            None => Err(Error::unavailable("PostgreSQL is backed up with its own tool: pg_dump --format=custom URL")),
+            None => Err(Error::unavailable(
+                "PostgreSQL is backed up with its own tool: pg_dump --format=custom URL",
+            )),
         }
     }
 
@@ -221,7 +242,13 @@ impl Db {
 
     /// Figures since the store was opened.
     pub fn stats(&self) -> Stats {
-        let Inner { engine, reads, writes, counters, .. } = &*self.inner;
+        let Inner {
+            engine,
+            reads,
+            writes,
+            counters,
+            ..
+        } = &*self.inner;
         let queued_writes = if *engine == Engine::Sqlite { writes.len() } else { 0 };
         Stats {
             queued: reads.len() + queued_writes,
@@ -261,7 +288,9 @@ impl Db {
         F: Fn(&mut WriteTx) -> Result<T, E> + Send + 'static,
     {
         let answer = self.submit(mode, work)?;
-        answer.blocking_recv().unwrap_or_else(|_| Err(thread_ended(mode).into()))
+        answer
+            .blocking_recv()
+            .unwrap_or_else(|_| Err(thread_ended(mode).into()))
     }
 
     fn submit<T, E, F>(&self, mode: Mode, work: F) -> Result<oneshot::Receiver<Result<T, E>>, Error>
@@ -271,7 +300,14 @@ impl Db {
         F: Fn(&mut WriteTx) -> Result<T, E> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.push(Job::Unit(mode, Box::new(UnitCell { work, kept: None, reply })))?;
+        self.push(Job::Unit(
+            mode,
+            Box::new(UnitCell {
+                work,
+                kept: None,
+                reply,
+            }),
+        ))?;
         Ok(answer)
     }
 
@@ -293,7 +329,11 @@ impl Db {
 /// A database thread ended before it answered. That is a fault of this crate; a write may have been saved.
 fn thread_ended(mode: Mode) -> Error {
     let error = Error::internal("a database thread ended unexpectedly");
-    if mode == Mode::Read { error } else { Error::outcome_unknown(&error) }
+    if mode == Mode::Read {
+        error
+    } else {
+        Error::outcome_unknown(&error)
+    }
 }
 
 impl Inner {
@@ -391,7 +431,8 @@ impl ReadTx {
 
     /// The first row; [`ErrorKind::NotFound`] if there is none.
     pub fn fetch_one<T: FromRow>(&mut self, sql: &str, params: impl AsRef<[Value]>) -> Result<T, Error> {
-        self.fetch_optional(sql, params)?.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such row"))
+        self.fetch_optional(sql, params)?
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "no such row"))
     }
 
     pub fn fetch_all<T: FromRow>(&mut self, sql: &str, params: impl AsRef<[Value]>) -> Result<Vec<T>, Error> {
@@ -432,7 +473,9 @@ impl ReadTx {
 
 impl WriteTx {
     fn new(session: Session) -> WriteTx {
-        WriteTx { read: ReadTx { session, poison: None } }
+        WriteTx {
+            read: ReadTx { session, poison: None },
+        }
     }
 
     /// Changes rows and tells how many.

@@ -54,7 +54,9 @@ const OWN_TABLES: &str = "
 
 pub(crate) fn run(db: &Db, migrations: &[Migration], mode: MigrateMode) -> Result<MigrateReport, Error> {
     if !migrations.is_sorted_by(|one, next| one.version < next.version) {
-        return Err(Error::internal("migrations must be listed in ascending order of their versions"));
+        return Err(Error::internal(
+            "migrations must be listed in ascending order of their versions",
+        ));
     }
     let engine = db.engine();
     let migrations = migrations.to_vec();
@@ -87,7 +89,10 @@ fn apply(tx: &mut WriteTx, engine: Engine, migrations: &[Migration]) -> Result<M
         for (index, statement) in migration.statements(engine).iter().enumerate() {
             tx.batch(statement).map_err(|error| {
                 let (version, name) = (migration.version, migration.name);
-                Error::wrong_schema(format!("migration {version} ({name}), statement {}: {error}", index + 1))
+                Error::wrong_schema(format!(
+                    "migration {version} ({name}), statement {}: {error}",
+                    index + 1
+                ))
             })?;
         }
         tx.execute(
@@ -103,7 +108,10 @@ fn apply(tx: &mut WriteTx, engine: Engine, migrations: &[Migration]) -> Result<M
         )?;
         applied.push(migration.version);
     }
-    Ok(MigrateReport { applied, version: state.version })
+    Ok(MigrateReport {
+        applied,
+        version: state.version,
+    })
 }
 
 /// What the store says about itself.
@@ -121,12 +129,21 @@ impl State {
             Engine::Postgres => "SELECT CASE WHEN to_regclass('schema_meta') IS NULL THEN 0 ELSE 1 END",
         };
         let exists: i64 = tx.fetch_one(question, params![])?;
-        let mut state = State { exists: exists > 0, version: 0, oldest_compatible: 0, applied: Vec::new() };
+        let mut state = State {
+            exists: exists > 0,
+            version: 0,
+            oldest_compatible: 0,
+            applied: Vec::new(),
+        };
         if state.exists {
-            (state.version, state.oldest_compatible) =
-                tx.fetch_one("SELECT version, oldest_compatible FROM schema_meta WHERE id = 1", params![])?;
-            state.applied =
-                tx.fetch_all("SELECT version, checksum FROM schema_migrations ORDER BY version", params![])?;
+            (state.version, state.oldest_compatible) = tx.fetch_one(
+                "SELECT version, oldest_compatible FROM schema_meta WHERE id = 1",
+                params![],
+            )?;
+            state.applied = tx.fetch_all(
+                "SELECT version, checksum FROM schema_migrations ORDER BY version",
+                params![],
+            )?;
         }
         Ok(state)
     }
@@ -173,11 +190,18 @@ impl Migration {
         context.update(self.sql.as_bytes());
         context.update(&[0]);
         context.update(self.sqlite.unwrap_or_default().as_bytes());
-        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        context
+            .finish()
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     fn oldest_compatible(&self) -> Option<i64> {
-        self.sql.lines().find_map(|line| line.strip_prefix("-- oldest_compatible:")?.trim().parse().ok())
+        self.sql
+            .lines()
+            .find_map(|line| line.strip_prefix("-- oldest_compatible:")?.trim().parse().ok())
     }
 
     fn statements(&self, engine: Engine) -> Vec<String> {
@@ -236,8 +260,16 @@ fn translate(sql: &str, engine: Engine) -> Vec<String> {
 }
 
 fn translate_statement(statement: &[Token<'_>], engine: Engine) -> String {
-    let words: Vec<&str> =
-        statement.iter().filter_map(|token| if let Token::Word(word) = token { Some(*word) } else { None }).collect();
+    let words: Vec<&str> = statement
+        .iter()
+        .filter_map(|token| {
+            if let Token::Word(word) = token {
+                Some(*word)
+            } else {
+                None
+            }
+        })
+        .collect();
     let creates_table = matches!(words[..], ["CREATE", "TABLE", ..]);
     let names_columns = creates_table || matches!(words[..], ["ALTER", "TABLE", ..]);
     let mut out = String::new();
@@ -259,5 +291,9 @@ fn translate_statement(statement: &[Token<'_>], engine: Engine) -> String {
         }
     }
     let out = out.trim();
-    if creates_table && engine == Engine::Sqlite { format!("{out} STRICT, WITHOUT ROWID") } else { out.to_owned() }
+    if creates_table && engine == Engine::Sqlite {
+        format!("{out} STRICT, WITHOUT ROWID")
+    } else {
+        out.to_owned()
+    }
 }

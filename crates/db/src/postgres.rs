@@ -44,13 +44,21 @@ pub(crate) fn start(
     let (report, reports) = mpsc::channel();
     let mut threads = Vec::new();
     for _ in 0..options.connections.max(1) {
-        let (connector, queue, counters, report) =
-            (connector.clone(), Arc::clone(queue), Arc::clone(counters), report.clone());
+        let (connector, queue, counters, report) = (
+            connector.clone(),
+            Arc::clone(queue),
+            Arc::clone(counters),
+            report.clone(),
+        );
         let body = move || match Session::open(connector) {
             Ok(session) => {
                 let _ = report.send(Ok(()));
                 drop(report);
-                Worker { tx: WriteTx::new(crate::Session::Postgres(Box::new(session))), counters }.serve(&queue);
+                Worker {
+                    tx: WriteTx::new(crate::Session::Postgres(Box::new(session))),
+                    counters,
+                }
+                .serve(&queue);
             }
             Err(error) => {
                 let _ = report.send(Err(error));
@@ -148,16 +156,24 @@ impl Worker {
         let session = self.session();
         let mut sent: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::with_capacity(group.len());
         for job in group {
-            let Job::Find(lookup) = job else { unreachable!("only look-ups are gathered") };
+            let Job::Find(lookup) = job else {
+                unreachable!("only look-ups are gathered")
+            };
             if lookup.is_abandoned() {
                 continue;
             }
-            let prepared = ready.clone().and_then(|()| session.prepare(lookup.sql(), lookup.params().len()));
+            let prepared = ready
+                .clone()
+                .and_then(|()| session.prepare(lookup.sql(), lookup.params().len()));
             match prepared {
                 Err(error) => lookup.answer(Err(error)),
                 Ok((client, statement)) => {
                     let mut sending: Pin<Box<dyn Future<Output = ()>>> = Box::pin(look_up(client, statement, lookup));
-                    if sending.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                    if sending
+                        .as_mut()
+                        .poll(&mut Context::from_waker(Waker::noop()))
+                        .is_pending()
+                    {
                         sent.push(sending);
                     }
                 }
@@ -211,7 +227,10 @@ impl Worker {
                 }
             }
         }
-        unit.fail(Error::new(ErrorKind::Busy, "too many others change the same data: try again in a moment"));
+        unit.fail(Error::new(
+            ErrorKind::Busy,
+            "too many others change the same data: try again in a moment",
+        ));
     }
 
     /// Gives each unit a savepoint and all of them one commit.
@@ -231,7 +250,11 @@ impl Worker {
                 Step::Ended(wish) => done.push(Done { unit, wish }),
                 Step::Broken => {
                     self.roll_back();
-                    let units = done.into_iter().map(|done| done.unit).chain([unit]).chain(waiting.into_iter().rev());
+                    let units = done
+                        .into_iter()
+                        .map(|done| done.unit)
+                        .chain([unit])
+                        .chain(waiting.into_iter().rev());
                     return self.run_one_by_one(units);
                 }
                 Step::Lost(error) => {
@@ -278,7 +301,8 @@ impl Worker {
     fn finish(&mut self, done: Vec<Done>) {
         match self.commit() {
             Settled::Done => {
-                self.counters.group(done.iter().filter(|done| done.wish == Wish::Keep).count());
+                self.counters
+                    .group(done.iter().filter(|done| done.wish == Wish::Keep).count());
                 let (again, done): (Vec<_>, Vec<_>) = done.into_iter().partition(|done| done.wish == Wish::Again);
                 done.into_iter().for_each(|done| done.unit.answer());
                 self.run_one_by_one(again.into_iter().map(|done| done.unit));

@@ -26,8 +26,16 @@ pub(crate) enum Refused {
 
 impl<J> Queue<J> {
     pub(crate) fn new(capacity: usize) -> Queue<J> {
-        let state = State { jobs: VecDeque::with_capacity(capacity.min(1024)), idle: 0, closed: false };
-        Queue { state: Mutex::new(state), filled: Condvar::new(), capacity }
+        let state = State {
+            jobs: VecDeque::with_capacity(capacity.min(1024)),
+            idle: 0,
+            closed: false,
+        };
+        Queue {
+            state: Mutex::new(state),
+            filled: Condvar::new(),
+            capacity,
+        }
     }
 
     pub(crate) fn push(&self, job: J) -> Result<(), Refused> {

@@ -43,9 +43,13 @@ pub(crate) fn start(
 ) -> Result<Vec<JoinHandle<()>>, Error> {
     create_private(path)?;
     // The writer comes first: it switches a new file to WAL.
-    let writer = Writer { tx: open(path, options, Role::Writer)?, counters: Arc::clone(counters) };
-    let readers =
-        (0..options.connections.max(1)).map(|_| open(path, options, Role::Reader)).collect::<Result<Vec<_>, _>>()?;
+    let writer = Writer {
+        tx: open(path, options, Role::Writer)?,
+        counters: Arc::clone(counters),
+    };
+    let readers = (0..options.connections.max(1))
+        .map(|_| open(path, options, Role::Reader))
+        .collect::<Result<Vec<_>, _>>()?;
     let queue = Arc::clone(writes);
     let mut threads = vec![spawn("sqlite-writer", move || writer.serve(&queue))?];
     for tx in readers {
@@ -70,8 +74,10 @@ fn create_private(path: &Path) -> Result<(), Error> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
     file.open(path).map(drop).map_err(|error| {
         let path = path.display();
-        Error::unavailable(format!("cannot open the database file {path}: {error}; check the folder and its owner"))
-            .because(error)
+        Error::unavailable(format!(
+            "cannot open the database file {path}: {error}; check the folder and its owner"
+        ))
+        .because(error)
     })
 }
 
@@ -87,7 +93,9 @@ fn open(path: &Path, options: &Options, role: Role) -> Result<WriteTx, Error> {
     let mut connection = Connection::open_with_flags(path, flags).map_err(at)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(at)?;
     connection.set_prepared_statement_cache_capacity(512);
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(at)?;
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(at)?;
     if mode != "wal" {
         return Err(Error::unavailable(format!(
             "{} cannot use a write-ahead log (mode {mode}): put it on a local file system",
@@ -114,7 +122,10 @@ fn open(path: &Path, options: &Options, role: Role) -> Result<WriteTx, Error> {
     connection.execute_batch(&settings).map_err(at)?;
     let statement_seen = Arc::new(AtomicU64::new(0));
     limit_time(&mut connection, options.statement_timeout, &statement_seen).map_err(at)?;
-    Ok(WriteTx::new(crate::Session::Sqlite(Session { connection, statement_seen })))
+    Ok(WriteTx::new(crate::Session::Sqlite(Session {
+        connection,
+        statement_seen,
+    })))
 }
 
 /// Interrupts long statements. The clock is read only by those that take many steps, so short ones pay nothing.
@@ -182,11 +193,18 @@ impl Session {
         for index in 1..=statement.parameter_count() {
             let name = statement.parameter_name(index).and_then(|name| name.strip_prefix('$'));
             let number = name.and_then(|name| name.parse::<usize>().ok()).unwrap_or(0);
-            let value = number.checked_sub(1).and_then(|position| params.get(position)).ok_or_else(wrong_count)?;
+            let value = number
+                .checked_sub(1)
+                .and_then(|position| params.get(position))
+                .ok_or_else(wrong_count)?;
             highest = highest.max(number);
             statement.raw_bind_parameter(index, value).map_err(explain)?;
         }
-        if highest == params.len() { Ok(statement) } else { Err(wrong_count()) }
+        if highest == params.len() {
+            Ok(statement)
+        } else {
+            Err(wrong_count())
+        }
     }
 
     /// A statement of our own: transactions and savepoints.
@@ -217,7 +235,9 @@ impl ToSql for Value {
 }
 
 pub(crate) fn column(row: &rusqlite::Row<'_>, index: usize) -> Result<Value, Error> {
-    let value = row.get_ref(index).map_err(|_| Error::decode("the statement has no such column"))?;
+    let value = row
+        .get_ref(index)
+        .map_err(|_| Error::decode("the statement has no such column"))?;
     Ok(match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(int) => Value::Int(int),
@@ -311,7 +331,9 @@ impl Writer {
             self.serve_group(job, queue);
         }
         // The next start finds a short log; if somebody still reads, it finds a longer one.
-        let _ = session(&mut self.tx).connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _ = session(&mut self.tx)
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
     /// Runs the units that wait, and those that come meanwhile, up to one common commit.
@@ -320,7 +342,10 @@ impl Writer {
             // Who waits has waited for the same lock, and would wait for it again.
             let mut group = vec![first];
             queue.gather(&mut group, GROUP_UNITS, |_| true);
-            return group.into_iter().map(expect_unit).for_each(|(_, unit)| unit.fail(error.clone()));
+            return group
+                .into_iter()
+                .map(expect_unit)
+                .for_each(|(_, unit)| unit.fail(error.clone()));
         }
         let started = Instant::now();
         let mut next = Some(first);
@@ -357,7 +382,11 @@ impl Writer {
         let session = session(&mut self.tx);
         if !session.is_in_transaction() {
             let by_error = wish == Wish::Fail;
-            return if by_error { Ok(wish) } else { Err(Error::internal("a database unit ended its own transaction")) };
+            return if by_error {
+                Ok(wish)
+            } else {
+                Err(Error::internal("a database unit ended its own transaction"))
+            };
         }
         if wish != Wish::Keep {
             session.control("ROLLBACK TO unit")?;
@@ -369,7 +398,8 @@ impl Writer {
     fn finish(&mut self, done: Vec<Done>) {
         match self.commit() {
             Commit::Saved => {
-                self.counters.group(done.iter().filter(|done| done.wish == Wish::Keep).count());
+                self.counters
+                    .group(done.iter().filter(|done| done.wish == Wish::Keep).count());
                 done.into_iter().for_each(|done| done.unit.answer());
             }
             // What one unit cannot commit (a deferred constraint, a full disk) must not fail the others.
@@ -407,16 +437,25 @@ impl Writer {
 
     fn commit(&mut self) -> Commit {
         let session = session(&mut self.tx);
-        let result = session.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.raw_execute());
+        let result = session
+            .connection
+            .prepare_cached("COMMIT")
+            .and_then(|mut commit| commit.raw_execute());
         let Err(error) = result else { return Commit::Saved };
         roll_back(session);
         // A full disk or a deferred constraint ends the transaction for certain. After a failed
         // write or fsync of the log nobody knows what a restart would find in it.
         let code = error.sqlite_error_code();
-        let certain =
-            matches!(code, Some(ErrorCode::ConstraintViolation | ErrorCode::DatabaseBusy | ErrorCode::DiskFull));
+        let certain = matches!(
+            code,
+            Some(ErrorCode::ConstraintViolation | ErrorCode::DatabaseBusy | ErrorCode::DiskFull)
+        );
         let error = explain(error);
-        if certain && !session.is_in_transaction() { Commit::RolledBack(error) } else { Commit::Unknown(error) }
+        if certain && !session.is_in_transaction() {
+            Commit::RolledBack(error)
+        } else {
+            Commit::Unknown(error)
+        }
     }
 }
 
@@ -430,7 +469,11 @@ fn expect_unit(job: Job) -> (Mode, Box<dyn Unit>) {
 /// Units whose statement had failed keep that error.
 fn fail_all(done: Vec<Done>, error: &Error) {
     for Done { unit, wish } in done {
-        if wish == Wish::Fail { unit.answer() } else { unit.fail(error.clone()) }
+        if wish == Wish::Fail {
+            unit.answer()
+        } else {
+            unit.fail(error.clone())
+        }
     }
 }
 
@@ -445,10 +488,17 @@ pub(crate) fn backup(from: &Path, to: &Path) -> Result<(), Error> {
         _ => create_private(&partial)?,
     }
     copy(from, &partial).map_err(|error| explain(error).within(to.display()))?;
-    std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(at_target)?;
+    std::fs::File::open(&partial)
+        .and_then(|file| file.sync_all())
+        .map_err(at_target)?;
     std::fs::rename(&partial, to).map_err(at_target)?;
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(at_target)
+    let folder = to
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(at_target)
 }
 
 fn copy(from: &Path, to: &Path) -> rusqlite::Result<()> {
@@ -474,18 +524,19 @@ fn explain(error: rusqlite::Error) -> Error {
             ErrorKind::Busy,
             "another process holds the database file's write lock: try again, or end the long-running command",
         ),
-        Some(ErrorCode::OperationInterrupted) => {
-            Error::new(ErrorKind::Timeout, "a statement took longer than the statement time-out")
-        }
+        Some(ErrorCode::OperationInterrupted) => Error::new(
+            ErrorKind::Timeout,
+            "a statement took longer than the statement time-out",
+        ),
         Some(ErrorCode::DiskFull) => {
             Error::unavailable("the disk of the database file is full: free some space, nothing was changed")
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Error::unavailable(format!(
             "the database file cannot be opened for writing ({text}): check the owner and mode of file and folder"
         )),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            Error::internal(format!("the database file is damaged or no database ({text}): restore it from a backup"))
-        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::internal(format!(
+            "the database file is damaged or no database ({text}): restore it from a backup"
+        )),
         Some(ErrorCode::SystemIoFailure | ErrorCode::FileLockingProtocolFailed) => {
             Error::unavailable(format!("the disk of the database file reports an error: {text}"))
         }

@@ -36,10 +36,19 @@ impl TestDb {
     pub fn sqlite(migrations: &[Migration]) -> TestDb {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let options = Options { durability: Durability::Off, connections: 2, ..Options::new(url) };
+        let options = Options {
+            durability: Durability::Off,
+            connections: 2,
+            ..Options::new(url)
+        };
         let db = Db::open(options.clone()).expect("a new SQLite store opens");
-        db.migrate(migrations, MigrateMode::Auto).expect("the migrations apply on SQLite");
-        TestDb { db: Some(db), options, place: Place::Folder(folder) }
+        db.migrate(migrations, MigrateMode::Auto)
+            .expect("the migrations apply on SQLite");
+        TestDb {
+            db: Some(db),
+            options,
+            place: Place::Folder(folder),
+        }
     }
 
     /// `None`, and a line on standard error, when no server is named.
@@ -59,7 +68,11 @@ impl TestDb {
         administer(&admin_url, &copy).expect("the template can be copied");
         let options = options_for(&admin_url, &name);
         let db = Db::open(options.clone()).expect("the copied database opens");
-        Some(TestDb { db: Some(db), options, place: Place::Database { admin_url, name } })
+        Some(TestDb {
+            db: Some(db),
+            options,
+            place: Place::Database { admin_url, name },
+        })
     }
 
     /// Another opening of the same store, for tests with several processes' worth of connections.
@@ -103,7 +116,7 @@ pub fn each_engine(migrations: &[Migration], test: impl Fn(&TestDb)) {
 
 /// A test that runs on SQLite always and on PostgreSQL when a server is named.
 ///
-/// ```
+/// ```text
 /// use portolan_db::{db_test, params};
 ///
 /// db_test!(one_is_one, &[], |db| {
@@ -138,12 +151,18 @@ macro_rules! db_test {
 }
 
 fn options_for(admin_url: &str, database: &str) -> Options {
-    Options { durability: Durability::Off, connections: 2, ..Options::new(with_database(admin_url, database)) }
+    Options {
+        durability: Durability::Off,
+        connections: 2,
+        ..Options::new(with_database(admin_url, database))
+    }
 }
 
 /// The same server, another database.
 fn with_database(url: &str, database: &str) -> String {
-    let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
+    let (base, query) = url
+        .split_once('?')
+        .map_or((url, None), |(base, query)| (base, Some(query)));
     let server = base.find("://").map_or(0, |scheme| scheme + 3);
     let server = base[server..].find('/').map_or(base, |slash| &base[..server + slash]);
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
@@ -159,7 +178,10 @@ fn make_template(admin_url: &str, migrations: &[Migration]) -> String {
     for migration in migrations {
         context.update(format!("{migration:?}").as_bytes());
     }
-    let hash: String = context.finish().as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = context.finish().as_ref()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let template = format!("portolan_template_{hash}");
     let unfinished = format!("{template}_unfinished");
     with_client(admin_url, async |client| {
@@ -169,7 +191,9 @@ fn make_template(admin_url: &str, migrations: &[Migration]) -> String {
         }
         client.batch_execute("SELECT pg_advisory_lock(7309453218002)").await?;
         if client.query_opt(&known, &[]).await?.is_none() {
-            client.batch_execute(&format!("DROP DATABASE IF EXISTS {unfinished} WITH (FORCE)")).await?;
+            client
+                .batch_execute(&format!("DROP DATABASE IF EXISTS {unfinished} WITH (FORCE)"))
+                .await?;
             client.batch_execute(&format!("CREATE DATABASE {unfinished}")).await?;
             let options = options_for(admin_url, &unfinished);
             let migrations = migrations.to_vec();
@@ -178,8 +202,13 @@ fn make_template(admin_url: &str, migrations: &[Migration]) -> String {
                 let db = Db::open(options)?;
                 db.migrate(&migrations, MigrateMode::Auto)
             });
-            migrated.join().expect("migrating does not panic").expect("the migrations apply on PostgreSQL");
-            client.batch_execute(&format!("ALTER DATABASE {unfinished} RENAME TO {template}")).await?;
+            migrated
+                .join()
+                .expect("migrating does not panic")
+                .expect("the migrations apply on PostgreSQL");
+            client
+                .batch_execute(&format!("ALTER DATABASE {unfinished} RENAME TO {template}"))
+                .await?;
         }
         client.batch_execute("SELECT pg_advisory_unlock(7309453218002)").await
     })
@@ -201,7 +230,10 @@ fn with_client<T>(
     url: &str,
     work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
 ) -> Result<T, tokio_postgres::Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be made");
     runtime.block_on(async {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         tokio::spawn(connection);

@@ -73,7 +73,9 @@ where
     }
 
     fn answer(self: Box<Self>) {
-        let kept = self.kept.unwrap_or_else(|| Err(Error::internal("a database unit was not run").into()));
+        let kept = self
+            .kept
+            .unwrap_or_else(|| Err(Error::internal("a database unit was not run").into()));
         // The caller may have given up waiting.
         let _ = self.reply.send(kept);
     }

@@ -175,13 +175,17 @@ impl FromValue for i64 {
 
 impl FromValue for i32 {
     fn from_value(value: Value) -> Result<Self, Error> {
-        i64::from_value(value)?.try_into().map_err(|_| Error::decode("the integer does not fit 32 bits"))
+        i64::from_value(value)?
+            .try_into()
+            .map_err(|_| Error::decode("the integer does not fit 32 bits"))
     }
 }
 
 impl FromValue for u32 {
     fn from_value(value: Value) -> Result<Self, Error> {
-        i64::from_value(value)?.try_into().map_err(|_| Error::decode("the integer does not fit 32 unsigned bits"))
+        i64::from_value(value)?
+            .try_into()
+            .map_err(|_| Error::decode("the integer does not fit 32 unsigned bits"))
     }
 }
 
@@ -217,7 +221,9 @@ impl<const N: usize> FromValue for [u8; N] {
     fn from_value(value: Value) -> Result<Self, Error> {
         let bytes = Vec::from_value(value)?;
         let found = bytes.len();
-        bytes.try_into().map_err(|_| Error::decode(format!("expected {N} bytes, found {found}")))
+        bytes
+            .try_into()
+            .map_err(|_| Error::decode(format!("expected {N} bytes, found {found}")))
     }
 }
 
@@ -275,7 +281,9 @@ impl<'r> Row<'r> {
             Source::Sqlite(row) => crate::sqlite::column(row, column),
             Source::Postgres(row) => crate::postgres::column(row, column),
         };
-        value.and_then(T::from_value).map_err(|error| error.within(format_args!("column {}", column + 1)))
+        value
+            .and_then(T::from_value)
+            .map_err(|error| error.within(format_args!("column {}", column + 1)))
     }
 }
 

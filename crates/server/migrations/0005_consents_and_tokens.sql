@@ -3,7 +3,7 @@
 
 CREATE TABLE consents (
     id                   BIGINT NOT NULL PRIMARY KEY,
-    parent_id            BIGINT,              -- null: a root
+    parent_id            BIGINT REFERENCES consents (id) ON DELETE CASCADE, -- null: a root
     root_id              BIGINT NOT NULL,
     path                 TEXT NOT NULL,       -- ids from the root to this one, comma separated
     identity_id          UUID NOT NULL REFERENCES identities (id) ON DELETE CASCADE,

@@ -54,9 +54,10 @@ impl App {
         master_key: MasterKey,
         server_keys: ServerKeys,
         keys: KeySet,
+        hasher: Hasher,
     ) -> Self {
         Self(Arc::new(Shared {
-            hasher: Hasher::new(&config.password_hashing()),
+            hasher,
             limits: Limits::new(&config),
             metrics: Metrics::new(),
             config,

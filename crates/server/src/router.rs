@@ -5,9 +5,12 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
+use http::HeaderValue;
+use http::header::STRICT_TRANSPORT_SECURITY;
+use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::api::{clients, identities};
+use crate::api::{clients, consents, identities};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::{context, cors, render};
@@ -37,6 +40,11 @@ pub fn router(app: App) -> Router {
         )
         .route("/v2/api/identities", get(identities::list_identities))
         .route("/v2/api/identities/{identity_id}", get(identities::get_identity))
+        .route("/v2/api/identities/{identity_id}/consents", get(consents::list_consents))
+        .route(
+            "/v2/api/identities/{identity_id}/consents/{consent_id}",
+            delete(consents::revoke_consent),
+        )
         .method_not_allowed_fallback(method_not_allowed)
         .layer(render::render_api(&app))
         .layer(from_fn(cors::allow_any_origin));
@@ -70,15 +78,18 @@ pub fn router(app: App) -> Router {
     let rest = Router::new().fallback(no_such_path).layer(render::render_api(&app));
 
     let body_limit = DefaultBodyLimit::max(app.config.limits.body_bytes);
-    Router::new()
+    let mut all = Router::new()
         .merge(oauth)
         .merge(api)
         .merge(web)
         .merge(operations)
         .fallback_service(rest)
-        .layer(body_limit)
-        .layer(context::layer(&app))
-        .with_state(app)
+        .layer(body_limit);
+    if app.config.cookie_secure() {
+        let a_year = HeaderValue::from_static("max-age=31536000");
+        all = all.layer(SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, a_year));
+    }
+    all.layer(context::layer(&app)).with_state(app)
 }
 
 async fn method_not_allowed() -> Error {

@@ -15,6 +15,7 @@ use crate::app::{App, Clock, Ctx, RequestId, ServerKeys, random_bytes};
 use crate::config::{Config, ConfigError, Migrate};
 use crate::domain::keys::rotation::{self, Schedule};
 use crate::domain::keys::{KeySet, LoadError};
+use crate::domain::password::Hasher;
 use crate::domain::sealing::{MasterKey, MasterKeyError, OpenError};
 use crate::domain::token_format;
 use crate::error::Error;
@@ -69,6 +70,23 @@ pub fn start(config: Config, clock: Clock) -> Result<(App, Started), StartError>
     let now = clock.now();
     check_settings(&db, &config)?;
     let master_key = master_key(&db, &config)?;
+    let hasher = Hasher::new(&config.password_hashing());
+    let app = assemble(config, db, clock, master_key, hasher)?;
+    let setup_link = setup_link(&app.db, &app.config, now)?;
+    Ok((app, Started { setup_link, migrations }))
+}
+
+/// The part of the start that needs neither files nor an operator's decision: keys and
+/// catalogue on a migrated store. Tests begin here, with a throw-away store and cheap
+/// password hashes.
+pub fn assemble(
+    config: Config,
+    db: Db,
+    clock: Clock,
+    master_key: MasterKey,
+    hasher: Hasher,
+) -> Result<App, StartError> {
+    let now = clock.now();
     let server_keys = server_keys(&db, &master_key, now)?;
     let signing_keys = signing_keys(&db, &master_key, &config, now)?;
     let ctx = Ctx {
@@ -78,9 +96,15 @@ pub fn start(config: Config, clock: Clock) -> Result<(App, Started), StartError>
     };
     let names = config.clone();
     db.write_blocking(move |tx| catalogue::install(tx, &ctx, &names))?;
-    let setup_link = setup_link(&db, &config, now)?;
-    let app = App::new(config, db, clock, master_key, server_keys, signing_keys);
-    Ok((app, Started { setup_link, migrations }))
+    Ok(App::new(
+        config,
+        db,
+        clock,
+        master_key,
+        server_keys,
+        signing_keys,
+        hasher,
+    ))
 }
 
 /// Opens the store of a server that runs or has run, for commands in a second process.
@@ -103,7 +127,16 @@ pub fn open(mut config: Config, clock: Clock) -> Result<App, StartError> {
     let master_key = load_master_key(&config, &check_value)?;
     let server_keys = server_keys(&db, &master_key, clock.now())?;
     let signing_keys = KeySet::load(&master_key, &db.read_blocking(|tx| keys::list(tx))?)?;
-    Ok(App::new(config, db, clock, master_key, server_keys, signing_keys))
+    let hasher = Hasher::new(&config.password_hashing());
+    Ok(App::new(
+        config,
+        db,
+        clock,
+        master_key,
+        server_keys,
+        signing_keys,
+        hasher,
+    ))
 }
 
 /// The store alone, as commands need it that touch no key.
@@ -274,7 +307,7 @@ fn signing_keys(db: &Db, master_key: &MasterKey, config: &Config, now: Timestamp
 
 /// A fresh link at each start while there is no administrator; earlier ones end. Nobody
 /// but who sees the server's output can use it, and no default password exists.
-fn setup_link(db: &Db, config: &Config, now: Timestamp) -> Result<Option<String>, StartError> {
+pub fn setup_link(db: &Db, config: &Config, now: Timestamp) -> Result<Option<String>, StartError> {
     let secret = format!(
         "{:032x}{:032x}",
         u128::from_ne_bytes(random_bytes()),

@@ -38,31 +38,45 @@ pub fn cpu(process: u32) -> Result<Duration> {
 
 /// CPU time of a process, its children and its former children: a whole PostgreSQL.
 pub fn cpu_with_children(process: u32) -> Result<Duration> {
-    let root = stat(process)?;
-    let mut ticks = root.own + root.ended_children;
-    for entry in fs::read_dir("/proc")?.flatten() {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        // A process may end while we look; then its time is with its parent next time.
-        if let Ok(child) = stat(id)
-            && child.parent == process
-        {
-            ticks += child.own;
+    loop {
+        let before = stat(process)?;
+        let mut ticks = before.own + before.ended_children;
+        for entry in fs::read_dir("/proc")?.flatten() {
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if let Ok(child) = stat(id)
+                && child.parent == process
+            {
+                ticks += child.own;
+            }
+        }
+        // A child that ended while we looked may have been counted twice or not at all.
+        if stat(process)?.ended_children == before.ended_children {
+            return Ok(TICK * u32::try_from(ticks)?);
         }
     }
-    Ok(TICK * u32::try_from(ticks)?)
 }
 
 /// Memory of a process that is in RAM now, in bytes.
-pub fn resident_memory(process: u32) -> Result<u64> {
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// All of it, with program code and mapped pages of files, which the kernel may drop.
+    pub resident: u64,
+    /// What the process itself allocated.
+    pub own: u64,
+}
+
+pub fn memory(process: u32) -> Result<Memory> {
     let text = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS")?;
-    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kilobytes * 1024)
+    let bytes = |name: &str| -> Result<u64> {
+        let line = field(&text, name).with_context(|| format!("no {name}"))?;
+        Ok(line.trim_end_matches(" kB").parse::<u64>()? * 1024)
+    };
+    Ok(Memory {
+        resident: bytes("VmRSS")?,
+        own: bytes("RssAnon")?,
+    })
 }
 
 /// One line on the machine, for the head of a table.
@@ -126,7 +140,8 @@ mod tests {
         }
 
         assert!(cpu_with_children(std::process::id()).unwrap() >= before + TICK * 3);
-        assert!(resident_memory(std::process::id()).unwrap() > 1024 * 1024);
+        let memory = memory(std::process::id()).unwrap();
+        assert!(memory.own > 64 * 1024 && memory.own < memory.resident, "{memory:?}");
         assert!(cpu(u32::MAX).is_err());
     }
 }

@@ -271,7 +271,7 @@ impl Bench {
         let server = store.start(&self.programs)?;
         self.introspection(engine, &store, &server)?;
         self.issuance(engine, &store, &server)?;
-        let memory = server.resident_memory()?;
+        let memory = server.memory()?;
         drop(server);
         if let Some(process) = self
             .report
@@ -279,7 +279,8 @@ impl Bench {
             .iter_mut()
             .find(|process| process.engine == engine)
         {
-            process.memory_after_load_megabytes = Some(megabytes(memory));
+            process.memory_after_load_megabytes = Some(megabytes(memory.resident));
+            process.own_memory_after_load_megabytes = Some(megabytes(memory.own));
         }
         if self.wants(Operation::Raw) {
             self.raw(engine, &store, cluster)?;
@@ -529,7 +530,7 @@ fn startup(programs: &Programs, engine: &str, store: &Store) -> Result<Process> 
         times.push(server.ready_after.as_secs_f64());
         if start + 1 == STARTS {
             thread::sleep(IDLE);
-            memory = server.resident_memory()?;
+            memory = server.memory()?.resident;
         }
     }
     times.sort_unstable_by(f64::total_cmp);
@@ -538,6 +539,7 @@ fn startup(programs: &Programs, engine: &str, store: &Store) -> Result<Process> 
         cold_start_seconds: times[STARTS / 2],
         idle_memory_megabytes: megabytes(memory),
         memory_after_load_megabytes: None,
+        own_memory_after_load_megabytes: None,
     };
     eprintln!(
         "{engine}: ready after {:.3} s, {:.1} MB",

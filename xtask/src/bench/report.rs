@@ -48,6 +48,8 @@ pub struct Process {
     pub cold_start_seconds: f64,
     pub idle_memory_megabytes: f64,
     pub memory_after_load_megabytes: Option<f64>,
+    /// The part of it that the process itself allocated; the rest is mapped from files.
+    pub own_memory_after_load_megabytes: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -220,7 +222,9 @@ impl Report {
             self.date, self.machine, self.seconds_per_cell
         );
         aligned(&self.cells(), 2, &mut text);
-        text.push('\n');
+        if !self.processes.is_empty() {
+            text.push('\n');
+        }
         for process in &self.processes {
             let _ = writeln!(text, "{}", sentence(process));
         }
@@ -249,7 +253,9 @@ impl Report {
                 text.push_str("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
             }
         }
-        text.push('\n');
+        if !self.processes.is_empty() {
+            text.push('\n');
+        }
         for process in &self.processes {
             let _ = writeln!(text, "- {}", sentence(process));
         }
@@ -282,19 +288,20 @@ const END: &str = "<!-- cargo xtask bench: end -->";
 fn between_markers(document: &str, text: &str) -> Option<String> {
     let (before, rest) = document.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{text}\n{END}{after}"))
+    Some(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", text.trim_end()))
 }
 
 fn sentence(process: &Process) -> String {
-    let after = process
-        .memory_after_load_megabytes
-        .map(|value| format!(", {value:.0} MB after load"));
+    let after = match (
+        process.memory_after_load_megabytes,
+        process.own_memory_after_load_megabytes,
+    ) {
+        (Some(all), Some(own)) => format!(", {all:.0} MB after load, of which it allocated {own:.0} MB"),
+        _ => String::new(),
+    };
     format!(
-        "{}: ready {:.3} s after the start on an existing store; {:.1} MB resident when idle{}",
-        process.engine,
-        process.cold_start_seconds,
-        process.idle_memory_megabytes,
-        after.unwrap_or_default()
+        "{}: ready {:.3} s after the start on an existing store; {:.1} MB resident when idle{after}",
+        process.engine, process.cold_start_seconds, process.idle_memory_megabytes,
     )
 }
 

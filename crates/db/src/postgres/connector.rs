@@ -25,7 +25,9 @@ impl Connector {
         let mut config: Config = options.url.parse().map_err(|error| {
             Error::unavailable(format!("the database URL is not understood: {error}")).because(error)
         })?;
-        config.application_name("portolan").keepalives_idle(Duration::from_secs(30));
+        config
+            .application_name("portolan")
+            .keepalives_idle(Duration::from_secs(30));
         let tls = match (&options.tls_ca_file, config.get_ssl_mode()) {
             (_, SslMode::Disable) => None,
             (None, SslMode::Require) => {
@@ -40,7 +42,12 @@ impl Connector {
                 Some(tls_from(file)?)
             }
         };
-        Ok(Connector { config, tls, durability: options.durability, statement_timeout: options.statement_timeout })
+        Ok(Connector {
+            config,
+            tls,
+            durability: options.durability,
+            statement_timeout: options.statement_timeout,
+        })
     }
 
     pub(super) async fn connect(&self) -> Result<(Client, tokio::task::JoinHandle<()>), Error> {
@@ -78,12 +85,18 @@ impl Connector {
             Host::Unix(path) => path.display().to_string(),
         });
         let ports = self.config.get_ports().iter().map(u16::to_string).collect::<Vec<_>>();
-        let port = if ports.is_empty() { "5432".to_owned() } else { ports.join(",") };
+        let port = if ports.is_empty() {
+            "5432".to_owned()
+        } else {
+            ports.join(",")
+        };
         format!("PostgreSQL at {} port {port}", hosts.collect::<Vec<_>>().join(","))
     }
 
     fn explain_refusal(&self, error: &tokio_postgres::Error) -> Error {
-        let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+        let source = std::error::Error::source(error)
+            .map(|source| format!(": {source}"))
+            .unwrap_or_default();
         let (text, remedy) = match error.as_db_error() {
             Some(db) => {
                 let remedy = match db.code().code() {
@@ -95,7 +108,10 @@ impl Connector {
                 };
                 (db.message().to_owned(), remedy)
             }
-            None => (format!("{error}{source}"), "does it run, does it listen there, do its TLS settings agree?"),
+            None => (
+                format!("{error}{source}"),
+                "does it run, does it listen there, do its TLS settings agree?",
+            ),
         };
         Error::unavailable(format!("{} refuses the connection ({text}): {remedy}", self.place()))
     }
@@ -114,7 +130,10 @@ where
 /// Only the given authority is trusted, and the name of the server must match its certificate.
 fn tls_from(file: &std::path::Path) -> Result<MakeRustlsConnect, Error> {
     let unreadable = |reason: String| {
-        Error::unavailable(format!("the certificate file {} cannot be used: {reason}", file.display()))
+        Error::unavailable(format!(
+            "the certificate file {} cannot be used: {reason}",
+            file.display()
+        ))
     };
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unreadable(error.to_string()))? {

@@ -108,15 +108,23 @@ pub(super) fn explain(error: &tokio_postgres::Error) -> Error {
         return Error::conflict(text);
     }
     if *code == SqlState::QUERY_CANCELED || *code == SqlState::LOCK_NOT_AVAILABLE {
-        return Error::new(ErrorKind::Timeout, format!("a statement took longer than the statement time-out: {text}"));
+        return Error::new(
+            ErrorKind::Timeout,
+            format!("a statement took longer than the statement time-out: {text}"),
+        );
     }
     match &code.code()[..2] {
-        "23" => Error::new(ErrorKind::Constraint { name: db.constraint().map(str::to_owned) }, text),
+        "23" => Error::new(
+            ErrorKind::Constraint {
+                name: db.constraint().map(str::to_owned),
+            },
+            text,
+        ),
         "53" => Error::unavailable(format!("PostgreSQL is short of disk, memory or connections: {text}")),
         "08" | "57" | "58" => Error::unavailable(format!("PostgreSQL ended the work: {text}")),
-        _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
-            Error::internal(format!("{text}: a read cannot write, and a standby server cannot either"))
-        }
+        _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Error::internal(format!(
+            "{text}: a read cannot write, and a standby server cannot either"
+        )),
         _ => Error::internal(text),
     }
 }

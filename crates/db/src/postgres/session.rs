@@ -129,7 +129,9 @@ impl Session {
             }
         };
         if statement.params().len() != params {
-            return Err(Error::internal("the parameters do not match the statement: $1 .. $n must all be used"));
+            return Err(Error::internal(
+                "the parameters do not match the statement: $1 .. $n must all be used",
+            ));
         }
         Ok((client, statement))
     }
@@ -176,7 +178,11 @@ impl Session {
     pub(super) fn settle(&mut self) -> Settled {
         let unsettled = std::mem::take(&mut self.unsettled);
         if unsettled.is_empty() {
-            return if self.link.is_some() { Settled::Done } else { Settled::Lost(lost()) };
+            return if self.link.is_some() {
+                Settled::Done
+            } else {
+                Settled::Lost(lost())
+            };
         }
         let settled = self.wait(async {
             for statement in unsettled {
@@ -275,7 +281,11 @@ impl Session {
                 Err(_) => Err(Error::unavailable(format!("{} does not answer", connector.place()))),
             }
         })?;
-        self.link = Some(Link { client: Arc::new(client), task, statements: HashMap::new() });
+        self.link = Some(Link {
+            client: Arc::new(client),
+            task,
+            statements: HashMap::new(),
+        });
         self.back_off = Duration::from_millis(100);
         Ok(())
     }

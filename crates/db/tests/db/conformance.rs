@@ -16,7 +16,10 @@ db_test!(values_round_trip, SCHEMA, |db| {
     let inserted = bytes.clone();
     db.write_blocking(move |tx| {
         for (id, text) in texts.iter().enumerate() {
-            tx.execute("INSERT INTO kinds VALUES ($1, $2, $3, $4)", params![id, *text, &inserted, uuid])?;
+            tx.execute(
+                "INSERT INTO kinds VALUES ($1, $2, $3, $4)",
+                params![id, *text, &inserted, uuid],
+            )?;
         }
         tx.execute(
             "INSERT INTO kinds VALUES ($1, $2, $3, $4)",
@@ -26,14 +29,20 @@ db_test!(values_round_trip, SCHEMA, |db| {
     .unwrap();
 
     type Columns = (i64, Option<String>, Option<Vec<u8>>, Option<Uuid>);
-    let rows = db.read_blocking(|tx| tx.fetch_all::<Columns>("SELECT * FROM kinds ORDER BY id", params![])).unwrap();
+    let rows = db
+        .read_blocking(|tx| tx.fetch_all::<Columns>("SELECT * FROM kinds ORDER BY id", params![]))
+        .unwrap();
 
     assert_eq!(rows[0], (i64::MIN, None, None, None));
     for (row, text) in rows[1..].iter().zip(texts) {
-        assert_eq!((row.1.as_deref(), row.2.as_ref(), row.3), (Some(text), Some(&bytes), Some(uuid)));
+        assert_eq!(
+            (row.1.as_deref(), row.2.as_ref(), row.3),
+            (Some(text), Some(&bytes), Some(uuid))
+        );
     }
-    let (flag, array): (bool, [u8; 3]) =
-        db.read_blocking(|tx| tx.fetch_one("SELECT id, bytes FROM kinds WHERE id = $1", params![true])).unwrap();
+    let (flag, array): (bool, [u8; 3]) = db
+        .read_blocking(|tx| tx.fetch_one("SELECT id, bytes FROM kinds WHERE id = $1", params![true]))
+        .unwrap();
     assert!(flag);
     assert_eq!(array, [0, 1, 255]);
 });
@@ -65,15 +74,24 @@ db_test!(wrong_types_are_decode_errors, SCHEMA, |db| {
 });
 
 db_test!(secrets_are_not_printed, SCHEMA, |db| {
-    let printed = format!("{:?}", params!["hunter2", b"hunter2", db.engine() == portolan_db::Engine::Sqlite]);
+    let printed = format!(
+        "{:?}",
+        params!["hunter2", b"hunter2", db.engine() == portolan_db::Engine::Sqlite]
+    );
     assert!(!printed.contains("hunter2") && !printed.contains("104"), "{printed}");
 
     let twice = |tx: &mut WriteTx| {
-        tx.execute("INSERT INTO items (id, name) VALUES (1, $1), (2, $1)", params!["hunter2"])?;
+        tx.execute(
+            "INSERT INTO items (id, name) VALUES (1, $1), (2, $1)",
+            params!["hunter2"],
+        )?;
         Ok::<_, Error>(())
     };
     let error = db.write_blocking(twice).unwrap_err();
-    let chain = format!("{error} {error:?} {:?}", std::error::Error::source(&error).map(ToString::to_string));
+    let chain = format!(
+        "{error} {error:?} {:?}",
+        std::error::Error::source(&error).map(ToString::to_string)
+    );
     assert!(!chain.contains("hunter2"), "{chain}");
 });
 
@@ -108,7 +126,10 @@ db_test!(a_statement_error_ends_the_unit, SCHEMA, |db| {
     let swallowed = db.write_blocking(|tx| {
         insert(tx, 2)?;
         assert!(insert(tx, 1).is_err());
-        assert!(tx.fetch_one::<i64>("SELECT 1", params![]).is_err(), "later statements repeat the error");
+        assert!(
+            tx.fetch_one::<i64>("SELECT 1", params![]).is_err(),
+            "later statements repeat the error"
+        );
         Ok::<_, Error>(())
     });
 
@@ -130,9 +151,18 @@ db_test!(constraints_have_the_same_names, SCHEMA, |db| {
         error.constraint().map(str::to_owned)
     };
 
-    assert_eq!(violate("INSERT INTO items (id, name) VALUES (1, 'x')").as_deref(), Some("items_pkey"));
-    assert_eq!(violate("INSERT INTO items (id, name) VALUES (2, 'item 1')").as_deref(), Some("items_name_key"));
-    assert_eq!(violate("UPDATE items SET amount = -1").as_deref(), Some("items_amount_check"));
+    assert_eq!(
+        violate("INSERT INTO items (id, name) VALUES (1, 'x')").as_deref(),
+        Some("items_pkey")
+    );
+    assert_eq!(
+        violate("INSERT INTO items (id, name) VALUES (2, 'item 1')").as_deref(),
+        Some("items_name_key")
+    );
+    assert_eq!(
+        violate("UPDATE items SET amount = -1").as_deref(),
+        Some("items_amount_check")
+    );
     let skipped = db.write_blocking(|tx| {
         let sql = "INSERT INTO items (id, name) VALUES (1, 'x') ON CONFLICT DO NOTHING RETURNING id";
         tx.fetch_optional::<i64>(sql, params![])
@@ -147,8 +177,14 @@ db_test!(a_deferred_error_still_fails_the_unit, SCHEMA, |db| {
         tx.defer("INSERT INTO items (id, name) VALUES (1, 'again')", params![])
     };
 
-    assert!(matches!(kind(db.write_blocking(deferred)), ErrorKind::Constraint { .. }));
-    assert!(matches!(kind(runtime().block_on(db.write_batched(deferred))), ErrorKind::Constraint { .. }));
+    assert!(matches!(
+        kind(db.write_blocking(deferred)),
+        ErrorKind::Constraint { .. }
+    ));
+    assert!(matches!(
+        kind(runtime().block_on(db.write_batched(deferred))),
+        ErrorKind::Constraint { .. }
+    ));
     assert_eq!(count(db), 1);
 });
 
@@ -224,7 +260,9 @@ db_test!(find_sees_what_was_committed_before, SCHEMA, |db| {
     runtime().block_on(async {
         for id in 1..=50 {
             db.write_batched(move |tx| insert(tx, id)).await.unwrap();
-            let found = db.find::<(i64, String)>("SELECT id, name FROM items WHERE id = $1", params![id]).await;
+            let found = db
+                .find::<(i64, String)>("SELECT id, name FROM items WHERE id = $1", params![id])
+                .await;
             assert_eq!(found.unwrap(), Some((id, format!("item {id}"))));
         }
         let none = db.find::<i64>("SELECT id FROM items WHERE id = $1", params![99]).await;
@@ -247,14 +285,21 @@ db_test!(many_callers_share_commits, SCHEMA, |db| {
             runtime.spawn(async move {
                 db.write_batched(move |tx| {
                     insert(tx, id)?;
-                    if id % 10 == 0 { Err(Error::decode("refused")) } else { Ok(()) }
+                    if id % 10 == 0 {
+                        Err(Error::decode("refused"))
+                    } else {
+                        Ok(())
+                    }
                 })
                 .await
             })
         })
         .collect();
     gate.open_when(&db, 100);
-    let refused = units.into_iter().map(|unit| runtime.block_on(unit).unwrap()).filter(Result::is_err);
+    let refused = units
+        .into_iter()
+        .map(|unit| runtime.block_on(unit).unwrap())
+        .filter(Result::is_err);
 
     assert_eq!(refused.count(), 10);
     assert_eq!(count(&db), 90);
@@ -265,7 +310,9 @@ db_test!(many_callers_share_commits, SCHEMA, |db| {
 });
 
 db_test!(a_full_queue_refuses_at_once, SCHEMA, |db| {
-    let db = db.open_again(|options| (options.connections, options.queue) = (1, 3)).unwrap();
+    let db = db
+        .open_again(|options| (options.connections, options.queue) = (1, 3))
+        .unwrap();
     let runtime = runtime();
     let gate = Gate::close(&db, &runtime);
     let write = |id| {
@@ -288,11 +335,19 @@ db_test!(a_full_queue_refuses_at_once, SCHEMA, |db| {
 db_test!(a_statement_that_takes_too_long_is_ended, SCHEMA, |db| {
     const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT cast(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n)
                            SELECT count(*) FROM n";
-    let db = db.open_again(|options| options.statement_timeout = Duration::from_millis(150)).unwrap();
+    let db = db
+        .open_again(|options| options.statement_timeout = Duration::from_millis(150))
+        .unwrap();
     let started = Instant::now();
 
-    assert_eq!(kind(db.read_blocking(|tx| tx.fetch_one::<i64>(ENDLESS, params![]))), ErrorKind::Timeout);
-    assert_eq!(kind(runtime().block_on(db.find::<i64>(ENDLESS, params![]))), ErrorKind::Timeout);
+    assert_eq!(
+        kind(db.read_blocking(|tx| tx.fetch_one::<i64>(ENDLESS, params![]))),
+        ErrorKind::Timeout
+    );
+    assert_eq!(
+        kind(runtime().block_on(db.find::<i64>(ENDLESS, params![]))),
+        ErrorKind::Timeout
+    );
     let written = db.write_blocking(|tx| {
         insert(tx, 1)?;
         tx.fetch_one::<i64>(ENDLESS, params![])
@@ -301,7 +356,10 @@ db_test!(a_statement_that_takes_too_long_is_ended, SCHEMA, |db| {
     let filling = "INSERT INTO items (id, name)
                    WITH RECURSIVE n (i) AS (SELECT cast(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n)
                    SELECT i, cast(i AS TEXT) FROM n";
-    assert_eq!(kind(db.write_blocking(move |tx| tx.execute(filling, params![]))), ErrorKind::Timeout);
+    assert_eq!(
+        kind(db.write_blocking(move |tx| tx.execute(filling, params![]))),
+        ErrorKind::Timeout
+    );
 
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     assert_eq!(count(&db), 0);
@@ -327,7 +385,9 @@ db_test!(units_happen_as_if_alone, SCHEMA, |db| {
         }
     });
 
-    let amount: i64 = db.read_blocking(|tx| tx.fetch_one("SELECT amount FROM items WHERE id = 1", params![])).unwrap();
+    let amount: i64 = db
+        .read_blocking(|tx| tx.fetch_one("SELECT amount FROM items WHERE id = 1", params![]))
+        .unwrap();
     assert_eq!(amount, 80);
     assert_eq!(runs.load(Ordering::Relaxed), 80 + db.stats().retries);
 });
@@ -340,12 +400,15 @@ db_test!(exactly_one_of_many_consumes, SCHEMA, |db| {
             let db = (**db).clone();
             runtime.spawn(async move {
                 let sql = "UPDATE items SET amount = 1 WHERE id = 1 AND amount = 0 RETURNING id";
-                db.write_batched(move |tx| tx.fetch_optional::<i64>(sql, params![])).await
+                db.write_batched(move |tx| tx.fetch_optional::<i64>(sql, params![]))
+                    .await
             })
         })
         .collect();
 
-    let consumed = units.into_iter().filter_map(|unit| runtime.block_on(unit).unwrap().unwrap());
+    let consumed = units
+        .into_iter()
+        .filter_map(|unit| runtime.block_on(unit).unwrap().unwrap());
     assert_eq!(consumed.count(), 1);
 });
 
@@ -366,12 +429,12 @@ db_test!(closing_serves_what_waits, SCHEMA, |db| {
 });
 
 /// A unit that occupies the only writing thread until it is told to go on.
-struct Gate {
+pub struct Gate {
     open: mpsc::Sender<()>,
 }
 
 impl Gate {
-    fn close(db: &portolan_db::Db, runtime: &tokio::runtime::Runtime) -> Gate {
+    pub fn close(db: &portolan_db::Db, runtime: &tokio::runtime::Runtime) -> Gate {
         let (open, opened) = mpsc::channel();
         let (inside, entered) = mpsc::channel();
         let opened = Mutex::new(opened);
@@ -389,7 +452,7 @@ impl Gate {
     }
 
     /// Lets the unit end once so many others wait behind it.
-    fn open_when(self, db: &portolan_db::Db, waiting: usize) {
+    pub fn open_when(self, db: &portolan_db::Db, waiting: usize) {
         while db.stats().queued < waiting {
             thread::yield_now();
         }

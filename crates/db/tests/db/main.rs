@@ -31,12 +31,16 @@ const SCHEMA: &[Migration] = &[Migration {
 }];
 
 fn insert(tx: &mut WriteTx, id: i64) -> Result<(), Error> {
-    tx.execute("INSERT INTO items (id, name) VALUES ($1, $2)", params![id, format!("item {id}")])?;
+    tx.execute(
+        "INSERT INTO items (id, name) VALUES ($1, $2)",
+        params![id, format!("item {id}")],
+    )?;
     Ok(())
 }
 
 fn count(db: &Db) -> i64 {
-    db.read_blocking(|tx| tx.fetch_one::<i64>("SELECT count(*) FROM items", params![])).unwrap()
+    db.read_blocking(|tx| tx.fetch_one::<i64>("SELECT count(*) FROM items", params![]))
+        .unwrap()
 }
 
 fn kind<T>(result: Result<T, Error>) -> ErrorKind {
@@ -44,5 +48,9 @@ fn kind<T>(result: Result<T, Error>) -> ErrorKind {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
 }

@@ -30,11 +30,16 @@ fn a_commit_whose_answer_is_lost_is_unknown_and_not_repeated() {
     proxy.cut_next_commit(Cut::Before);
     assert_eq!(kind(db.write_blocking(write(2))), ErrorKind::OutcomeUnknown);
     proxy.cut_next_commit(Cut::After);
-    assert_eq!(kind(runtime().block_on(db.write_batched(write(3)))), ErrorKind::OutcomeUnknown);
+    assert_eq!(
+        kind(runtime().block_on(db.write_batched(write(3)))),
+        ErrorKind::OutcomeUnknown
+    );
 
     assert_eq!(runs.load(Ordering::SeqCst), 3, "nothing is run again");
     assert_eq!(db.stats().unknown_outcomes, 3);
-    let saved = db.read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![])).unwrap();
+    let saved = db
+        .read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![]))
+        .unwrap();
     assert_eq!(saved, [1, 3], "the first and third had reached the server");
     db.write_blocking(write(4)).unwrap();
 }
@@ -43,7 +48,9 @@ fn a_commit_whose_answer_is_lost_is_unknown_and_not_repeated() {
 fn a_lost_common_commit_is_unknown_to_every_caller() {
     let Some(direct) = TestDb::postgres(SCHEMA) else { return };
     let proxy = Proxy::before(direct.url());
-    let db = direct.open_again(|options| (options.url, options.connections) = (proxy.url.clone(), 1)).unwrap();
+    let db = direct
+        .open_again(|options| (options.url, options.connections) = (proxy.url.clone(), 1))
+        .unwrap();
     let runtime = runtime();
     let (inside, entered) = std::sync::mpsc::channel();
     let (open, opened) = std::sync::mpsc::channel::<()>();
@@ -58,27 +65,52 @@ fn a_lost_common_commit_is_unknown_to_every_caller() {
         gate.read(wait).await
     });
     entered.recv().unwrap();
+    let (arm, armed) = std::sync::mpsc::channel::<()>();
+    let armed = Arc::new(std::sync::Mutex::new(armed));
     let units: Vec<_> = (1..=10)
         .map(|id| {
-            let db = db.clone();
-            runtime.spawn(async move { db.write_batched(move |tx| insert(tx, id)).await })
+            let (db, armed) = (db.clone(), Arc::clone(&armed));
+            runtime.spawn(async move {
+                db.write_batched(move |tx| {
+                    if id == 1 {
+                        armed.lock().unwrap().recv().unwrap();
+                    }
+                    insert(tx, id)
+                })
+                .await
+            })
         })
         .collect();
     while db.stats().queued < 10 {
         thread::yield_now();
     }
     open.send(()).unwrap();
-    // The read's own COMMIT goes first; it has nothing to lose, and its caller has its answer.
+    // The group is taken only after the read has sent its own COMMIT, which is not the one to lose.
     while db.stats().queued > 0 {
-        proxy.cut_next_commit(Cut::Never);
         thread::yield_now();
     }
     proxy.cut_next_commit(Cut::After);
+    arm.send(()).unwrap();
 
     let unknown = units.into_iter().map(|unit| runtime.block_on(unit).unwrap());
     let unknown = unknown.filter(|result| matches!(result, Err(error) if error.kind() == ErrorKind::OutcomeUnknown));
     assert_eq!((unknown.count(), count(&direct)), (10, 10));
     assert_eq!(db.stats().retries, 0);
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up() {
+    let Some(direct) = TestDb::postgres(SCHEMA) else { return };
+    let proxy = Proxy::before(direct.url());
+    let change = |options: &mut Options| {
+        options.url.clone_from(&proxy.url);
+        options.statement_timeout = Duration::from_millis(100);
+    };
+    let db = direct.open_again(change).unwrap();
+
+    proxy.cut_next_commit(Cut::Silence);
+    assert_eq!(kind(db.write_blocking(|tx| insert(tx, 1))), ErrorKind::OutcomeUnknown);
+    db.write_blocking(|tx| insert(tx, 2)).unwrap();
 }
 
 #[test]
@@ -126,12 +158,17 @@ fn a_server_that_is_away_is_unavailable_and_comes_back() {
     let name = db.url().rsplit_once('/').unwrap().1.to_owned();
     let elsewhere = Admin::connect(&std::env::var(portolan_db::testing::POSTGRES_URL).unwrap());
     elsewhere.run(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-    elsewhere.run(&format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"));
+    elsewhere.run(&format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
+    ));
     thread::sleep(Duration::from_millis(1100));
 
     for _ in 0..4 {
         assert_eq!(kind(db.write_blocking(|tx| insert(tx, 1))), ErrorKind::Unavailable);
-        assert_eq!(kind(runtime().block_on(db.find::<i64>("SELECT 1", params![]))), ErrorKind::Unavailable);
+        assert_eq!(
+            kind(runtime().block_on(db.find::<i64>("SELECT 1", params![]))),
+            ErrorKind::Unavailable
+        );
     }
     elsewhere.run(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
     let back = (0..100).any(|_| {
@@ -179,7 +216,8 @@ fn write_skew_is_run_again() {
 #[test]
 fn batched_units_that_deadlock_both_succeed() {
     let Some(db) = TestDb::postgres(SCHEMA) else { return };
-    db.write_blocking(|tx| insert(tx, 1).and_then(|()| insert(tx, 2))).unwrap();
+    db.write_blocking(|tx| insert(tx, 1).and_then(|()| insert(tx, 2)))
+        .unwrap();
     let barrier = Arc::new(Barrier::new(2));
     let (inside, entered) = std::sync::mpsc::channel();
     let both = |first: i64, second: i64| {
@@ -201,21 +239,37 @@ fn batched_units_that_deadlock_both_succeed() {
     let results = [both(1, 2), both(2, 1)].map(|thread| thread.join().unwrap());
 
     assert!(results.iter().all(Result::is_ok), "{results:?}");
-    let amounts = db.read_blocking(|tx| tx.fetch_all::<i64>("SELECT amount FROM items", params![])).unwrap();
+    let amounts = db
+        .read_blocking(|tx| tx.fetch_all::<i64>("SELECT amount FROM items", params![]))
+        .unwrap();
     assert_eq!(amounts, [2, 2]);
 }
 
 #[test]
 fn refusals_say_what_to_do_and_no_password() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = Db::open(Options::new(format!("postgres://someone:hunter2@{closed}/nowhere"))).err().unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let error = Db::open(Options::new(format!("postgres://someone:hunter2@{closed}/nowhere")))
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     let text = error.to_string();
-    assert!(text.contains("does it run") && text.contains(&closed.port().to_string()), "{text}");
+    assert!(
+        text.contains("does it run") && text.contains(&closed.port().to_string()),
+        "{text}"
+    );
     assert!(!text.contains("hunter2"), "{text}");
 
     let unchecked = Options::new("postgres://someone@localhost/nowhere?sslmode=require");
-    assert!(Db::open(unchecked).err().unwrap().to_string().contains("certificate file"));
+    assert!(
+        Db::open(unchecked)
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("certificate file")
+    );
 
     let Some(db) = TestDb::postgres(SCHEMA) else { return };
     let missing = db.open_again(|options| options.url.push_str("_missing")).err().unwrap();
@@ -231,7 +285,9 @@ struct Admin {
 impl Admin {
     fn connect(url: &str) -> Admin {
         let runtime = runtime();
-        let (client, connection) = runtime.block_on(tokio_postgres::connect(url, tokio_postgres::NoTls)).unwrap();
+        let (client, connection) = runtime
+            .block_on(tokio_postgres::connect(url, tokio_postgres::NoTls))
+            .unwrap();
         runtime.spawn(connection);
         Admin { runtime, client }
     }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 
 /// When the proxy cuts the connection that sends the next COMMIT.
@@ -15,6 +15,8 @@ pub enum Cut {
     Before,
     /// The server's answer to it is lost.
     After,
+    /// Nothing goes through any more, and nobody is told.
+    Silence,
 }
 
 pub struct Proxy {
@@ -35,9 +37,10 @@ impl Proxy {
             for client in listener.incoming() {
                 let (client, server) = (client.unwrap(), TcpStream::connect(&server).unwrap());
                 let (answers_from, answers_to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-                let cut = Arc::clone(&shared);
-                thread::spawn(move || forward_questions(client, server, &cut));
-                thread::spawn(move || forward(answers_from, answers_to));
+                let (cut, mute) = (Arc::clone(&shared), Arc::new(AtomicBool::new(false)));
+                let muted = Arc::clone(&mute);
+                thread::spawn(move || forward_questions(client, server, &cut, &mute));
+                thread::spawn(move || forward_answers(answers_from, answers_to, &muted));
             }
         });
         Proxy { url, cut }
@@ -48,20 +51,31 @@ impl Proxy {
     }
 }
 
-fn forward_questions(mut client: TcpStream, mut server: TcpStream, cut: &AtomicU8) {
+const COMMIT: &[u8] = b"COMMIT\0";
+
+fn holds_commit(bytes: &[u8]) -> bool {
+    bytes.windows(COMMIT.len()).any(|window| window == COMMIT)
+}
+
+fn forward_questions(mut client: TcpStream, mut server: TcpStream, cut: &AtomicU8, mute: &AtomicBool) {
     let mut buffer = [0; 65536];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
-        let commits = buffer[..length].windows(7).any(|window| window == b"COMMIT\0");
-        let when = if commits { cut.swap(Cut::Never as u8, Ordering::SeqCst) } else { Cut::Never as u8 };
+        let commits = holds_commit(&buffer[..length]);
+        let when = if commits {
+            cut.swap(Cut::Never as u8, Ordering::SeqCst)
+        } else {
+            Cut::Never as u8
+        };
         if when == Cut::Before as u8 {
             break;
         }
+        if when == Cut::Silence as u8 {
+            loop {
+                thread::park();
+            }
+        }
         if when == Cut::After as u8 {
-            // The answers stop first, then the server is let finish its work.
-            client.shutdown(Shutdown::Both).unwrap();
-            server.write_all(&buffer[..length]).unwrap();
-            thread::sleep(std::time::Duration::from_millis(200));
-            break;
+            mute.store(true, Ordering::SeqCst);
         }
         if server.write_all(&buffer[..length]).is_err() {
             break;
@@ -71,7 +85,18 @@ fn forward_questions(mut client: TcpStream, mut server: TcpStream, cut: &AtomicU
     let _ = server.shutdown(Shutdown::Both);
 }
 
-fn forward(mut from: TcpStream, mut to: TcpStream) {
-    let _ = std::io::copy(&mut from, &mut to);
-    let _ = to.shutdown(Shutdown::Both);
+/// Once muted nothing is passed on, and the client is cut off when the server has said that it committed.
+fn forward_answers(mut server: TcpStream, mut client: TcpStream, muted: &AtomicBool) {
+    let (mut buffer, mut withheld) = ([0; 65536], Vec::new());
+    while let Ok(length @ 1..) = server.read(&mut buffer) {
+        if muted.load(Ordering::SeqCst) {
+            withheld.extend_from_slice(&buffer[..length]);
+            if holds_commit(&withheld) {
+                break;
+            }
+        } else if client.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = client.shutdown(Shutdown::Both);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use portolan_db::testing::TestDb;
 use portolan_db::{Db, Durability, ErrorKind, MigrateMode, Options, params};
 
+use crate::conformance::Gate;
 use crate::{SCHEMA, count, insert, kind, runtime};
 
 /// Names the file to the same test in a second process.
@@ -29,7 +30,10 @@ fn two_processes_write_one_file() {
         return;
     }
     let db = TestDb::sqlite(SCHEMA);
-    let mut other = child("sqlite::two_processes_write_one_file", &db).stdout(Stdio::null()).spawn().unwrap();
+    let mut other = child("sqlite::two_processes_write_one_file", &db)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     (1..=200).for_each(|id| db.write_blocking(move |tx| insert(tx, id)).unwrap());
 
     assert!(other.wait().unwrap().success());
@@ -39,7 +43,11 @@ fn two_processes_write_one_file() {
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
     if let Ok(url) = std::env::var(CHILD_FILE) {
-        let db = Db::open(Options { durability: Durability::Full, ..Options::new(url) }).unwrap();
+        let db = Db::open(Options {
+            durability: Durability::Full,
+            ..Options::new(url)
+        })
+        .unwrap();
         let runtime = runtime();
         let write_on = |first: i64| {
             let db = db.clone();
@@ -55,8 +63,13 @@ fn what_was_acknowledged_survives_kill_9() {
         return;
     }
     let db = TestDb::sqlite(SCHEMA);
-    let mut other = child("sqlite::what_was_acknowledged_survives_kill_9", &db).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(other.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut other = child("sqlite::what_was_acknowledged_survives_kill_9", &db)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(other.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
     let mut saved: Vec<i64> = Vec::new();
     let parse = |line: String| -> Option<i64> { line.strip_prefix("saved ").and_then(|id| id.parse().ok()) };
     while saved.len() < 200 {
@@ -66,10 +79,14 @@ fn what_was_acknowledged_survives_kill_9() {
     saved.extend(lines.filter_map(parse));
     other.wait().unwrap();
 
-    let ids = db.read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![])).unwrap();
+    let ids = db
+        .read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![]))
+        .unwrap();
     let lost: Vec<_> = saved.iter().filter(|id| ids.binary_search(id).is_err()).collect();
     assert!(lost.is_empty(), "{lost:?}");
-    let check: String = db.read_blocking(|tx| tx.fetch_one("PRAGMA integrity_check", params![])).unwrap();
+    let check: String = db
+        .read_blocking(|tx| tx.fetch_one("PRAGMA integrity_check", params![]))
+        .unwrap();
     assert_eq!(check, "ok");
 }
 
@@ -118,16 +135,72 @@ fn a_backup_under_load_is_one_moment() {
 
     let copy = Db::open(Options::new(format!("sqlite:{}", file.display()))).unwrap();
     copy.migrate(SCHEMA, MigrateMode::Check).unwrap();
-    let ids = copy.read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![])).unwrap();
+    let ids = copy
+        .read_blocking(|tx| tx.fetch_all::<i64>("SELECT id FROM items ORDER BY id", params![]))
+        .unwrap();
     assert_eq!(ids, (1..=ids.len() as i64).collect::<Vec<_>>(), "without gaps");
-    assert!((before..=after).contains(&(ids.len() as i64)), "{before} <= {} <= {after}", ids.len());
+    assert!(
+        (before..=after).contains(&(ids.len() as i64)),
+        "{before} <= {} <= {after}",
+        ids.len()
+    );
     assert_eq!(
         std::fs::read_dir(target.path())
             .unwrap()
-            .filter(|entry| { entry.as_ref().unwrap().file_name().to_string_lossy().contains("partial") })
+            .filter(|entry| {
+                entry
+                    .as_ref()
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .contains("partial")
+            })
             .count(),
         0
     );
+}
+
+#[test]
+fn a_full_disk_fails_only_what_does_not_fit() {
+    let db = TestDb::sqlite(SCHEMA);
+    let limit = |pages: &'static str| {
+        db.write_blocking(move |tx| tx.fetch_one::<i64>(pages, params![]))
+            .unwrap()
+    };
+    limit("PRAGMA max_page_count = 40");
+    let runtime = runtime();
+    let gate = Gate::close(&db, &runtime);
+    let units: Vec<_> = (1..=10)
+        .map(|id| {
+            let db = (*db).clone();
+            let name = if id % 4 == 0 {
+                "x".repeat(1_000_000)
+            } else {
+                "short".to_owned()
+            };
+            runtime.spawn(async move {
+                db.write_batched(move |tx| {
+                    let sql = "INSERT INTO items (id, name) VALUES ($1, $2)";
+                    tx.execute(sql, params![id, format!("{name}{id}")])
+                })
+                .await
+            })
+        })
+        .collect();
+    gate.open_when(&db, 10);
+
+    for (index, unit) in units.into_iter().enumerate() {
+        match runtime.block_on(unit).unwrap() {
+            Ok(_) => assert_ne!((index + 1) % 4, 0),
+            Err(error) => assert!(
+                (index + 1) % 4 == 0 && error.to_string().contains("full"),
+                "{index}: {error}"
+            ),
+        }
+    }
+    assert_eq!(count(&db), 8);
+    limit("PRAGMA max_page_count = 4000");
+    db.write_blocking(|tx| insert(tx, 11)).unwrap();
 }
 
 #[cfg(unix)]
@@ -140,14 +213,22 @@ fn files_are_private() {
     db.backup(&backup).unwrap();
     let file = db.url().strip_prefix("sqlite:").unwrap();
     for path in [file, &format!("{file}-wal"), backup.to_str().unwrap()] {
-        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{path}");
+        assert_eq!(
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{path}"
+        );
     }
 }
 
 #[test]
 fn files_that_cannot_be_opened_are_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let open = |path: &std::path::Path| Db::open(Options::new(format!("sqlite:{}", path.display()))).err().unwrap();
+    let open = |path: &std::path::Path| {
+        Db::open(Options::new(format!("sqlite:{}", path.display())))
+            .err()
+            .unwrap()
+    };
     let missing = open(&folder.path().join("no/such/folder.db"));
     assert_eq!(missing.kind(), ErrorKind::Unavailable);
     assert!(missing.to_string().contains("folder.db"), "{missing}");

@@ -1,6 +1,7 @@
 //! The JSON interface, one file per resource (wire.md 2.5 to 2.8).
 
 pub mod clients;
+pub mod consents;
 pub mod identities;
 
 use http::HeaderMap;

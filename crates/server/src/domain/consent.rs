@@ -8,7 +8,7 @@ use portolan_types::{ClientId, ConsentId, IdentityId, ScopeId};
 use crate::app::{Ctx, random_bytes};
 use crate::domain::scope::Node;
 use crate::domain::tokens::GrantedScope;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::consents::{self, Consent};
 
 /// What a grant for these trees rests on, if every consent they need is there: approved,
@@ -110,7 +110,14 @@ fn approve_node(
         Some(_) => node.requires_refresh_token && node.scope.allows_refresh_token,
     };
     let parent_consent = parent.map(|(consent, _)| consent);
-    let known = find(existing, parent_consent.map(|consent| consent.id), node.scope.id);
+    let known = match find(existing, parent_consent.map(|consent| consent.id), node.scope.id) {
+        // A branch that is declined now ends with all below it; tokens rest on its id.
+        Some(consent) if declined && consent.is_approved() => {
+            consents::delete(tx, consent.id)?;
+            None
+        }
+        known => known,
+    };
     let mut consent = known.cloned().unwrap_or_else(|| {
         Consent::new(
             new_consent_id(),
@@ -145,6 +152,31 @@ fn approve_node(
         indexes.pop();
     }
     Ok(())
+}
+
+/// What a revocation took away, for the record and for telling beforehand.
+#[derive(Clone, Debug)]
+pub struct Revoked {
+    /// The consent that was named.
+    pub named: Consent,
+    /// Where the cut was made: the consent itself, or the root of its tree.
+    pub cut: ConsentId,
+}
+
+/// Takes a consent of one of these identities back. One that can be declined alone falls
+/// alone, with what lies beneath it; any other takes its whole tree (wire.md 1.12). Only
+/// consents change: every token that rests on one of them is inactive from this commit on.
+pub fn revoke(tx: &mut WriteTx, identities: &[IdentityId], id: ConsentId) -> Result<Revoked> {
+    let named = consents::find(tx, id)?.filter(|consent| identities.contains(&consent.identity_id));
+    let named = named.ok_or_else(|| Error::not_found("consent"))?;
+    let cut = cut_of(&named);
+    consents::delete(tx, cut)?;
+    Ok(Revoked { named, cut })
+}
+
+/// Where revoking this consent cuts its tree.
+pub fn cut_of(consent: &Consent) -> ConsentId {
+    if consent.atomically_revocable { consent.id } else { consent.root_id }
 }
 
 /// Random below 2^53, so that every JSON reader keeps it exact; never used again.

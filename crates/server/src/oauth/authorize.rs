@@ -79,6 +79,9 @@ pub async fn authorize(State(app): State<App>, ctx: Ctx, headers: HeaderMap, que
                 Some(hash) => sessions::find(tx, &hash, ctx.now, lifetimes.0)?.map(|session| session.id),
                 None => None,
             };
+            if let Some(session) = session {
+                sessions::touch(tx, session, ctx.now)?;
+            }
             let parked = Parked {
                 id: secrets.request_id,
                 client_id: client.id,
@@ -115,15 +118,15 @@ pub async fn authorize(State(app): State<App>, ctx: Ctx, headers: HeaderMap, que
 
 /// `POST /v2/oauth2/authorize`: the same with the parameters in a form. The browser does
 /// not send its cookie along with a form from another site (SameSite), so the parameters
-/// become a GET, which it does accompany.
-pub async fn authorize_by_form(State(app): State<App>, form: Result<Form>) -> Result<Response> {
+/// become a GET, which it does accompany. The address is relative: the browser stays where it is.
+pub async fn authorize_by_form(form: Result<Form>) -> Result<Response> {
     let Form(params) = form?;
     let mut query = form_urlencoded::Serializer::new(String::new());
     for name in params.names() {
         query.append_pair(name, params.get(name).unwrap_or(""));
     }
     Ok(see_other(
-        &format!("{}/v2/oauth2/authorize?{}", app.config.public_url(), query.finish()),
+        &format!("/v2/oauth2/authorize?{}", query.finish()),
         None,
     ))
 }
@@ -146,6 +149,7 @@ pub async fn resume(State(app): State<App>, ctx: Ctx, headers: HeaderMap, query:
         .write(move |tx| {
             let (idle, _) = session_lifetimes(&shared.config);
             let session = sessions::find(tx, &cookie.hash, ctx.now, idle)?.ok_or_else(expired)?;
+            sessions::touch(tx, session.id, ctx.now)?;
             let parked = authorization_requests::find(tx, id, session.id, ctx.now)?.ok_or_else(expired)?;
             let request: AuthorizationRequest = serde_json::from_str(&parked.parameters).map_err(Error::internal)?;
             let client = clients::find(tx, parked.client_id)?

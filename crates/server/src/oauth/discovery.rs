@@ -37,7 +37,12 @@ pub fn document(config: &Config) -> Discovery {
         jwks_uri: format!("{base}/jwk.json"),
         response_types_supported: list(&["code"]),
         response_modes_supported: list(&["query"]),
-        grant_types_supported: list(&["authorization_code", "refresh_token", "client_credentials"]),
+        grant_types_supported: list(&[
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:globus:auth:grant_type:dependent_token",
+        ]),
         subject_types_supported: list(&["public"]),
         id_token_signing_alg_values_supported: algorithms,
         scopes_supported: list(&["openid", "email", "profile", "offline_access"]),

@@ -3,9 +3,10 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use portolan_types::oauth::TokenResponse;
+use portolan_types::oauth::{TokenDocument, TokenResponse};
+use serde::Serialize;
 
-use super::grants::{self, authorization_code, client_credentials, refresh_token};
+use super::grants::{self, authorization_code, client_credentials, dependent_token, refresh_token};
 use crate::app::{App, Ctx};
 use crate::domain::client;
 use crate::error::{Error, Kind, Result};
@@ -52,39 +53,52 @@ pub async fn token(
     )?;
     let presented = presented?;
     let client_id = presented.id;
-    let result = match params.get("grant_type") {
-        None => {
-            refuse(
-                &app,
-                presented,
-                Error::invalid_request("the parameter grant_type is missing"),
-            )
-            .await
-        }
-        Some(client::AUTHORIZATION_CODE) => match authorization_code::Request::read(&params) {
-            Ok(request) => authorization_code::exchange(&app, &ctx, presented, request).await,
-            Err(error) => refuse(&app, presented, error).await,
+    let result = exchange(&app, &ctx, presented, &params).await;
+    let answer = grants::count_failure(&app, &ctx, client_id, result)?;
+    Ok((no_store(), axum::Json(answer)).into_response())
+}
+
+/// The dependent grant answers with a bare list, the others with one document.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Document(Box<TokenResponse>),
+    List(Vec<TokenDocument>),
+}
+
+async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, params: &Params) -> Result<Answer> {
+    let document = match params.get("grant_type") {
+        Some(client::AUTHORIZATION_CODE) => match authorization_code::Request::read(params) {
+            Ok(request) => authorization_code::exchange(app, ctx, presented, request).await?,
+            Err(error) => return refuse(app, presented, error).await,
         },
-        Some(client::REFRESH_TOKEN) => match refresh_token::Request::read(&params) {
-            Ok(request) => refresh_token::exchange(&app, &ctx, presented, request).await,
-            Err(error) => refuse(&app, presented, error).await,
+        Some(client::REFRESH_TOKEN) => match refresh_token::Request::read(params) {
+            Ok(request) => refresh_token::exchange(app, ctx, presented, request).await?,
+            Err(error) => return refuse(app, presented, error).await,
         },
-        Some(client::CLIENT_CREDENTIALS) => match client_credentials::Request::read(&params) {
-            Ok(request) => client_credentials::exchange(&app, &ctx, presented, request).await,
-            Err(error) => refuse(&app, presented, error).await,
+        Some(client::CLIENT_CREDENTIALS) => match client_credentials::Request::read(params) {
+            Ok(request) => client_credentials::exchange(app, ctx, presented, request).await?,
+            Err(error) => return refuse(app, presented, error).await,
+        },
+        Some(client::DEPENDENT_TOKEN) => match dependent_token::Request::read(params) {
+            Ok(request) => return dependent_token::exchange(app, ctx, presented, request).await.map(Answer::List),
+            Err(error) => return refuse(app, presented, error).await,
         },
         Some(_) => {
             let error = Error::new(Kind::UnsupportedGrantType, "this grant type is not offered");
-            refuse(&app, presented, error).await
+            return refuse(app, presented, error).await;
+        }
+        None => {
+            let error = Error::invalid_request("the parameter grant_type is missing");
+            return refuse(app, presented, error).await;
         }
     };
-    let response = grants::count_failure(&app, &ctx, client_id, result)?;
-    Ok((no_store(), axum::Json(response)).into_response())
+    Ok(Answer::Document(Box::new(document)))
 }
 
 /// The client comes first in every answer: what is wrong with a request is told only to a
 /// client that is who it says.
-async fn refuse(app: &App, presented: PresentedClient, error: Error) -> Result<TokenResponse> {
+async fn refuse(app: &App, presented: PresentedClient, error: Error) -> Result<Answer> {
     app.db
         .read(move |tx| grants::authenticate_client(tx, &presented).map(|_| ()))
         .await?;

@@ -50,6 +50,7 @@ pub struct ActiveToken {
     pub hash: TokenHash,
     pub client_id: ClientId,
     pub identity_id: IdentityId,
+    pub identity_generation: i64,
     pub resource_server_id: ClientId,
     pub resource_server: String,
     pub issuance_id: IssuanceId,
@@ -112,6 +113,7 @@ impl FromRow for ActiveToken {
             hash: row.take()?,
             client_id: row.take()?,
             identity_id: row.take()?,
+            identity_generation: row.take()?,
             resource_server_id: row.take()?,
             resource_server: row.take()?,
             issuance_id: row.take()?,
@@ -180,7 +182,7 @@ pub fn live_scopes(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<Vec<Token
 /// generation unchanged, and every consent it rests on approved.
 pub fn find_active(tx: &mut ReadTx, hash: &TokenHash, now: Timestamp) -> Result<Option<ActiveToken>> {
     let found: Option<ActiveToken> = tx.fetch_optional(
-        "SELECT t.hash, t.client_id, t.identity_id, t.resource_server_id, t.resource_server, t.issuance_id,
+        "SELECT t.hash, t.client_id, t.identity_id, t.identity_generation, t.resource_server_id, t.resource_server, t.issuance_id,
                 t.family_id, t.app_session_id, t.profile, t.issued_at, t.expires_at,
                 i.set_id, i.identity_provider_id, i.username, i.name, i.email, c.parent_client_id
            FROM access_tokens t

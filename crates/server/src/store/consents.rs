@@ -198,16 +198,19 @@ pub fn mark_used(tx: &mut WriteTx, id: ConsentId, now: Timestamp) -> Result<()> 
     Ok(())
 }
 
-/// Deletes a consent and all below it; their ids are never used again.
-pub fn delete_subtree(tx: &mut WriteTx, id: ConsentId) -> Result<u64> {
-    Ok(tx.execute(
-        "DELETE FROM consents WHERE id IN (
-            WITH RECURSIVE below (id) AS (
-                SELECT id FROM consents WHERE id = $1
-                UNION ALL
-                SELECT c.id FROM consents c JOIN below b ON c.parent_id = b.id)
-            SELECT id FROM below)",
-        params![id],
+/// Deletes a consent and, by cascade, all below it; their ids are never used again.
+pub fn delete(tx: &mut WriteTx, id: ConsentId) -> Result<()> {
+    tx.execute("DELETE FROM consents WHERE id = $1", params![id])?;
+    Ok(())
+}
+
+/// The approved children of these consents, by id.
+pub fn list_children(tx: &mut ReadTx, parents: &[ConsentId]) -> Result<Vec<Consent>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, parents.iter().map(|id| id.into_value()));
+    Ok(tx.fetch_all(
+        &format!("SELECT {COLUMNS} FROM consents WHERE parent_id IN ({list}) AND status = 'approved' ORDER BY id"),
+        values,
     )?)
 }
 
@@ -219,4 +222,13 @@ pub fn list_children_stamps(tx: &mut ReadTx, parents: &[ConsentId]) -> Result<Ve
         &format!("SELECT id, updated_at FROM consents WHERE parent_id IN ({list}) AND status = 'approved' ORDER BY id"),
         values,
     )?)
+}
+
+/// The scopes on the paths from the roots to these consents.
+pub fn list_path_scopes(tx: &mut ReadTx, consents: &[Consent]) -> Result<Vec<ScopeId>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, consents.iter().flat_map(Consent::path).map(IntoValue::into_value));
+    let rows: Vec<(ScopeId,)> =
+        tx.fetch_all(&format!("SELECT DISTINCT scope_id FROM consents WHERE id IN ({list})"), values)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -23,6 +23,9 @@ pub mod scopes;
 pub mod sessions;
 pub mod settings;
 
+#[cfg(test)]
+mod tests;
+
 use portolan_db::{Migration, Value};
 
 /// Every migration, in order. Never edited after a release; only appended to.

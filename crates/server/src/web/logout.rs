@@ -18,7 +18,7 @@ use crate::http::browser::{Cookie, PagePolicy, clear_cookie, session_lifetimes, 
 use crate::http::extract::{Form, Params, Query};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::clients::{self, Client};
-use crate::store::sessions;
+use crate::store::{identities, sessions};
 
 /// `GET /v2/web/logout`
 pub async fn logout_page(
@@ -35,12 +35,7 @@ pub async fn logout_page(
     };
     let came_from = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
     let by_person = matches!(came_from, Some("none" | "same-origin"));
-    let by_hint = params.get("id_token_hint").is_some_and(|hint| {
-        app.keys()
-            .verify_id_token(hint, &app.config.issuer(), Expiry::Ignored)
-            .is_ok()
-    });
-    if by_person || by_hint {
+    if by_person || is_hinted(&app, &ctx, cookie.hash, &params).await? {
         end_session(&app, &ctx, cookie.hash).await?;
         return done(&app, &ctx, client.as_ref(), &params);
     }
@@ -52,6 +47,21 @@ pub async fn logout_page(
         carried: carried(&params),
     };
     render(&page, &PagePolicy::default())
+}
+
+/// Whether the request brings an ID token of the person who is signed in here. Somebody
+/// else's would let its owner sign strangers out by a link.
+async fn is_hinted(app: &App, ctx: &Ctx, cookie: TokenHash, params: &Params) -> Result<bool> {
+    let Some(hint) = params.get("id_token_hint") else { return Ok(false) };
+    let Ok(hint) = app.keys().verify_id_token(hint, &app.config.issuer(), Expiry::Ignored) else { return Ok(false) };
+    let (shared, ctx) = (app.clone(), ctx.clone());
+    app.db
+        .read(move |tx| {
+            let Some((_, Some(person))) = super::find_session(tx, &shared, &ctx, &cookie)? else { return Ok(false) };
+            let set = identities::list_set_ids(tx, person.identity.set_id)?;
+            Ok::<_, Error>(set.contains(&hint.identity_id))
+        })
+        .await
 }
 
 /// `POST /v2/web/logout`

@@ -2,6 +2,7 @@
 
 pub mod authorization_code;
 pub mod client_credentials;
+pub mod dependent_token;
 pub mod refresh_token;
 
 use portolan_types::oauth::{TokenDocument, TokenResponse};

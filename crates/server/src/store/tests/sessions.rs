@@ -1,0 +1,221 @@
+//! Browser sessions, their authentications, and the sessions of clients in them.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use portolan_db::{db_test, params};
+use portolan_types::AppSessionId;
+use uuid::Uuid;
+
+use super::*;
+use crate::store::authorization_requests::Parked;
+use crate::store::sessions::Authentication;
+use crate::store::{MIGRATIONS, authorization_requests, identities, sessions};
+
+const IDLE: Duration = Duration::from_secs(100);
+const BOB: IdentityId = IdentityId::from_u128(0xb0b);
+
+fn is_found(db: &Db, cookie: u8, seconds: u64) -> bool {
+    read(db, move |tx| sessions::find(tx, &hash(cookie), after(seconds), IDLE)).is_some()
+}
+
+fn authenticate(db: &Db, session: BrowserSessionId, identity: IdentityId, seconds: u64) {
+    write(db, move |tx| {
+        let authentication = Authentication::new(identity, LOCAL, after(seconds), &["pwd", "otp"]);
+        sessions::upsert_authentication(tx, session, &authentication)
+    });
+}
+
+fn authenticated(db: &Db, session: BrowserSessionId) -> Vec<IdentityId> {
+    let list = read(db, move |tx| sessions::list_authentications(tx, session));
+    list.into_iter()
+        .map(|authentication| authentication.identity_id)
+        .collect()
+}
+
+/// Alice and Bob, each in a set of their own.
+fn two_people(db: &Db) {
+    populate(db);
+    write(db, |tx| identities::insert(tx, &identity(BOB, "bob@portolan.local")));
+}
+
+db_test!(a_session_ends_idle_absolutely_or_on_request, MIGRATIONS, |db| {
+    populate(db);
+    let id = browser(db, 1);
+    let found = read(db, |tx| sessions::find(tx, &hash(1), NOW, IDLE)).unwrap();
+    assert_eq!((found.id, found.last_seen_at, found.expires_at), (id, NOW, after(1000)));
+    assert!(!is_found(db, 2, 0), "another cookie");
+    assert!(is_found(db, 1, 99));
+    assert!(!is_found(db, 1, 100), "idle too long");
+
+    for seconds in [60, 61, 100] {
+        write(db, move |tx| sessions::touch(tx, id, after(seconds)));
+    }
+    let seen_at = read(db, |tx| sessions::find(tx, &hash(1), NOW, IDLE))
+        .unwrap()
+        .last_seen_at;
+    assert_eq!(seen_at, after(61), "at most once a minute");
+    for seconds in (100..1000).step_by(90) {
+        write(db, move |tx| sessions::touch(tx, id, after(seconds)));
+    }
+    assert!(is_found(db, 1, 999));
+    assert!(!is_found(db, 1, 1000), "the absolute end");
+
+    write(db, move |tx| sessions::end(tx, id, after(5)));
+    assert!(!is_found(db, 1, 5));
+});
+
+db_test!(a_rotated_session_answers_to_its_new_cookie_alone, MIGRATIONS, |db| {
+    populate(db);
+    let id = browser(db, 1);
+    write(db, move |tx| sessions::rotate(tx, id, &hash(2), after(10), after(5000)));
+    assert!(!is_found(db, 1, 10));
+    let found = read(db, |tx| sessions::find(tx, &hash(2), after(10), IDLE)).unwrap();
+    assert_eq!(
+        (found.id, found.last_seen_at, found.expires_at),
+        (id, after(10), after(5000))
+    );
+});
+
+db_test!(ending_a_session_forgets_its_people_and_requests, MIGRATIONS, |db| {
+    populate(db);
+    let (id, other) = (browser(db, 1), browser(db, 2));
+    for session in [id, other] {
+        authenticate(db, session, ALICE, 0);
+        let parked = Parked {
+            id: Uuid::from_u128(session.0.as_u128()),
+            client_id: APP,
+            parameters: "{}".into(),
+            parked_at: NOW,
+            authenticated_at: None,
+            page_shown: false,
+            decision: None,
+        };
+        write(db, move |tx| {
+            authorization_requests::insert(tx, &parked, session, after(60))
+        });
+    }
+    write(db, move |tx| sessions::end(tx, id, NOW));
+    assert!(authenticated(db, id).is_empty());
+    assert_eq!(authenticated(db, other), [ALICE]);
+    let waits = |session: BrowserSessionId| {
+        read(db, move |tx| authorization_requests::find(tx, session.0, session, NOW)).is_some()
+    };
+    assert!(!waits(id));
+    assert!(waits(other));
+});
+
+db_test!(
+    authentications_are_listed_from_the_newest_and_renewed,
+    MIGRATIONS,
+    |db| {
+        two_people(db);
+        let session = browser(db, 1);
+        authenticate(db, session, ALICE, 1);
+        authenticate(db, session, BOB, 2);
+        assert_eq!(authenticated(db, session), [BOB, ALICE]);
+        authenticate(db, session, ALICE, 3);
+        let list = read(db, move |tx| sessions::list_authentications(tx, session));
+        assert_eq!(list.len(), 2);
+        assert_eq!((list[0].identity_id, list[0].authenticated_at), (ALICE, after(3)));
+        assert_eq!(list[0].provider_id, LOCAL);
+        assert_eq!(list[0].amr().unwrap(), ["pwd", "otp"]);
+        assert_eq!(list[0].acr, None);
+    }
+);
+
+db_test!(a_disabled_person_is_signed_out_everywhere, MIGRATIONS, |db| {
+    two_people(db);
+    let (first, second) = (browser(db, 1), browser(db, 2));
+    for session in [first, second] {
+        authenticate(db, session, ALICE, 0);
+        authenticate(db, session, BOB, 0);
+    }
+    write(db, |tx| sessions::delete_authentications_of(tx, ALICE));
+    assert_eq!(authenticated(db, first), [BOB]);
+    assert_eq!(authenticated(db, second), [BOB]);
+});
+
+db_test!(
+    one_browser_holds_one_person_with_her_linked_identities,
+    MIGRATIONS,
+    |db| {
+        two_people(db);
+        let linked = IdentityId::from_u128(0xa2);
+        write(db, move |tx| {
+            identities::insert(tx, &identity(linked, "alice@work.example"))
+        });
+        execute(
+            db,
+            "UPDATE identities SET set_id = $1 WHERE id = $2",
+            params![ALICES_SET, linked],
+        );
+        let (session, other) = (browser(db, 1), browser(db, 2));
+        for identity in [ALICE, linked, BOB] {
+            authenticate(db, session, identity, 0);
+            authenticate(db, other, identity, 0);
+        }
+        write(db, move |tx| {
+            sessions::delete_authentications_outside_set(tx, session, linked)
+        });
+        let mut left = authenticated(db, session);
+        left.sort();
+        assert_eq!(left, [linked, ALICE]);
+        assert_eq!(authenticated(db, other).len(), 3);
+    }
+);
+
+db_test!(a_client_has_one_session_in_a_browser, MIGRATIONS, |db| {
+    populate(db);
+    let session = browser(db, 1);
+    let upsert = |new: u128, client_id, expires: u64| {
+        write(db, move |tx| {
+            let new = AppSessionId::from_u128(new);
+            sessions::upsert_app_session(tx, new, session, client_id, NOW, after(expires))
+        })
+    };
+    let first = upsert(1, APP, 10);
+    assert_eq!(first, AppSessionId::from_u128(1));
+    assert_eq!(upsert(2, APP, 20), first, "the id is stable");
+    assert_eq!(upsert(3, SERVICE, 20), AppSessionId::from_u128(3));
+
+    let ends_at = || -> i64 {
+        read(db, move |tx| {
+            Ok(tx.fetch_one(
+                "SELECT token_expires_at FROM app_sessions WHERE id = $1",
+                params![first],
+            )?)
+        })
+    };
+    assert_eq!(ends_at(), after(20).micros());
+    for (seconds, expected) in [(30, 30), (25, 30)] {
+        write(db, move |tx| sessions::extend_app_session(tx, first, after(seconds)));
+        assert_eq!(ends_at(), after(expected).micros(), "never shortened");
+    }
+});
+
+db_test!(
+    a_clients_session_keeps_copies_of_the_authentications,
+    MIGRATIONS,
+    |db| {
+        two_people(db);
+        let session = browser(db, 1);
+        let id = write(db, move |tx| {
+            sessions::upsert_app_session(tx, AppSessionId::from_u128(1), session, APP, NOW, after(10))
+        });
+        for seconds in [1, 2] {
+            authenticate(db, session, ALICE, seconds);
+            write(db, move |tx| {
+                let authentications = sessions::list_authentications(tx, session)?;
+                sessions::copy_authentications(tx, id, &authentications)
+            });
+        }
+        // Logging out of the browser leaves the copies: tokens go on naming the session.
+        write(db, move |tx| sessions::end(tx, session, NOW));
+        let copies = read(db, move |tx| sessions::list_session_authentications(tx, id));
+        assert_eq!(copies, [Authentication::new(ALICE, LOCAL, after(2), &["pwd", "otp"])]);
+        let nothing = read(db, |tx| {
+            sessions::list_session_authentications(tx, AppSessionId::from_u128(2))
+        });
+        assert!(nothing.is_empty());
+    }
+);
