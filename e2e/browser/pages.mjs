@@ -16,6 +16,7 @@ const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const TIMER = 'https://auth.globus.org/scopes/524230d7-ea86-4a52-8312-86065a9e0417/timer';
 const GROUPS_VIEW = 'urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships';
 const TREE = `openid profile email ${TIMER}[${TRANSFER_ALL}] ${GROUPS_VIEW}`;
+const OPTIONAL_TREE = `openid ${TIMER}[*${TRANSFER_ALL}] ${GROUPS_VIEW}`;
 const PRIVATE_SCHEME = 'org.example.sextant:/callback';
 
 const directory = workFolder('pages');
@@ -531,6 +532,105 @@ async function formAction(people, clients) {
   });
 }
 
+// A person who has allowed two apps something looks at it and takes it back.
+async function withdrawals(person, clients) {
+  const list = `${server.url}/v2/web/consents`;
+  const back = new URLSearchParams({
+    client_id: clients.harbour.id,
+    redirect_uri: `${new URL(CALLBACK).origin}/account`,
+    redirect_name: 'Harbour Portal',
+  });
+  const { context, page, complaints } = await open();
+
+  await page.goto(`${list}?${back}`);
+  await check('consents: signing in comes first and leads to the list', async () => {
+    assert.match(page.url(), /\/p\/login\?/);
+    await signIn(page, person);
+    await page.waitForURL((url) => url.pathname === '/v2/web/consents');
+    assert.match(await page.locator('main').innerText(), /No app may act for you/);
+    assert.equal(await page.getByRole('link', { name: 'Back to Harbour Portal' }).count(), 1);
+  });
+  await inspect(page, 'consents-none');
+
+  for (const [client, scope, redirect] of [
+    [clients.harbour, OPTIONAL_TREE, CALLBACK],
+    [clients.chart, TREE, CALLBACK],
+  ]) {
+    await page.goto(authorize(client, scope, redirect, { access_type: 'offline' }));
+    await page.locator('button[name=decision][value=allow]').waitFor();
+    await decide(page, 'allow');
+    await page.waitForURL((url) => url.href.startsWith(CALLBACK));
+  }
+  await page.goto(`${server.url}/`);
+  await page.getByRole('link', { name: 'Your permissions' }).click();
+  await page.waitForURL(list);
+  await expectHeaders(await page.reload(), 'consents');
+  await check('consents: apps with their trees, each link with a name of its own', async () => {
+    const text = await page.locator('main').innerText();
+    assert.match(text, /Chart Portal[\s\S]*Harbour Portal/);
+    assert.match(text, /bob@portolan\.local/);
+    const names = await page.locator('main a').allTextContents();
+    assert.ok(names.length >= 8, names.join('\n'));
+    assert.equal(new Set(names).size, names.length, names.join('\n'));
+    const depth = await page.locator('main li li').count();
+    assert.ok(depth >= 2, 'no dependent scope stands beneath its parent');
+  });
+  await inspect(page, 'consents');
+
+  const branch = page.getByRole('link', { name: /Withdraw only this/ });
+  const path = await branch.getAttribute('href');
+  await check('keyboard: a branch is withdrawn with Tab and Enter alone', async () => {
+    await tabTo(page, `a[href="${path}"]`);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Withdraw this part?' }).waitFor();
+    const text = await page.locator('main').innerText();
+    assert.match(text, /What will stop working[\s\S]*Manage data transfers[\s\S]*What stays/);
+  });
+  await inspect(page, 'consents-revoke-branch');
+  await check('keyboard: the withdrawal is confirmed and told', async () => {
+    await tabTo(page, 'main form button[type=submit]');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/[?&]notice=withdrawn/);
+    assert.match(await page.locator('[role=status]').innerText(), /has ended/);
+    assert.equal(await page.locator(`a[href="${path}"]`).count(), 0);
+    assert.match(await page.locator('main').innerText(), /Harbour Portal/);
+  });
+  await inspect(page, 'consents-withdrawn');
+  await page.goto(`${server.url}${path}`);
+  await check('consents: what is gone is not found', async () => {
+    assert.match(await heading(page), /not found/i);
+  });
+
+  await page.goto(list);
+  await page.getByRole('link', { name: /everything… that Chart Portal may do/ }).click();
+  await page.getByRole('heading', { name: 'Withdraw everything?' }).waitFor();
+  await inspect(page, 'consents-revoke-app');
+  await check('consents: everything of an app is withdrawn at once', async () => {
+    await page.click('main form button[type=submit]');
+    await page.waitForURL(/[?&]notice=withdrawn/);
+    const text = await page.locator('main').innerText();
+    assert.doesNotMatch(text, /Chart Portal/);
+    assert.match(text, /Harbour Portal/);
+  });
+  await check('no page of the permissions broke its own content security policy', async () =>
+    assert.deepEqual(complaints, []),
+  );
+  await context.close();
+
+  await check('without JavaScript: a permission is withdrawn', async () => {
+    const { context, page } = await open({ javaScriptEnabled: false });
+    await page.goto(list);
+    await signIn(page, person);
+    await page.waitForURL(list);
+    await page.getByRole('link', { name: /^Withdraw… View your groups/ }).click();
+    await page.getByRole('heading', { name: 'Withdraw this permission?' }).waitFor();
+    await page.click('main form button[type=submit]');
+    await page.waitForURL(/[?&]notice=withdrawn/);
+    assert.doesNotMatch(await page.locator('main').innerText(), /View your groups/);
+    await context.close();
+  });
+}
+
 async function main() {
   browser = await launch();
   try {
@@ -545,11 +645,14 @@ async function main() {
       sextant: await server.createClient('Sextant', 'public_installed_client', PRIVATE_SCHEME),
       keyboard: await server.createClient('Keyboard Portal', 'confidential_client', CALLBACK),
       plain: await server.createClient('Plain Portal', 'confidential_client', CALLBACK),
+      harbour: await server.createClient('Harbour Portal', 'confidential_client', CALLBACK),
+      chart: await server.createClient('Chart Portal', 'confidential_client', CALLBACK),
     };
     await everyPage(people, clients);
     await keyboardOnly(people, clients.keyboard);
     await withoutScript(people, clients.plain);
     await formAction(people, clients);
+    await withdrawals(await server.addUser('bob', 'Bob B', 'b@example.org'), clients);
   } finally {
     await browser.close();
     await server.stop();

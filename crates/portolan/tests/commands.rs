@@ -40,7 +40,10 @@ impl Drop for Server {
 impl Place {
     /// A place whose server is running.
     fn serving() -> Place {
-        let mut place = Place { folder: tempfile::tempdir().unwrap(), server: None };
+        let mut place = Place {
+            folder: tempfile::tempdir().unwrap(),
+            server: None,
+        };
         place.start(&[]);
         place
     }
@@ -74,7 +77,11 @@ impl Place {
                 break url.to_owned();
             }
         };
-        self.server = Some(Server { process, url, setup_link });
+        self.server = Some(Server {
+            process,
+            url,
+            setup_link,
+        });
     }
 
     /// Stops the server as an init system does; true if it ended in order.
@@ -95,8 +102,12 @@ impl Place {
 
     fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.command(arguments);
-        let mut process =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         // A command that refuses before it reads is no fault of the test.
         let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
         process.wait_with_output().unwrap()
@@ -108,8 +119,18 @@ impl Place {
 
     fn add_user(&self, name: &str, more: &[&str]) -> Output {
         let email = format!("{name}@example.org");
-        let arguments =
-            ["user", "add", name, "--name", "N N", "--email", &email, "--password-stdin", "--format", "json"];
+        let arguments = [
+            "user",
+            "add",
+            name,
+            "--name",
+            "N N",
+            "--email",
+            &email,
+            "--password-stdin",
+            "--format",
+            "json",
+        ];
         self.run_with_input(&[&arguments, more].concat(), &format!("{PASSWORD}\n"))
     }
 }
@@ -138,13 +159,21 @@ fn stderr(output: &Output) -> String {
 /// The command failed with this code and these words.
 fn assert_refused(output: &Output, code: i32, words: &str) {
     assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
-    assert!(stderr(output).contains(words), "{words:?} is missing in: {}", stderr(output));
+    assert!(
+        stderr(output).contains(words),
+        "{words:?} is missing in: {}",
+        stderr(output)
+    );
 }
 
 fn get(url: &str, path: &str) -> String {
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -158,7 +187,10 @@ fn mode(path: &Path) -> u32 {
 fn the_first_start_makes_everything_and_the_next_ones_find_it() {
     let mut place = Place::serving();
     let first_link = place.server.as_ref().unwrap().setup_link.clone().unwrap();
-    assert!(first_link.starts_with(&format!("{}/p/setup/", place.url())), "{first_link}");
+    assert!(
+        first_link.starts_with(&format!("{}/p/setup/", place.url())),
+        "{first_link}"
+    );
     assert!(get(place.url(), "/healthz").starts_with("HTTP/1.1 200"));
     assert!(get(place.url(), "/readyz").starts_with("HTTP/1.1 200"));
     assert_eq!(mode(&place.data()), 0o700);
@@ -169,13 +201,20 @@ fn the_first_start_makes_everything_and_the_next_ones_find_it() {
 
     place.start(&[]);
     let second_link = place.server.as_ref().unwrap().setup_link.clone();
-    assert!(second_link.is_some_and(|link| link != first_link), "a fresh link while nobody has used one");
+    assert!(
+        second_link.is_some_and(|link| link != first_link),
+        "a fresh link while nobody has used one"
+    );
     assert_eq!(place.json(&["keys", "list"]), keys);
     place.add_user("root", &["--admin"]);
     place.stop();
 
     place.start(&[]);
-    assert_eq!(place.server.as_ref().unwrap().setup_link, None, "there is an administrator now");
+    assert_eq!(
+        place.server.as_ref().unwrap().setup_link,
+        None,
+        "there is an administrator now"
+    );
 }
 
 #[test]
@@ -192,22 +231,43 @@ fn local_accounts_are_kept_while_the_server_runs() {
 
     assert_refused(&place.add_user("alice", &[]), 1, "alice@portolan.local is taken");
     let users = place.json(&["user", "list"]);
-    let usernames: Vec<&str> =
-        users["users"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap()).collect();
+    let usernames: Vec<&str> = users["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["username"].as_str().unwrap())
+        .collect();
     assert_eq!(usernames, ["alice@portolan.local", "bob@portolan.local"]);
 
     assert_eq!(place.json(&["user", "disable", "bob"])["enabled"], false);
-    assert_eq!(place.json(&["user", "show", bob["id"].as_str().unwrap()])["enabled"], false);
+    assert_eq!(
+        place.json(&["user", "show", bob["id"].as_str().unwrap()])["enabled"],
+        false
+    );
     assert_eq!(place.json(&["user", "enable", "bob@portolan.local"])["enabled"], true);
     let set = ["user", "set-password", "bob", "--password-stdin"];
-    assert!(place.run_with_input(&set, "another sixteen words of silence\n").status.success());
+    assert!(
+        place
+            .run_with_input(&set, "another sixteen words of silence\n")
+            .status
+            .success()
+    );
     assert_refused(&place.run(&["user", "show", "nobody"]), 1, "there is no account nobody");
 }
 
 #[test]
 fn passwords_that_can_be_guessed_are_refused_with_a_reason() {
     let place = Place::serving();
-    let add = ["user", "add", "carol", "--name", "Carol", "--email", "c@example.org", "--password-stdin"];
+    let add = [
+        "user",
+        "add",
+        "carol",
+        "--name",
+        "Carol",
+        "--email",
+        "c@example.org",
+        "--password-stdin",
+    ];
     for (password, words) in [
         ("short", "at least 15 characters"),
         ("passwordpassword", "this password cannot be used"),
@@ -225,13 +285,24 @@ fn passwords_that_can_be_guessed_are_refused_with_a_reason() {
 fn clients_and_their_secrets() {
     let place = Place::serving();
     let create = [
-        "client", "create", "--name", "Portal", "--type", "confidential_client", "--redirect-uri",
-        "https://portal.example.org/cb", "--redirect-uri", "http://127.0.0.1/cb",
+        "client",
+        "create",
+        "--name",
+        "Portal",
+        "--type",
+        "confidential_client",
+        "--redirect-uri",
+        "https://portal.example.org/cb",
+        "--redirect-uri",
+        "http://127.0.0.1/cb",
     ];
     let client = place.json(&create)["client"].take();
     assert_eq!(client["client_type"], "confidential_client");
     assert_eq!(client["public_client"], false);
-    assert_eq!(client["redirect_uris"], json!(["https://portal.example.org/cb", "http://127.0.0.1/cb"]));
+    assert_eq!(
+        client["redirect_uris"],
+        json!(["https://portal.example.org/cb", "http://127.0.0.1/cb"])
+    );
     assert!(client["project"].is_string());
     let id = client["id"].as_str().unwrap();
     assert_eq!(place.json(&["client", "show", id])["client"], client);
@@ -243,28 +314,58 @@ fn clients_and_their_secrets() {
     assert_eq!(listed["credentials"][0]["id"], credential["id"]);
     assert_eq!(listed["credentials"][0]["secret"], Value::Null);
     let credential_id = credential["id"].as_str().unwrap();
-    assert!(place.run(&["client", "secret", "delete", id, credential_id]).status.success());
-    assert_refused(&place.run(&["client", "secret", "delete", id, credential_id]), 1, "has no secret");
+    assert!(
+        place
+            .run(&["client", "secret", "delete", id, credential_id])
+            .status
+            .success()
+    );
+    assert_refused(
+        &place.run(&["client", "secret", "delete", id, credential_id]),
+        1,
+        "has no secret",
+    );
 
     // Both clients are in the one project of the operators.
-    let other = place.json(&["client", "create", "--name", "CLI", "--type", "public_installed_client"])["client"].take();
+    let other =
+        place.json(&["client", "create", "--name", "CLI", "--type", "public_installed_client"])["client"].take();
     assert_eq!(other["project"], client["project"]);
     let other_id = other["id"].as_str().unwrap();
-    assert_refused(&place.run(&["client", "secret", "create", other_id, "--name", "x"]), 1, "public client");
+    assert_refused(
+        &place.run(&["client", "secret", "create", other_id, "--name", "x"]),
+        1,
+        "public client",
+    );
 
     assert!(place.run(&["client", "delete", id]).status.success());
     assert_refused(&place.run(&["client", "show", id]), 1, "there is no client");
     let listed = place.json(&["client", "list"]);
-    let ids: Vec<&Value> = listed["clients"].as_array().unwrap().iter().map(|client| &client["id"]).collect();
+    let ids: Vec<&Value> = listed["clients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|client| &client["id"])
+        .collect();
     assert!(ids.contains(&&other["id"]) && !ids.contains(&&client["id"]));
 }
 
 #[test]
 fn wrong_command_lines_and_settings_are_told_apart_from_failures() {
-    let place = Place { folder: tempfile::tempdir().unwrap(), server: None };
+    let place = Place {
+        folder: tempfile::tempdir().unwrap(),
+        server: None,
+    };
     assert_refused(&place.run(&["user", "ad"]), 2, "unrecognized subcommand");
-    assert_refused(&place.run(&["client", "create", "--name", "x", "--type", "nonsense"]), 2, "client type");
-    assert_refused(&place.run(&["serve", "--public-url", "https://x.example/path"]), 2, "the issuer has no path");
+    assert_refused(
+        &place.run(&["client", "create", "--name", "x", "--type", "nonsense"]),
+        2,
+        "client type",
+    );
+    assert_refused(
+        &place.run(&["serve", "--public-url", "https://x.example/path"]),
+        2,
+        "the issuer has no path",
+    );
     let file = place.folder.path().join("portolan.toml");
     fs::write(&file, "listen = \"127.0.0.1:0\"\nlog_levle = \"info\"\n").unwrap();
     assert_refused(&place.run(&["serve", "--config", file.to_str().unwrap()]), 2, "line 2");
@@ -275,34 +376,59 @@ fn wrong_command_lines_and_settings_are_told_apart_from_failures() {
 #[test]
 fn a_second_server_on_the_same_folder_is_refused() {
     let place = Place::serving();
-    assert_refused(&place.run(&["serve", "--listen", "127.0.0.1:0"]), 1, "a server is running on");
+    assert_refused(
+        &place.run(&["serve", "--listen", "127.0.0.1:0"]),
+        1,
+        "a server is running on",
+    );
 }
 
 #[test]
 fn a_port_in_use_is_told_with_a_remedy() {
     let place = Place::serving();
-    let other = Place { folder: tempfile::tempdir().unwrap(), server: None };
+    let other = Place {
+        folder: tempfile::tempdir().unwrap(),
+        server: None,
+    };
     let address = place.url().replace("http://localhost", "127.0.0.1");
-    assert_refused(&other.run(&["serve", "--listen", &address]), 1, "choose another one with --listen");
+    assert_refused(
+        &other.run(&["serve", "--listen", &address]),
+        1,
+        "choose another one with --listen",
+    );
 }
 
 #[test]
 fn the_public_address_is_fixed_once_it_is_chosen() {
-    let mut place = Place { folder: tempfile::tempdir().unwrap(), server: None };
+    let mut place = Place {
+        folder: tempfile::tempdir().unwrap(),
+        server: None,
+    };
     place.start(&["--public-url", "https://auth.example.org"]);
     assert_eq!(place.url(), "https://auth.example.org");
     place.stop();
 
     let serve = ["serve", "--listen", "127.0.0.1:0", "--public-url"];
     let other = [&serve[..], &["https://other.example.org"]].concat();
-    assert_refused(&place.run(&other), 1, "portolan settings set issuer https://other.example.org");
+    assert_refused(
+        &place.run(&other),
+        1,
+        "portolan settings set issuer https://other.example.org",
+    );
     assert_refused(&place.run(&serve[..3]), 1, "--public-url https://auth.example.org");
     let set = place.run(&["settings", "set", "issuer", "https://other.example.org/path"]);
     assert_refused(&set, 2, "the issuer has no path");
-    assert_refused(&place.run(&["settings", "set", "master_key_check", "x"]), 1, "cannot be set");
+    assert_refused(
+        &place.run(&["settings", "set", "master_key_check", "x"]),
+        1,
+        "cannot be set",
+    );
 
     place.json(&["settings", "set", "issuer", "https://other.example.org"]);
-    assert_eq!(place.json(&["settings", "show"])["settings"]["issuer"], "https://other.example.org");
+    assert_eq!(
+        place.json(&["settings", "show"])["settings"]["issuer"],
+        "https://other.example.org"
+    );
     place.start(&["--public-url", "https://other.example.org"]);
 }
 
@@ -311,30 +437,53 @@ fn signing_keys_rotate_and_master_keys_are_exchanged() {
     let mut place = Place::serving();
     let states = |keys: &Value| -> Vec<String> {
         let list = keys["keys"].as_array().unwrap();
-        list.iter().map(|key| format!("{} {}", key["kind"].as_str().unwrap(), key["state"].as_str().unwrap())).collect()
+        // Keys of the same moment come in the order of their random ids.
+        let mut states: Vec<String> = list
+            .iter()
+            .map(|key| format!("{} {}", key["kind"].as_str().unwrap(), key["state"].as_str().unwrap()))
+            .collect();
+        states.sort();
+        states
     };
-    assert_eq!(states(&place.json(&["keys", "list"])), ["RSA signing", "EC signing"]);
+    assert_eq!(states(&place.json(&["keys", "list"])), ["EC signing", "RSA signing"]);
     assert_eq!(
         states(&place.json(&["keys", "rotate", "--kind", "ec"])),
-        ["RSA signing", "EC signing", "EC next"]
+        ["EC next", "EC signing", "RSA signing"]
     );
-    assert_eq!(states(&place.json(&["keys", "rotate", "--kind", "ec"])).len(), 3, "one successor at a time");
+    assert_eq!(
+        states(&place.json(&["keys", "rotate", "--kind", "ec"])).len(),
+        3,
+        "one successor at a time"
+    );
     assert_eq!(
         states(&place.json(&["keys", "rotate", "--now", "--kind", "ec"])),
-        ["RSA signing", "EC retiring", "EC signing"]
+        ["EC retiring", "EC signing", "RSA signing"]
     );
-    assert_eq!(states(&place.json(&["keys", "rotate", "--compromised"])), ["RSA signing", "EC signing"]);
+    assert_eq!(
+        states(&place.json(&["keys", "rotate", "--compromised"])),
+        ["EC signing", "RSA signing"]
+    );
 
     let new_key = place.folder.path().join("new.key");
     let new_key = new_key.to_str().unwrap();
-    assert_eq!(place.json(&["keys", "master-key", new_key])["key_id"].as_str().unwrap().len(), 16);
+    assert_eq!(
+        place.json(&["keys", "master-key", new_key])["key_id"]
+            .as_str()
+            .unwrap()
+            .len(),
+        16
+    );
     assert_refused(&place.run(&["keys", "master-key", new_key]), 1, "is left as it is");
     assert_refused(&place.run(&["keys", "rewrap", new_key]), 1, "a server is running");
     place.stop();
 
     assert_eq!(place.json(&["keys", "rewrap", new_key])["values"], 4);
 
-    assert_refused(&place.run(&["serve", "--listen", "127.0.0.1:0"]), 1, "is not the one that this store was sealed with");
+    assert_refused(
+        &place.run(&["serve", "--listen", "127.0.0.1:0"]),
+        1,
+        "is not the one that this store was sealed with",
+    );
     place.start(&["--master-key-file", new_key]);
     assert!(get(place.url(), "/readyz").starts_with("HTTP/1.1 200"));
 }
@@ -370,7 +519,10 @@ fn a_backup_of_a_running_server_restores_its_state() {
     let users = place.json(&["user", "list"]);
     assert_eq!(users["users"].as_array().unwrap().len(), 1);
     assert_eq!(users["users"][0]["id"], alice["id"]);
-    assert!(Path::new(restored["previous"].as_str().unwrap()).is_file(), "the store that was there is kept");
+    assert!(
+        Path::new(restored["previous"].as_str().unwrap()).is_file(),
+        "the store that was there is kept"
+    );
     place.start(&[]);
     assert!(get(place.url(), "/readyz").starts_with("HTTP/1.1 200"));
 }
@@ -390,7 +542,11 @@ fn a_damaged_backup_is_not_restored() {
     fs::write(&other, "not a store").unwrap();
 
     for file in [&backup, &other] {
-        assert_refused(&place.run(&["restore", file.to_str().unwrap()]), 1, "cannot be restored");
+        assert_refused(
+            &place.run(&["restore", file.to_str().unwrap()]),
+            1,
+            "cannot be restored",
+        );
     }
 
     assert_eq!(place.json(&["user", "list"])["users"].as_array().unwrap().len(), 1);
@@ -407,14 +563,19 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
     let mut place = Place::serving();
     let findings = |place: &Place| -> (i32, Value) {
         let output = place.run(&["doctor", "--format", "json"]);
-        (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+        (
+            output.status.code().unwrap(),
+            serde_json::from_slice(&output.stdout).unwrap(),
+        )
     };
     let problems = |report: &Value| -> Vec<String> {
         let list = report["findings"].as_array().unwrap().iter();
-        list.filter(|finding| finding["verdict"] == "problem").map(|finding| {
-            assert!(finding["remedy"].is_string(), "{finding}");
-            finding["check"].as_str().unwrap().to_owned()
-        }).collect()
+        list.filter(|finding| finding["verdict"] == "problem")
+            .map(|finding| {
+                assert!(finding["remedy"].is_string(), "{finding}");
+                finding["check"].as_str().unwrap().to_owned()
+            })
+            .collect()
     };
     let (code, report) = findings(&place);
     assert_eq!((code, problems(&report)), (0, vec![]), "{report:#}");
@@ -422,13 +583,20 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
     fs::set_permissions(place.data(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(place.data().join("master.key"), fs::Permissions::from_mode(0o644)).unwrap();
     let (code, report) = findings(&place);
-    assert_eq!((code, problems(&report)), (1, vec!["data folder".to_owned(), "master key".to_owned()]));
+    assert_eq!(
+        (code, problems(&report)),
+        (1, vec!["data folder".to_owned(), "master key".to_owned()])
+    );
     fs::set_permissions(place.data().join("master.key"), fs::Permissions::from_mode(0o600)).unwrap();
     fs::set_permissions(place.data(), fs::Permissions::from_mode(0o700)).unwrap();
 
     place.stop();
     let (code, report) = findings(&place);
-    assert_eq!((code, problems(&report)), (0, vec![]), "a server that does not run is only noted");
+    assert_eq!(
+        (code, problems(&report)),
+        (0, vec![]),
+        "a server that does not run is only noted"
+    );
     fs::remove_file(place.data().join("portolan.db")).unwrap();
     let (code, report) = findings(&place);
     assert_eq!((code, problems(&report)), (1, vec!["store".to_owned()]));
@@ -436,7 +604,10 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
 
 #[test]
 fn a_half_sent_header_is_not_waited_for() {
-    let mut place = Place { folder: tempfile::tempdir().unwrap(), server: None };
+    let mut place = Place {
+        folder: tempfile::tempdir().unwrap(),
+        server: None,
+    };
     let file = place.folder.path().join("portolan.toml");
     fs::write(&file, "[limits]\nheader_seconds = 1\n").unwrap();
     place.start(&["--config", file.to_str().unwrap()]);
@@ -448,22 +619,40 @@ fn a_half_sent_header_is_not_waited_for() {
         let started = Instant::now();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        assert!(started.elapsed() >= Duration::from_millis(900), "{sent:?}: closed at once");
+        assert!(
+            started.elapsed() >= Duration::from_millis(900),
+            "{sent:?}: closed at once"
+        );
     }
 }
 
 #[test]
 fn requests_are_logged_without_query_and_setup_links_without_their_secret() {
-    let mut place = Place { folder: tempfile::tempdir().unwrap(), server: None };
+    let mut place = Place {
+        folder: tempfile::tempdir().unwrap(),
+        server: None,
+    };
     let log = place.folder.path().join("log");
     let mut command = place.command(&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
-    let mut process =
-        command.stdout(Stdio::piped()).stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
+    let mut process = command
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
     let lines = lines(process.stdout.take().unwrap());
     let setup_link = lines.recv_timeout(PATIENCE).unwrap();
     let secret = setup_link.rsplit_once('/').unwrap().1.to_owned();
-    let url = lines.recv_timeout(PATIENCE).unwrap().strip_prefix("portolan ready at ").unwrap().to_owned();
-    place.server = Some(Server { process, url, setup_link: None });
+    let url = lines
+        .recv_timeout(PATIENCE)
+        .unwrap()
+        .strip_prefix("portolan ready at ")
+        .unwrap()
+        .to_owned();
+    place.server = Some(Server {
+        process,
+        url,
+        setup_link: None,
+    });
 
     get(place.url(), "/healthz?code=planted");
     get(place.url(), &format!("/p/setup/{secret}"));
@@ -473,20 +662,38 @@ fn requests_are_logged_without_query_and_setup_links_without_their_secret() {
 
     let log = fs::read_to_string(log).unwrap();
     let logged: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(logged.iter().any(|line| line["path"] == "/healthz" && line["status"] == 200), "{log}");
+    assert!(
+        logged
+            .iter()
+            .any(|line| line["path"] == "/healthz" && line["status"] == 200),
+        "{log}"
+    );
     assert!(!log.contains("planted") && !log.contains(&secret), "{log}");
 }
 
 #[test]
 fn the_metrics_have_a_listener_of_their_own() {
-    let mut place = Place { folder: tempfile::tempdir().unwrap(), server: None };
+    let mut place = Place {
+        folder: tempfile::tempdir().unwrap(),
+        server: None,
+    };
     // Port 0 would only be known from the log, so a port that was free a moment ago.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     place.start(&["--metrics-listen", &format!("127.0.0.1:{port}")]);
     get(place.url(), "/healthz");
 
     let page = get(&format!("http://127.0.0.1:{port}"), "/metrics");
 
-    assert!(page.contains("portolan_http_requests_total{route=\"/healthz\",status=\"2xx\"} 1"), "{page}");
-    assert!(get(place.url(), "/metrics").starts_with("HTTP/1.1 404"), "not on the public listener");
+    assert!(
+        page.contains("portolan_http_requests_total{route=\"/healthz\",status=\"2xx\"} 1"),
+        "{page}"
+    );
+    assert!(
+        get(place.url(), "/metrics").starts_with("HTTP/1.1 404"),
+        "not on the public listener"
+    );
 }

@@ -153,7 +153,15 @@ impl Place {
 
     /// A person, an app of each kind, and the right to introspect.
     fn populate(&self) -> People {
-        let add = ["user", "add", "alice", "--name", "Alice", "--email", "alice@example.org"];
+        let add = [
+            "user",
+            "add",
+            "alice",
+            "--name",
+            "Alice",
+            "--email",
+            "alice@example.org",
+        ];
         self.run(&[&add[..], &["--admin", "--password-stdin"]].concat(), PASSWORD);
         let client = |kind: &str| {
             let made = self.run(&["client", "create", "--name", kind, "--type", kind], "");
@@ -232,8 +240,7 @@ impl Connection {
     fn post(&mut self, path: &str, form: &[(&str, &str)], headers: &str) -> io::Result<Answer> {
         let body = encode(form);
         let length = body.len();
-        let more =
-            format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n{headers}");
+        let more = format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n{headers}");
         self.send("POST", path, &more, &body)
     }
 
@@ -246,7 +253,9 @@ impl Connection {
         let mut headers = Vec::new();
         loop {
             let line = self.line()?;
-            let Some((name, value)) = line.split_once(':') else { break };
+            let Some((name, value)) = line.split_once(':') else {
+                break;
+            };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut answer = Answer {
@@ -316,7 +325,11 @@ impl Browser {
     }
 
     fn send(&mut self, connection: &mut Connection, path: &str, form: Option<&[(&str, &str)]>) -> Answer {
-        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let headers = format!("Cookie: {}\r\n", pairs.join("; "));
         let answer = match form {
             Some(form) => connection.post(path, form, &headers),
@@ -350,7 +363,12 @@ impl Browser {
             match answer.header("location").map(str::to_owned) {
                 Some(location) if location.starts_with(&display_page) => {
                     let url = url::Url::parse(&location).unwrap();
-                    break url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+                    break url
+                        .query_pairs()
+                        .find(|(name, _)| name == "code")
+                        .unwrap()
+                        .1
+                        .into_owned();
                 }
                 Some(location) => answer = self.send(connection, &location, None),
                 None => {
@@ -396,7 +414,10 @@ impl Browser {
 
 /// The value of the next attribute of that name. Ids and tokens have nothing to unescape.
 fn attribute<'a>(html: &'a str, name: &str) -> &'a str {
-    let after = html.split_once(&format!("{name}=\"")).expect("the attribute is there").1;
+    let after = html
+        .split_once(&format!("{name}=\""))
+        .expect("the attribute is there")
+        .1;
     after.split_once('"').expect("the attribute ends").0
 }
 
@@ -427,7 +448,11 @@ enum Verdict {
 fn verdict(revocation: Option<&Revocation>, at: Instant) -> Verdict {
     match revocation {
         None => Verdict::Active,
-        Some(revocation) if revocation.acknowledged_at.is_some_and(|acknowledged| acknowledged <= at) => {
+        Some(revocation)
+            if revocation
+                .acknowledged_at
+                .is_some_and(|acknowledged| acknowledged <= at) =>
+        {
             Verdict::Inactive
         }
         Some(revocation) if revocation.sent_at > at => Verdict::Active,
@@ -570,7 +595,9 @@ fn load(port: u16, people: &People, mut families: Vec<Family>, meanwhile: impl F
     let stop = AtomicBool::new(false);
     let mut tokens = Vec::new();
     thread::scope(|scope| {
-        let issuers: Vec<_> = (0..ISSUERS).map(|_| scope.spawn(|| issue(port, people, &stop))).collect();
+        let issuers: Vec<_> = (0..ISSUERS)
+            .map(|_| scope.spawn(|| issue(port, people, &stop)))
+            .collect();
         for families in families.chunks_mut(FAMILIES_EACH) {
             scope.spawn(|| refresh(port, people, families, &stop));
         }
@@ -612,7 +639,11 @@ fn judge_tokens(port: u16, people: &People, tokens: &[&Token], at: Instant) {
 fn assert_dead(connection: &mut Connection, people: &People, family: &Family, why: &str) {
     let answer = connection.refresh(people, family.newest()).unwrap();
     let error = answer.text("error");
-    assert_eq!((answer.status, error.as_str()), (400, "invalid_grant"), "{why}: its refresh token");
+    assert_eq!(
+        (answer.status, error.as_str()),
+        (400, "invalid_grant"),
+        "{why}: its refresh token"
+    );
     for token in &family.access {
         assert!(!connection.is_active(people, &token.text), "{why}: its access tokens");
     }
@@ -652,7 +683,11 @@ fn judge_replay(connection: &mut Connection, people: &People, family: &Family) {
     let old = family.chain.len().checked_sub(3).expect("the load got that far");
     let answer = connection.refresh(people, &family.chain[old]).unwrap();
     let error = answer.text("error");
-    assert_eq!((answer.status, error.as_str()), (400, "invalid_grant"), "a replayed refresh token");
+    assert_eq!(
+        (answer.status, error.as_str()),
+        (400, "invalid_grant"),
+        "a replayed refresh token"
+    );
     assert_dead(connection, people, family, "a family with a replayed token");
 }
 
@@ -661,7 +696,11 @@ fn judge_replay(connection: &mut Connection, people: &People, family: &Family) {
 fn judge_continuation(connection: &mut Connection, people: &People, family: &Family) {
     let mut successors = (0..2).map(|_| {
         let answer = connection.refresh(people, family.newest()).unwrap();
-        assert_eq!(answer.status, 200, "an acknowledged refresh token is lost: {}", answer.body);
+        assert_eq!(
+            answer.status, 200,
+            "an acknowledged refresh token is lost: {}",
+            answer.body
+        );
         (answer.text("refresh_token"), answer.text("access_token"))
     });
     let (first, second) = (successors.next().unwrap(), successors.next().unwrap());
@@ -693,7 +732,9 @@ fn survive(place: &Place, engine: &str) {
     let mut earlier: Vec<Token> = Vec::new();
     for round in 1..=number("PORTOLAN_CRASH_ROUNDS", 5) {
         let mut connection = Connection::open(server.port).unwrap();
-        let families = (0..REFRESHERS * FAMILIES_EACH).map(|_| browser.family(&mut connection, &people)).collect();
+        let families = (0..REFRESHERS * FAMILIES_EACH)
+            .map(|_| browser.family(&mut connection, &people))
+            .collect();
         assert_eq!(browser.logins, 1, "the person stays signed in");
         let moment = seconds + Duration::from_micros(RandomState::new().hash_one(round) % 400_000);
 
@@ -710,12 +751,20 @@ fn survive(place: &Place, engine: &str) {
             "{engine}, round {round}: killed after {moment:?}, {} tokens, {revoked} of them revoked, {refreshes} refreshes",
             log.tokens.len()
         );
-        assert!(log.tokens.len() > 10 && revoked > 3 && refreshes > 10, "hardly any load");
+        assert!(
+            log.tokens.len() > 10 && revoked > 3 && refreshes > 10,
+            "hardly any load"
+        );
         let now = Instant::now();
         judge_tokens(server.port, &people, &log.tokens.iter().collect::<Vec<_>>(), now);
         judge_families(server.port, &people, &log.families);
         // Of the rounds before, a sample: a store that forgets does not forget one alone.
-        judge_tokens(server.port, &people, &earlier.iter().step_by(17).collect::<Vec<_>>(), now);
+        judge_tokens(
+            server.port,
+            &people,
+            &earlier.iter().step_by(17).collect::<Vec<_>>(),
+            now,
+        );
         earlier.extend(log.tokens);
     }
 }
@@ -762,12 +811,21 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it_began() {
     let server = restored.start();
 
     let began_at = began_at.unwrap();
-    let before = log.tokens.iter().filter(|token| token.acknowledged_at <= began_at).count();
-    assert!(before > 10 && before < log.tokens.len(), "the load ran before and after the backup began");
+    let before = log
+        .tokens
+        .iter()
+        .filter(|token| token.acknowledged_at <= began_at)
+        .count();
+    assert!(
+        before > 10 && before < log.tokens.len(),
+        "the load ran before and after the backup began"
+    );
     // Tokens that were revoked while the backup was made may be found in either state.
     let settled = |token: &&Token| {
         token.revocation.as_ref().is_none_or(|revocation| {
-            revocation.acknowledged_at.is_some_and(|acknowledged_at| acknowledged_at <= began_at)
+            revocation
+                .acknowledged_at
+                .is_some_and(|acknowledged_at| acknowledged_at <= began_at)
         })
     };
     let tokens: Vec<&Token> = log.tokens.iter().filter(settled).collect();
@@ -780,7 +838,10 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it_began() {
         let answer = connection.refresh(&people, &family.chain[0]).unwrap();
         assert_eq!(answer.status, 400, "a revoked family lives again");
         for token in &family.access {
-            assert!(!connection.is_active(&people, &token.text), "a revoked family lives again");
+            assert!(
+                !connection.is_active(&people, &token.text),
+                "a revoked family lives again"
+            );
         }
     }
     assert!(connection.is_active(&people, &quiet.access[0].text));

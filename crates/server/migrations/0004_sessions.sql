@@ -48,7 +48,7 @@ CREATE TABLE session_authentications (
 CREATE TABLE authorization_requests (
     id                 UUID NOT NULL PRIMARY KEY,
     browser_session_id UUID NOT NULL REFERENCES browser_sessions (id) ON DELETE CASCADE,
-    client_id          UUID NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+    client_id          UUID NOT NULL,         -- looked up again when the request is resumed
     parameters         TEXT NOT NULL,         -- JSON, validated before it is parked
     parked_at          BIGINT NOT NULL,
     authenticated_at   BIGINT,                -- the login that this request asked for has happened

@@ -20,14 +20,17 @@ CREATE TABLE consents (
 );
 CREATE UNIQUE INDEX consents_root ON consents (identity_id, client_id, scope_id) WHERE parent_id IS NULL;
 CREATE UNIQUE INDEX consents_child ON consents (parent_id, scope_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX consents_identity ON consents (identity_id);
 CREATE INDEX consents_tree ON consents (root_id);
 CREATE INDEX consents_client ON consents (client_id);
 CREATE INDEX consents_scope ON consents (scope_id);
 
+-- No foreign keys: a code lives for minutes, whoever redeems it looks client and identity
+-- up, and without an index on them every deletion of a client would read all codes.
 CREATE TABLE authorization_codes (
     hash                BYTEA NOT NULL PRIMARY KEY,
-    client_id           UUID NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
-    identity_id         UUID NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
+    client_id           UUID NOT NULL,
+    identity_id         UUID NOT NULL,
     identity_generation BIGINT NOT NULL,
     issuance_id         UUID NOT NULL,
     app_session_id      UUID NOT NULL,

@@ -100,6 +100,7 @@ pub fn install(tx: &mut WriteTx, ctx: &Ctx, config: &Config) -> Result<()> {
         install_placeholder(tx, ctx, provider)?;
     }
     let project_id = ProjectId(catalogue.project.id);
+    debug_assert_eq!(project_id, projects::BUILT_IN);
     let contact = format!("operator@{}", config.local_domain);
     projects::insert(tx, project_id, &catalogue.project.name, &contact, ctx.now)?;
     for server in catalogue

@@ -122,6 +122,10 @@ settings! {
         pub token_query_parameters: bool = true,
         /// Asks "Continue as …?" before a native app gets a code without any other page.
         pub confirm_native_sso: bool = true,
+        /// A person who changes a project must have signed in as one of its admins within half an hour.
+        pub session_gate: bool = true,
+        /// The DNS server that is asked for the proof of a domain name; none: those of the system.
+        pub dns_resolver: Option<SocketAddr> = None; example "\"127.0.0.1:53\"",
         /// How long the audit trail is kept.
         pub audit_retention_days: u64 = 400,
         /// `human` or `json`, to standard error.
@@ -260,10 +264,10 @@ impl Config {
     }
 
     fn check_urls(&self, findings: &mut Vec<String>) {
-        if !self.public_url.is_empty() {
-            if let Err(reason) = check_public_url(&self.public_url, self.insecure_http) {
-                findings.push(format!("public_url = \"{}\": {reason}", self.public_url));
-            }
+        if !self.public_url.is_empty()
+            && let Err(reason) = check_public_url(&self.public_url, self.insecure_http)
+        {
+            findings.push(format!("public_url = \"{}\": {reason}", self.public_url));
         }
         for url in &self.additional_public_urls {
             if let Err(reason) = check_public_url(url, self.insecure_http) {

@@ -40,6 +40,8 @@ pub enum Kind {
     InvalidRequest,
     /// Malformed or impossible values in the JSON interface.
     InvalidParameters,
+    /// The DNS does not say that a domain name belongs to the client.
+    FqdnVerificationFailed,
     /// Client authentication failed although the client tried by HTTP Basic.
     InvalidClient,
     InvalidGrant,
@@ -95,7 +97,7 @@ impl Kind {
     /// The `error` of an OAuth document (RFC 6749 section 5.2, OpenID Connect Core 3.1.2.6).
     pub fn oauth_code(self) -> &'static str {
         match self {
-            Kind::InvalidRequest | Kind::InvalidParameters => "invalid_request",
+            Kind::InvalidRequest | Kind::InvalidParameters | Kind::FqdnVerificationFailed => "invalid_request",
             Kind::InvalidClient => "invalid_client",
             Kind::InvalidGrant => "invalid_grant",
             Kind::UnauthorizedClient => "unauthorized_client",
@@ -131,6 +133,7 @@ impl Kind {
         Cow::Borrowed(match self {
             Kind::InvalidRequest => "INVALID_REQUEST",
             Kind::InvalidParameters => "INVALID_PARAMETERS",
+            Kind::FqdnVerificationFailed => "FQDN_VERIFICATION_FAILED",
             // One code for every failed authentication: clients test for it (wire.md 3.6.5).
             Kind::InvalidClient | Kind::Unauthorized | Kind::InvalidToken => "UNAUTHORIZED",
             Kind::InvalidGrant => "INVALID_GRANT",
@@ -271,6 +274,12 @@ impl Error {
     fn with(mut self, change: impl FnOnce(&mut Extra)) -> Self {
         change(self.extra.get_or_insert_default());
         self
+    }
+
+    /// The same refusal once more: what was wrong with a request is found before its unit
+    /// of work, which may run again.
+    pub fn repeat(&self) -> Self {
+        Self::new(self.kind, self.detail.clone())
     }
 
     pub fn kind(&self) -> Kind {

@@ -18,6 +18,7 @@ pub mod router;
 pub mod serve;
 pub mod start;
 pub mod store;
+pub mod upstream;
 pub mod web;
 
 pub use app::{App, Ctx};

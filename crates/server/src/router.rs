@@ -10,12 +10,15 @@ use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::api::{clients, consents, identities};
+use crate::api::{
+    clients, consents, credentials, fqdns, identities, identity_providers, policies, projects, scopes,
+};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::{context, cors, render};
 use crate::oauth::{authorize, discovery, introspect, jwks, revoke, token, userinfo};
 use crate::serve::{healthz, readyz};
+use crate::web::consents as consent_pages;
 use crate::web::{consent, home, login, logout, setup};
 
 pub fn router(app: App) -> Router {
@@ -33,10 +36,51 @@ pub fn router(app: App) -> Router {
         .route("/.well-known/openid-configuration", get(discovery::discovery))
         .route("/.well-known/oauth-authorization-server", get(discovery::discovery))
         .route("/jwk.json", get(jwks::jwks))
-        .route("/v2/api/clients", post(clients::create_client))
+        .route("/v2/api/clients", get(clients::list_clients).post(clients::create_client))
         .route(
             "/v2/api/clients/{client_id}",
-            get(clients::get_client).delete(clients::delete_client),
+            get(clients::get_client)
+                .put(clients::update_client)
+                .delete(clients::delete_client),
+        )
+        .route(
+            "/v2/api/clients/{client_id}/credentials",
+            get(credentials::list_credentials).post(credentials::create_credential),
+        )
+        .route(
+            "/v2/api/clients/{client_id}/credentials/{credential_id}",
+            delete(credentials::delete_credential),
+        )
+        .route("/v2/api/clients/{client_id}/fqdns", post(fqdns::create_fqdn))
+        .route("/v2/api/clients/{client_id}/scopes", post(scopes::create_scope))
+        .route(
+            "/v2/api/clients/{client_id}/scopes/{scope_id}",
+            get(scopes::get_scope_of_client),
+        )
+        .route("/v2/api/projects", get(projects::list_projects).post(projects::create_project))
+        .route(
+            "/v2/api/projects/{project_id}",
+            get(projects::get_project)
+                .put(projects::update_project)
+                .delete(projects::delete_project),
+        )
+        .route("/v2/api/policies", get(policies::list_policies).post(policies::create_policy))
+        .route(
+            "/v2/api/policies/{policy_id}",
+            get(policies::get_policy)
+                .put(policies::update_policy)
+                .delete(policies::delete_policy),
+        )
+        .route("/v2/api/scopes", get(scopes::list_scopes))
+        .route(
+            "/v2/api/scopes/{scope_id}",
+            get(scopes::get_scope)
+                .put(scopes::update_scope)
+                .delete(scopes::delete_scope),
+        )
+        .route(
+            "/v2/api/identity_providers",
+            get(identity_providers::list_identity_providers),
         )
         .route("/v2/api/identities", get(identities::list_identities))
         .route("/v2/api/identities/{identity_id}", get(identities::get_identity))
@@ -66,6 +110,12 @@ pub fn router(app: App) -> Router {
         .route("/v2/web/auth-code", get(home::auth_code))
         .route("/v2/web/logout", get(logout::logout_page).post(logout::logout))
         .route("/v2/web/logout/", get(logout::logout_page).post(logout::logout))
+        .route("/v2/web/consents", get(consent_pages::consents_page))
+        .route("/v2/web/consents/", get(consent_pages::consents_page))
+        .route(
+            "/v2/web/consents/{consent_id}",
+            get(consent_pages::revocation_page).post(consent_pages::revoke_by_person),
+        )
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))
         .method_not_allowed_fallback(method_not_allowed)

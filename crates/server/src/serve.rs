@@ -162,7 +162,8 @@ fn bind(address: &mut SocketAddr) -> Result<TcpListener, ServeError> {
 }
 
 /// HTTP/1.1 only, with or without TLS: what looks for HTTP/2 waits for a first byte
-/// without any limit of time, and proxies speak HTTP/1.1 to us.
+/// without any limit of time, and proxies speak HTTP/1.1 to us. Said last, because a new
+/// acceptor forgets it.
 async fn listen(
     config: Config,
     listener: TcpListener,
@@ -170,7 +171,7 @@ async fn listen(
     tls: Option<RustlsConfig>,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only();
+    let mut server = axum_server::from_tcp(listener)?.handle(handle);
     server
         .http_builder()
         .http1()
@@ -180,13 +181,19 @@ async fn listen(
     let connections = Arc::new(Semaphore::new(config.limits.connections));
     let service = routes.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
-        None => server.acceptor(Bounded { connections }).serve(service).await,
+        None => {
+            server
+                .acceptor(Bounded { connections })
+                .http1_only()
+                .serve(service)
+                .await
+        }
         Some(tls) => {
             let handshake = Duration::from_secs(config.limits.header_seconds);
             let acceptor = RustlsAcceptor::new(tls)
                 .handshake_timeout(handshake)
                 .acceptor(Bounded { connections });
-            server.acceptor(acceptor).serve(service).await
+            server.acceptor(acceptor).http1_only().serve(service).await
         }
     }
 }

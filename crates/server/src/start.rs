@@ -112,7 +112,7 @@ pub fn assemble(
 /// under it. The names that the store was started with win over the configuration.
 pub fn open(mut config: Config, clock: Clock) -> Result<App, StartError> {
     let db = open_store(&config)?;
-    let stored = db.read_blocking(|tx| settings::list(tx))?;
+    let stored = db.read_blocking(settings::list)?;
     for (name, value) in stored {
         match name.as_str() {
             settings::ISSUER if !config.has_public_url() => config.public_url = value,
@@ -126,7 +126,7 @@ pub fn open(mut config: Config, clock: Clock) -> Result<App, StartError> {
     };
     let master_key = load_master_key(&config, &check_value)?;
     let server_keys = server_keys(&db, &master_key, clock.now())?;
-    let signing_keys = KeySet::load(&master_key, &db.read_blocking(|tx| keys::list(tx))?)?;
+    let signing_keys = KeySet::load(&master_key, &db.read_blocking(keys::list)?)?;
     let hasher = Hasher::new(&config.password_hashing());
     Ok(App::new(
         config,
@@ -290,7 +290,7 @@ fn server_keys(db: &Db, master_key: &MasterKey, now: Timestamp) -> Result<Server
 
 /// Makes a key of each kind that nothing signs for; at the first start both.
 fn signing_keys(db: &Db, master_key: &MasterKey, config: &Config, now: Timestamp) -> Result<KeySet, StartError> {
-    let stored = db.read_blocking(|tx| keys::list(tx))?;
+    let stored = db.read_blocking(keys::list)?;
     let id_token_lifetime = jobs::keys::id_token_lifetime(config);
     for kind in rotation::missing(&stored, now) {
         let spare = jobs::keys::generate(master_key, kind, now)?;
@@ -302,7 +302,7 @@ fn signing_keys(db: &Db, master_key: &MasterKey, config: &Config, now: Timestamp
             Ok::<_, Error>(())
         })?;
     }
-    Ok(KeySet::load(master_key, &db.read_blocking(|tx| keys::list(tx))?)?)
+    Ok(KeySet::load(master_key, &db.read_blocking(keys::list)?)?)
 }
 
 /// A fresh link at each start while there is no administrator; earlier ones end. Nobody
@@ -323,4 +323,121 @@ pub fn setup_link(db: &Db, config: &Config, now: Timestamp) -> Result<Option<Str
         Ok(true)
     })?;
     Ok(made.then(|| format!("{}/p/setup/{secret}", config.public_url())))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+pub(crate) mod tests {
+    use portolan_db::testing::TestDb;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::domain::keys::SigningAlgorithm;
+
+    pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_772_366_400);
+
+    pub(crate) fn config(folder: &TempDir) -> Config {
+        Config {
+            data_dir: folder.path().join("data"),
+            ..Config::default()
+        }
+    }
+
+    /// A server on a new SQLite store, with a clock that stands still.
+    pub(crate) fn app(folder: &TempDir) -> App {
+        start(config(folder), Clock::fixed(NOW)).unwrap().0
+    }
+
+    fn key_id(app: &App) -> String {
+        app.keys()
+            .signer(SigningAlgorithm::Rs256, NOW)
+            .unwrap()
+            .kid()
+            .to_owned()
+    }
+
+    #[test]
+    fn a_second_start_finds_the_keys_of_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, started) = start(config(&folder), Clock::fixed(NOW)).unwrap();
+        assert!(started.setup_link.is_some());
+        assert!(!started.migrations.is_empty());
+        let (first_key, sign) = (key_id(&first), |app: &App| {
+            hmac::sign(&app.server_keys.form, b"x").as_ref().to_vec()
+        });
+        let first_tag = sign(&first);
+        first.db.clone().close();
+
+        let (second, started) = start(config(&folder), Clock::fixed(NOW)).unwrap();
+
+        assert!(started.migrations.is_empty());
+        assert_eq!((key_id(&second), sign(&second)), (first_key, first_tag));
+    }
+
+    #[test]
+    fn commands_take_the_names_that_the_store_was_started_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let renamed = Config {
+            public_url: "https://auth.example.org".into(),
+            scope_url_prefix: "https://auth.example.org/scopes/".into(),
+            resource_server_name: "auth.example.org".into(),
+            ..config(&folder)
+        };
+        start(renamed, Clock::fixed(NOW)).unwrap();
+
+        let app = open(config(&folder), Clock::fixed(NOW)).unwrap();
+
+        assert_eq!(app.config.issuer(), "https://auth.example.org");
+        assert_eq!(app.config.scope_url_prefix, "https://auth.example.org/scopes/");
+        assert_eq!(app.config.resource_server_name, "auth.example.org");
+        let Err(refused) = start(config(&folder), Clock::fixed(NOW)) else {
+            panic!("other names are refused")
+        };
+        assert!(
+            refused.to_string().contains("portolan settings set scope_url_prefix"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn on_postgresql_the_operator_gives_the_master_key_and_all_nodes_share_it() {
+        let Some(db) = TestDb::postgres(&[]) else { return };
+        let on_postgres = |folder: &TempDir| Config {
+            database: db.url().to_owned(),
+            ..config(folder)
+        };
+        let (first, second, third) = (
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+        );
+
+        let Err(refused) = start(on_postgres(&first), Clock::fixed(NOW)) else {
+            panic!("there is no master key")
+        };
+        assert!(refused.to_string().contains("portolan keys master-key"), "{refused}");
+
+        MasterKey::load_or_create(&on_postgres(&first).master_key_path()).unwrap();
+        let (node, _) = start(on_postgres(&first), Clock::fixed(NOW)).unwrap();
+        create_folder(&on_postgres(&second).data_dir).unwrap();
+        std::fs::copy(
+            on_postgres(&first).master_key_path(),
+            on_postgres(&second).master_key_path(),
+        )
+        .unwrap();
+        let (other_node, _) = start(on_postgres(&second), Clock::fixed(NOW)).unwrap();
+        assert_eq!(key_id(&node), key_id(&other_node));
+
+        create_folder(&on_postgres(&third).data_dir).unwrap();
+        MasterKey::load_or_create(&on_postgres(&third).master_key_path()).unwrap();
+        let Err(refused) = start(on_postgres(&third), Clock::fixed(NOW)) else {
+            panic!("another master key")
+        };
+        assert!(
+            refused
+                .to_string()
+                .contains("is not the one that this store was sealed with"),
+            "{refused}"
+        );
+    }
 }

@@ -427,6 +427,176 @@ pub struct Policy {
     pub domain_constraints_exclude: Option<Vec<String>>,
 }
 
+/// What a document of a creating or updating call says about one member. An update changes
+/// only what it names: a member that is missing stays as it is, `null` clears it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// The member is missing.
+    #[default]
+    Keep,
+    /// The member is `null`.
+    Clear,
+    Set(T),
+}
+
+impl<T> Change<T> {
+    pub fn is_keep(&self) -> bool {
+        matches!(self, Change::Keep)
+    }
+
+    /// The value, if there is one; a creating call tells a missing member not from `null`.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Change::Set(value) => Some(value),
+            Change::Keep | Change::Clear => None,
+        }
+    }
+
+    /// What a member that may be absent becomes.
+    pub fn apply(&self, current: Option<T>) -> Option<T>
+    where
+        T: Clone,
+    {
+        match self {
+            Change::Keep => current,
+            Change::Clear => None,
+            Change::Set(value) => Some(value.clone()),
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Change<T> {
+    /// `None` keeps: for callers that never clear.
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Change::Keep, Change::Set)
+    }
+}
+
+impl<T: Serialize> Serialize for Change<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value().serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Change::Clear, Change::Set))
+    }
+}
+
+/// What creates or updates a project (wire.md 2.6.1). The ids of admins are texts: one that
+/// is no uuid is refused in words that name the whole list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProjectChanges {
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub display_name: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub contact_email: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub admin_ids: Change<Vec<String>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub admin_group_ids: Change<Vec<String>>,
+}
+
+/// What creates or updates a client (wire.md 2.5.4, 2.5.5); which members count depends on
+/// the call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientChanges {
+    /// Registers an instance of this template.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub template_id: Change<ClientId>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub name: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub project: Change<ProjectId>,
+    /// Exactly one of this and `client_type` is given.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub public_client: Change<bool>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub client_type: Change<ClientType>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub visibility: Change<Visibility>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub redirect_uris: Change<Vec<String>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub links: Change<LinkChanges>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub required_idp: Change<IdentityProviderId>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub preselect_idp: Change<IdentityProviderId>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub scopes: Change<Vec<ScopeId>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub userinfo_from_effective_identity: Change<bool>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub prompt_for_named_grant: Change<bool>,
+}
+
+/// The links of a client in a creating or updating call; afterwards both are set or neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkChanges {
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub terms_and_conditions: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub privacy_policy: Change<String>,
+}
+
+/// What creates a credential (wire.md 2.5.7).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CredentialChanges {
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub name: Change<String>,
+}
+
+/// What creates or updates a scope (wire.md 2.5.9, 2.6.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScopeChanges {
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub name: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub description: Change<String>,
+    /// The last segment of the scope string.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub scope_suffix: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub advertised: Change<bool>,
+    /// Guides and programs spell it in three ways.
+    #[serde(alias = "allow_refresh_tokens", alias = "allows_refresh_tokens")]
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub allows_refresh_token: Change<bool>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub required_domains: Change<Vec<String>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub dependent_scopes: Change<Vec<DependentScope>>,
+}
+
+/// What creates or updates an authentication policy (wire.md 2.6.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PolicyChanges {
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub project_id: Change<ProjectId>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub display_name: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub description: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub high_assurance: Change<bool>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub authentication_assurance_timeout: Change<i64>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub required_mfa: Change<bool>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub domain_constraints_include: Change<Vec<String>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub domain_constraints_exclude: Change<Vec<String>>,
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -610,6 +780,33 @@ mod tests {
         };
         assert_wire::<Policy>(policy(json!(1800), json!(["example.edu", "*.lab.example.org"])));
         assert_wire::<Policy>(policy(Value::Null, json!([])));
+    }
+
+    #[test]
+    fn an_update_tells_a_missing_member_from_null() {
+        let changes: PolicyChanges = assert_wire(json!({
+            "display_name": "New", "domain_constraints_include": null, "domain_constraints_exclude": []
+        }));
+        assert_eq!(changes.display_name, Change::Set("New".to_owned()));
+        assert_eq!(changes.domain_constraints_include, Change::Clear);
+        assert_eq!(changes.domain_constraints_exclude, Change::Set(Vec::new()));
+        assert_eq!(changes.description, Change::Keep);
+
+        let current = Some(7_i64);
+        assert_eq!(Change::Keep.apply(current), current);
+        assert_eq!(Change::Clear.apply(current), None);
+        assert_eq!(Change::Set(8).apply(current), Some(8));
+        assert_eq!(serde_json::to_value(ClientChanges::default()).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn the_right_to_refresh_tokens_is_read_in_three_spellings() {
+        for spelling in ["allows_refresh_token", "allows_refresh_tokens", "allow_refresh_tokens"] {
+            let changes: ScopeChanges = serde_json::from_value(json!({ spelling: false })).unwrap();
+            assert_eq!(changes.allows_refresh_token, Change::Set(false), "{spelling}");
+            let written = serde_json::to_value(&changes).unwrap();
+            assert_eq!(written, json!({"allows_refresh_token": false}));
+        }
     }
 
     #[test]

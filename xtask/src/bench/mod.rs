@@ -75,6 +75,9 @@ pub struct BenchArgs {
     /// Fail when a target is missed
     #[arg(long)]
     check: bool,
+    /// Measure the programs as they were built before
+    #[arg(long)]
+    no_build: bool,
     /// The build profile; figures of any other than `dist` are good for trying out only
     #[arg(long, default_value = "dist")]
     profile: String,
@@ -115,7 +118,7 @@ impl BenchArgs {
 
 pub fn run(args: BenchArgs) -> Result<()> {
     if cfg!(debug_assertions) && args.profile != "dev" {
-        return run_optimised(&args.profile);
+        return run_optimised(&args);
     }
     let state = setup::target().join("bench");
     fs::create_dir_all(&state)?;
@@ -145,7 +148,8 @@ pub fn run(args: BenchArgs) -> Result<()> {
 
 /// The load generator takes its CPU time from the server's, so it has to be as quick:
 /// builds this program with the profile of the server and lets that do the work.
-fn run_optimised(profile: &str) -> Result<()> {
+fn run_optimised(args: &BenchArgs) -> Result<()> {
+    let profile = &args.profile;
     let mut build = cargo();
     build
         .current_dir(setup::root())
@@ -465,6 +469,9 @@ fn build(args: &BenchArgs) -> Result<Programs> {
         packages.push(&["--package", "portolan"]);
     }
     packages.push(&["--package", "xtask", "--example", "bare", "--example", "store"]);
+    if args.no_build {
+        packages.clear();
+    }
     for package in packages {
         let mut build = cargo();
         build

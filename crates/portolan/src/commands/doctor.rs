@@ -118,7 +118,10 @@ impl Doctor {
             check_keys(&mut report, &config, &db);
             check_people(&mut report, &db);
             if !config.has_public_url() {
-                let issuer = db.read_blocking(|tx| settings::find(tx, settings::ISSUER)).ok().flatten();
+                let issuer = db
+                    .read_blocking(|tx| settings::find(tx, settings::ISSUER))
+                    .ok()
+                    .flatten();
                 config.public_url = issuer.or_else(|| running.clone()).unwrap_or_default();
             }
         }
@@ -277,7 +280,7 @@ fn check_clock(report: &mut Report, config: &Config, db: &Db) {
     let difference = now.since(time).max(time.since(now));
     // Whoever set the clock back has keys from the future.
     let newest = db
-        .read_blocking(|tx| keys::list(tx))
+        .read_blocking(keys::list)
         .ok()
         .and_then(|keys| keys.iter().map(|key| key.created_at).max());
     if difference > CLOCK_TOLERANCE {
@@ -343,7 +346,7 @@ fn check_keys(report: &mut Report, config: &Config, db: &Db) {
             return;
         }
     }
-    let stored = match db.read_blocking(|tx| keys::list(tx)) {
+    let stored = match db.read_blocking(keys::list) {
         Ok(stored) => stored,
         Err(error) => {
             report.problem("signing keys", error.to_string(), "Look at the store.");
@@ -381,7 +384,7 @@ fn check_keys(report: &mut Report, config: &Config, db: &Db) {
 }
 
 fn check_people(report: &mut Report, db: &Db) {
-    match db.read_blocking(|tx| identities::has_administrator(tx)) {
+    match db.read_blocking(identities::has_administrator) {
         Ok(true) => report.ok("administrators", "there is at least one"),
         Ok(false) => report.note(
             "administrators",

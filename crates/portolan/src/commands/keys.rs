@@ -89,7 +89,7 @@ impl Keys {
 
 fn list(options: &Options) -> Result<()> {
     let (_, db) = options.store()?;
-    let stored = db.read_blocking(|tx| keys::list(tx)).map_err(output::explain)?;
+    let stored = db.read_blocking(keys::list).map_err(output::explain)?;
     print_keys(options, &stored)
 }
 
@@ -130,7 +130,7 @@ impl Rotate {
                 ));
             }
         }
-        let stored = app.db.read_blocking(|tx| keys::list(tx)).map_err(output::explain)?;
+        let stored = app.db.read_blocking(keys::list).map_err(output::explain)?;
         print_keys(options, &stored)
     }
 }

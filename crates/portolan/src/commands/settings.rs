@@ -36,7 +36,7 @@ impl Settings {
 
 fn show(options: &Options) -> Result<()> {
     let (_, db) = options.store()?;
-    let mut stored = db.read_blocking(|tx| settings::list(tx)).map_err(output::explain)?;
+    let mut stored = db.read_blocking(settings::list).map_err(output::explain)?;
     stored.retain(|(name, _)| settings::CHANGEABLE.contains(&name.as_str()));
     let members: Map<String, Value> = stored
         .iter()

@@ -1,61 +1,165 @@
-//! Clients, wire.md 2.5: instances of templates register here without any authentication,
-//! and a client reads and deletes its own record with its secret.
+//! Clients, wire.md 2.5: those of projects, children of clients, and instances of templates,
+//! which register here without any authentication.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use portolan_db::ReadTx;
 use portolan_types::ClientId;
-use portolan_types::api::{self, ClientLinks, IncludedCredential, TemplateInstanceAnswer};
+use portolan_types::api::{self, ClientChanges, ClientLinks, IncludedCredential, TemplateInstanceAnswer};
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Presented};
+use super::{Call, Caller, Known, created, credentials, ok};
 use crate::app::{App, Ctx};
-use crate::domain::client;
+use crate::domain::client::{self, registration};
+use crate::domain::project::{Manager, required};
 use crate::error::{Error, Result};
-use crate::http::extract::{Json, Query};
+use crate::http::extract::Json;
 use crate::http::no_store;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::clients::{self, Client};
 use crate::store::scopes;
 
-#[derive(Deserialize)]
-pub struct CreateClient {
-    client: NewInstance,
-}
+/// Scopes of tokens that show an admin the clients that are not for everybody.
+const VIEW: &[&str] = &["manage_projects", "view_clients", "view_clients_and_scopes"];
 
 #[derive(Deserialize)]
-struct NewInstance {
-    template_id: Option<String>,
-    name: Option<String>,
+pub struct ClientBody {
+    client: ClientChanges,
 }
 
 #[derive(Serialize)]
-struct ClientAnswer {
-    client: api::Client,
+pub struct ClientAnswer {
+    pub client: api::Client,
 }
 
-/// `POST /v2/api/clients`: registers an instance of a template for nobody in particular.
+#[derive(Serialize)]
+struct ClientsAnswer {
+    clients: Vec<api::Client>,
+}
+
+/// `GET /v2/api/clients`: the clients of the projects that the caller administers; with a
+/// secret the client itself and its children; with `fqdn` the one that registered the name.
+pub async fn list_clients(call: Call) -> Result<Response> {
+    if let Some(fqdn) = call.params.get("fqdn") {
+        let fqdn = fqdn.trim().trim_end_matches('.').to_ascii_lowercase();
+        let client = call
+            .read(move |tx, known| {
+                refuse_instance(known)?;
+                let client = clients::find_by_fqdn(tx, &fqdn)?.ok_or_else(|| Error::not_found("client"))?;
+                document_for(tx, known, &client)
+            })
+            .await?;
+        return Ok(ok(ClientAnswer { client }));
+    }
+    let clients = call
+        .read(|tx, known| {
+            let found = list_own(tx, known)?;
+            found.iter().map(|client| document(tx, client)).collect::<Result<_>>()
+        })
+        .await?;
+    Ok(ok(ClientsAnswer { clients }))
+}
+
+fn list_own(tx: &mut ReadTx, known: &Known) -> Result<Vec<Client>> {
+    let manager = match &known.caller {
+        Caller::Client(client) if client.is_instance => Manager::of_client(client),
+        _ => known.manager_by(tx, VIEW)?,
+    };
+    let mut found = Vec::new();
+    if let Some(id) = manager.client() {
+        found.push(clients::get(tx, id)?);
+        found.extend(clients::list_children(tx, id)?);
+    }
+    if let Caller::Token(_) = &known.caller {
+        let projects = manager.list_projects(tx)?;
+        for client in clients::list_by_projects(tx, projects.iter().map(|project| project.id))? {
+            if !found.iter().any(|known| known.id == client.id) {
+                found.push(client);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// `GET /v2/api/clients/{client_id}`
+pub async fn get_client(call: Call, Path(id): Path<String>) -> Result<Response> {
+    let client = call
+        .read(move |tx, known| {
+            let client = clients::get(tx, parse(&id)?)?;
+            if !is_itself(known, &client) {
+                refuse_instance(known)?;
+            }
+            document_for(tx, known, &client)
+        })
+        .await?;
+    Ok(ok(ClientAnswer { client }))
+}
+
+/// The document, if the caller may see it.
+fn document_for(tx: &mut ReadTx, known: &Known, client: &Client) -> Result<api::Client> {
+    let reader = known.reader(tx, VIEW)?;
+    if !reader.may_read_client(tx, client)? {
+        // A token without the scope is told what it lacks, not whose client it is.
+        known.manager_by(tx, VIEW)?;
+        return Err(Error::forbidden("this client is for the members of its project"));
+    }
+    document(tx, client)
+}
+
+fn is_itself(known: &Known, client: &Client) -> bool {
+    matches!(&known.caller, Caller::Client(caller) if caller.id == client.id)
+}
+
+/// The secret of an instance of a template is good for its own record only (decisions, section 6).
+fn refuse_instance(known: &Known) -> Result<()> {
+    match &known.caller {
+        Caller::Client(client) if client.is_instance => Err(Error::forbidden(
+            "a device registration may only see and delete itself; use a token of the person",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `POST /v2/api/clients`: four callers, one path. Who authenticates makes a client of a
+/// project or a child; who does not registers an instance of a template.
 pub async fn create_client(
     State(app): State<App>,
     ctx: Ctx,
     headers: HeaderMap,
-    body: Result<Json<CreateClient>>,
+    call: Result<Call>,
+    body: Result<Json<ClientBody>>,
 ) -> Result<Response> {
-    if headers.contains_key(http::header::AUTHORIZATION) {
-        return Err(Error::forbidden(
-            "clients of projects are registered on the server: portolan client create",
-        ));
+    if !headers.contains_key(AUTHORIZATION) {
+        return register_instance(&app, ctx, body).await;
     }
-    let Json(CreateClient { client: new }) = body?;
-    let template = new
+    let (call, Json(ClientBody { client: changes })) = (call?, body?);
+    let client = call
+        .write(move |tx, known| {
+            let manager = known.manager(tx)?;
+            let manager = match &known.caller {
+                // A token says which project it is about; only a secret makes children.
+                Caller::Token(_) if changes.project.value().is_none() => {
+                    return Err(Error::invalid_parameters("project: is missing"));
+                }
+                _ => manager,
+            };
+            let client = registration::create(tx, &known.ctx, &manager, &changes)?;
+            document(tx, &client)
+        })
+        .await?;
+    Ok(created(ClientAnswer { client }))
+}
+
+async fn register_instance(app: &App, ctx: Ctx, body: Result<Json<ClientBody>>) -> Result<Response> {
+    let Json(ClientBody { client: new }) = body?;
+    let template = *new
         .template_id
+        .value()
         .ok_or_else(|| Error::unauthorized("Call must be authenticated"))?;
     app.limits.template_registration(ctx.address)?;
-    let template: ClientId = template
-        .parse()
-        .map_err(|_| Error::invalid_parameters("template_id: must be the id of a client"))?;
-    let name = new.name.ok_or_else(|| Error::invalid_parameters("name: is missing"))?;
+    let name = required("name", &new.name)?.clone();
     let answer = app
         .db
         .write(move |tx| {
@@ -68,23 +172,49 @@ pub async fn create_client(
                 detail: serde_json::json!({ "template": template, "name": instance.name }),
             };
             audit::insert(tx, &ctx, &event)?;
-            let credential = api::Credential {
-                id: credential.id,
-                client: credential.client_id,
-                name: credential.name,
-                created: credential.created_at,
-                secret: Some(secret),
-            };
             let client = document(tx, &instance)?;
+            let client_credential = credentials::document(credential, Some(secret));
             Ok::<_, Error>(TemplateInstanceAnswer {
                 client,
-                included: IncludedCredential {
-                    client_credential: credential,
-                },
+                included: IncludedCredential { client_credential },
             })
         })
         .await?;
     Ok((StatusCode::CREATED, no_store(), axum::Json(answer)).into_response())
+}
+
+/// `PUT /v2/api/clients/{client_id}`
+pub async fn update_client(call: Call, Path(id): Path<String>, Json(body): Json<ClientBody>) -> Result<Response> {
+    let client = call
+        .write(move |tx, known| {
+            let manager = known.manager(tx)?;
+            let client = registration::update(tx, &known.ctx, &manager, parse(&id)?, &body.client)?;
+            document(tx, &client)
+        })
+        .await?;
+    Ok(ok(ClientAnswer { client }))
+}
+
+/// `DELETE /v2/api/clients/{client_id}`: also the client itself; the CLI removes its own
+/// instance so.
+pub async fn delete_client(call: Call, Path(id): Path<String>) -> Result<Response> {
+    let client = call
+        .write(move |tx, known| {
+            let client = clients::get(tx, parse(&id)?)?;
+            let manager = match &known.caller {
+                Caller::Client(caller) if caller.id == client.id => Manager::of_client(caller),
+                _ => known.manager(tx)?,
+            };
+            let answer = document(tx, &client)?;
+            registration::delete(tx, &known.ctx, &manager, client.id)?;
+            Ok(answer)
+        })
+        .await?;
+    Ok(ok(ClientAnswer { client }))
+}
+
+fn parse(id: &str) -> Result<ClientId> {
+    id.parse().map_err(|_| Error::not_found("client"))
 }
 
 /// The document of wire.md 1.6 with every field.
@@ -120,85 +250,4 @@ pub fn document(tx: &mut ReadTx, client: &Client) -> Result<api::Client> {
         userinfo_from_effective_identity: client.userinfo_from_effective_identity,
         prompt_for_named_grant: client.prompt_for_named_grant,
     })
-}
-
-/// `GET /v2/api/clients/{client_id}`: the client itself, by its secret.
-pub async fn get_client(
-    State(app): State<App>,
-    ctx: Ctx,
-    headers: HeaderMap,
-    query: Result<Query>,
-    Path(id): Path<String>,
-) -> Result<Response> {
-    let answer = with_own_record(&app, &ctx, &headers, &query?.0, &id, |tx, client| document(tx, &client)).await?;
-    Ok((no_store(), axum::Json(ClientAnswer { client: answer })).into_response())
-}
-
-/// `DELETE /v2/api/clients/{client_id}`: the client itself; the CLI removes its own instance so.
-pub async fn delete_client(
-    State(app): State<App>,
-    ctx: Ctx,
-    headers: HeaderMap,
-    query: Result<Query>,
-    Path(id): Path<String>,
-) -> Result<Response> {
-    let unit_ctx = ctx.clone();
-    let answer = with_own_record(&app, &ctx, &headers, &query?.0, &id, move |tx, client| {
-        let answer = document(tx, &client)?;
-        client::delete(tx, client.id)?;
-        let event = Event {
-            action: "client.delete",
-            actor: Actor::Client(client.id),
-            resource_kind: "client",
-            resource_id: client.id.to_string(),
-            detail: serde_json::json!({ "name": client.name }),
-        };
-        audit::insert(tx, &unit_ctx, &event)?;
-        Ok(answer)
-    })
-    .await?;
-    Ok((no_store(), axum::Json(ClientAnswer { client: answer })).into_response())
-}
-
-async fn with_own_record(
-    app: &App,
-    ctx: &Ctx,
-    headers: &HeaderMap,
-    query: &crate::http::extract::Params,
-    id: &str,
-    work: impl Fn(&mut portolan_db::WriteTx, Client) -> Result<api::Client> + Send + 'static,
-) -> Result<api::Client> {
-    let presented = Presented::read(headers, query)?;
-    let counted = match &presented {
-        Presented::Client(client) => Some(client.id),
-        Presented::Bearer(_) => None,
-    };
-    let id: ClientId = id.parse().map_err(|_| Error::not_found("client"))?;
-    let (now, resource_server) = (ctx.now, app.config.resource_server_name.clone());
-    let result = app
-        .db
-        .write(move |tx| match presented.authenticate(tx, now, &resource_server)? {
-            Caller::Client(client) if client.id == id => work(tx, *client),
-            // A service account's token acts for the client that it is.
-            Caller::Token(token) if token.identity_id == id.identity() && token.client_id == id => {
-                let client = clients::get(tx, id)?;
-                work(tx, client)
-            }
-            _ => Err(Error::forbidden("a client can only see and change its own record here")),
-        })
-        .await;
-    match counted {
-        Some(client_id) => count_failure(app, ctx, client_id, result),
-        None => result,
-    }
-}
-
-fn count_failure<T>(app: &App, ctx: &Ctx, client_id: ClientId, result: Result<T>) -> Result<T> {
-    if let Err(error) = &result
-        && error.kind() == crate::Kind::InvalidClient
-    {
-        app.limits
-            .failed_client_authentication(ctx.address, &client_id.to_string())?;
-    }
-    result
 }

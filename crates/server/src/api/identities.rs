@@ -113,13 +113,13 @@ pub async fn get_identity(
 
 /// Who looks: e-mail and organization are for people, and for whoever shares the identity
 /// set; not for machines that collect addresses (decisions, section 6).
-struct Reader {
+pub(super) struct Reader {
     is_person: bool,
     set: Option<IdentitySetId>,
 }
 
 impl Reader {
-    fn of(tx: &mut ReadTx, caller: &Caller) -> Result<Self> {
+    pub(super) fn of(tx: &mut ReadTx, caller: &Caller) -> Result<Self> {
         match caller {
             Caller::Token(token) => Ok(Self {
                 is_person: token.provider_id != CLIENTS,
@@ -138,7 +138,7 @@ impl Reader {
         }
     }
 
-    fn document(&self, identity: &Identity) -> Result<api::Identity> {
+    pub(super) fn document(&self, identity: &Identity) -> Result<api::Identity> {
         let own = self.set == Some(identity.set_id);
         let open = own || (self.is_person && !matches!(identity.status.as_str(), "private" | "closed"));
         let unknown = || Error::internal("a stored identity has an unknown status or type");
@@ -168,13 +168,7 @@ fn providers(tx: &mut ReadTx, identities: &[Identity]) -> Result<IncludedIdentit
         let Some(provider) = identity_providers::find(tx, identity.provider_id)? else {
             continue;
         };
-        documents.push(api::IdentityProvider {
-            id: provider.id,
-            name: provider.name.clone(),
-            short_name: provider.short_name.clone(),
-            domains: identity_providers::list_domains(tx, provider.id)?,
-            alternative_names: provider.alternative_names(),
-        });
+        documents.push(super::identity_providers::document(tx, &provider)?);
     }
     Ok(IncludedIdentityProviders {
         identity_providers: documents,

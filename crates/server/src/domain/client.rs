@@ -1,8 +1,12 @@
 //! Rules about clients: who they prove to be, where their answers may go, which grants
 //! they may use, and how new ones are made.
 
+pub mod registration;
+
 use portolan_db::{ReadTx, WriteTx};
-use portolan_types::{ClientId, CredentialId, IdentityId, ProjectId, Secret, Timestamp, TokenHash};
+use portolan_types::{
+    ClientId, CredentialId, IdentityId, IdentityProviderId, ProjectId, Secret, Timestamp, TokenHash,
+};
 
 use crate::app::{Ctx, new_uuid, random_bytes};
 use crate::config::Config;
@@ -156,6 +160,22 @@ fn split_port(rest: &str) -> Option<(u16, &str)> {
     Some((port.parse().ok()?, path))
 }
 
+/// Whether an address lies at an origin that the client has registered: there a page may
+/// offer a way back to it. Nothing secret is sent along, so the path is free.
+pub fn is_registered_origin(client: &Client, uri: &str) -> bool {
+    let origin = |text: &str| {
+        url::Url::parse(text)
+            .ok()
+            .map(|url| url.origin())
+            .filter(url::Origin::is_tuple)
+    };
+    let Some(wanted) = origin(uri) else { return false };
+    client
+        .redirect_uris()
+        .iter()
+        .any(|registered| origin(registered).as_ref() == Some(&wanted))
+}
+
 /// Whether a URI may be registered: absolute, https; plain http only on loopback;
 /// private-use schemes only for installed clients and with a dot (RFC 8252 section 7.1).
 /// The error says what is wrong with it.
@@ -225,6 +245,12 @@ pub struct NewClient {
     pub id_token_algorithm: Option<String>,
     pub resource_server: Option<String>,
     pub is_template: bool,
+    pub required_idp: Option<IdentityProviderId>,
+    pub preselect_idp: Option<IdentityProviderId>,
+    /// True unless given.
+    pub userinfo_from_effective_identity: Option<bool>,
+    /// True for installed clients unless given.
+    pub prompt_for_named_grant: Option<bool>,
 }
 
 /// Registers a client, with the identity that a client with a secret acts as.
@@ -256,7 +282,12 @@ pub fn register(tx: &mut WriteTx, ctx: &Ctx, new: &NewClient) -> Result<Client> 
     client.id_token_algorithm = check_algorithm(new.id_token_algorithm.as_deref())?;
     client.resource_server = new.resource_server.clone();
     client.is_template = new.is_template;
-    client.prompt_for_named_grant = new.client_type == PUBLIC_INSTALLED;
+    client.required_idp = new.required_idp;
+    client.preselect_idp = new.preselect_idp;
+    client.userinfo_from_effective_identity = new.userinfo_from_effective_identity.unwrap_or(true);
+    client.prompt_for_named_grant = new
+        .prompt_for_named_grant
+        .unwrap_or(new.client_type == PUBLIC_INSTALLED);
     if let Some(visibility) = &new.visibility {
         if visibility != "public" && visibility != "private" {
             return Err(Error::invalid_parameters("visibility: must be public or private"));

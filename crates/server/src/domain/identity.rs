@@ -26,8 +26,8 @@ pub fn create_local(tx: &mut WriteTx, ctx: &Ctx, local_domain: &str, new: &NewLo
     let username = local_username(&new.username, local_domain)?;
     check_text("name", &new.name)?;
     check_email(&new.email)?;
-    let id = IdentityId(new_uuid());
-    let identity = Identity {
+    let mut id = IdentityId(new_uuid());
+    let mut identity = Identity {
         id,
         set_id: IdentitySetId(new_uuid()),
         provider_id: LOCAL,
@@ -45,7 +45,11 @@ pub fn create_local(tx: &mut WriteTx, ctx: &Ctx, local_domain: &str, new: &NewLo
         created_at: ctx.now,
         last_authentication_at: None,
     };
-    if !identities::insert(tx, &identity)? {
+    // Somebody may have prepared permissions for this name: they are for this account.
+    if let Some(claimed) = identities::claim(tx, &identity)? {
+        id = claimed;
+        identity = identities::get(tx, id)?;
+    } else if !identities::insert(tx, &identity)? {
         return Err(Error::conflict(format!("the username {} is taken", identity.username)));
     }
     if let Some(hash) = &new.password_hash {
@@ -90,7 +94,7 @@ pub fn typed_username(typed: &str, local_domain: &str) -> String {
     }
 }
 
-fn check_text(field: &'static str, text: &str) -> Result<()> {
+pub fn check_text(field: &'static str, text: &str) -> Result<()> {
     let length = text.trim().chars().count();
     if length == 0 || length > 255 || text.chars().any(char::is_control) {
         return Err(Error::invalid_parameters(format!(
@@ -100,7 +104,7 @@ fn check_text(field: &'static str, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_email(email: &str) -> Result<()> {
+pub fn check_email(email: &str) -> Result<()> {
     check_text("email", email)?;
     let well_formed = email.trim().split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !email.trim().contains(char::is_whitespace)

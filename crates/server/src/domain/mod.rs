@@ -10,6 +10,7 @@ pub mod password;
 pub mod pkce;
 pub mod policy;
 pub mod profile;
+pub mod project;
 pub mod scope;
 pub mod sealing;
 pub mod session;

@@ -1,5 +1,7 @@
 //! Evaluates an authentication policy for an identity set and a session (wire.md 2.6.3).
 
+pub mod registration;
+
 use portolan_types::Timestamp;
 
 use crate::store::identities::Identity;
@@ -10,7 +12,7 @@ use crate::store::sessions::Authentication;
 pub fn evaluate(policy: &Policy, set: &[Identity], authentications: &[Authentication], now: Timestamp) -> bool {
     let candidates: Vec<&Identity> = set
         .iter()
-        .filter(|identity| is_candidate(policy, identity.domain()))
+        .filter(|identity| is_candidate(policy, identity))
         .collect();
     let in_time = |authentication: &Authentication| match policy.authentication_assurance_timeout {
         None => true,
@@ -30,14 +32,19 @@ pub fn evaluate(policy: &Policy, set: &[Identity], authentications: &[Authentica
 }
 
 /// Exclusion beats inclusion; no list means no restriction.
-fn is_candidate(policy: &Policy, domain: &str) -> bool {
+fn is_candidate(policy: &Policy, identity: &Identity) -> bool {
+    let domain = identity.domain();
+    let named = policy
+        .only_identities
+        .as_deref()
+        .is_none_or(|only| only.contains(&identity.id));
     let matches = |list: &[String]| list.iter().any(|pattern| domain_matches(pattern, domain));
     let included = policy
         .domain_constraints_include
         .as_deref()
         .is_none_or(|list| list.is_empty() || matches(list));
     let excluded = policy.domain_constraints_exclude.as_deref().is_some_and(matches);
-    included && !excluded
+    named && included && !excluded
 }
 
 /// Exact, or `*.rest` for any name that ends in `.rest`; without regard to case.
@@ -60,7 +67,7 @@ pub fn shows_mfa(authentication: &Authentication) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId, PolicyId};
+    use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId, PolicyId, ProjectId};
 
     fn identity(id: u128, username: &str) -> Identity {
         Identity {
@@ -86,12 +93,16 @@ mod tests {
     fn policy() -> Policy {
         Policy {
             id: PolicyId::from_u128(1),
+            project_id: ProjectId::from_u128(1),
             display_name: "p".into(),
+            description: "d".into(),
             high_assurance: false,
             authentication_assurance_timeout: None,
             required_mfa: false,
             domain_constraints_include: None,
             domain_constraints_exclude: None,
+            unlisted: false,
+            only_identities: None,
         }
     }
 
@@ -121,6 +132,24 @@ mod tests {
             ..include("*.edu")
         };
         assert!(!evaluate(&excluded, &set, &[], now));
+    }
+
+    #[test]
+    fn a_policy_can_be_for_certain_identities() {
+        let set = [identity(1, "a@x.org"), identity(2, "b@x.org")];
+        let now = Timestamp::from_seconds(1000);
+        let admins = Policy {
+            high_assurance: true,
+            only_identities: Some(vec![IdentityId::from_u128(2)]),
+            ..policy()
+        };
+        assert!(!evaluate(&admins, &set, &[authenticated(1, 1000, &["pwd"])], now));
+        assert!(evaluate(&admins, &set, &[authenticated(2, 1000, &["pwd"])], now));
+        let nobody = Policy {
+            only_identities: Some(Vec::new()),
+            ..admins
+        };
+        assert!(!evaluate(&nobody, &set, &[authenticated(2, 1000, &["pwd"])], now));
     }
 
     #[test]

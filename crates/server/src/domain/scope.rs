@@ -1,6 +1,8 @@
 //! From requested names to trees of scopes: look up, check who may see them, expand static
 //! and dynamic dependencies (wire.md 1.10, 1.11; decisions, section 8 "Scope cycles").
 
+pub mod registration;
+
 use std::collections::HashMap;
 
 use portolan_db::ReadTx;
@@ -162,9 +164,10 @@ impl Tree<'_> {
         let scope = self.known.scopes[&id].clone();
         Ok(Node {
             requested: requested.to_owned(),
+            // One that never gives refresh tokens cannot be waited for.
+            requires_refresh_token: requires_refresh_token && scope.allows_refresh_token,
             scope,
             optional,
-            requires_refresh_token,
             children,
         })
     }

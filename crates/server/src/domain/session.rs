@@ -7,6 +7,7 @@ use portolan_types::{BrowserSessionId, TokenHash};
 
 use crate::app::{Ctx, new_uuid};
 use crate::error::Result;
+use crate::store::authorization_requests;
 use crate::store::identities::{self, Identity};
 use crate::store::sessions::{self, Authentication};
 
@@ -22,6 +23,10 @@ pub fn find_or_create(
         sessions::touch(tx, session.id, ctx.now)?;
         return Ok(session.id);
     }
+    create(tx, ctx, cookie, absolute)
+}
+
+fn create(tx: &mut WriteTx, ctx: &Ctx, cookie: &TokenHash, absolute: Duration) -> Result<BrowserSessionId> {
     let id = BrowserSessionId(new_uuid());
     sessions::insert(
         tx,
@@ -34,8 +39,12 @@ pub fn find_or_create(
     Ok(id)
 }
 
-/// The person proved to be `identity`. The cookie changes (fixation), identities of other
-/// people leave the session, and the identity remembers when it was last here.
+/// The person proved to be `identity`. The cookie changes (fixation), and the identity
+/// remembers when it was last here.
+///
+/// A session is one person's. Where another one was signed in before, it ends and a new one
+/// takes over what waits in this browser: else the sessions of clients, which tokens name,
+/// would show what the other one proved as if this one had.
 pub fn sign_in(
     tx: &mut WriteTx,
     ctx: &Ctx,
@@ -45,9 +54,16 @@ pub fn sign_in(
     new_cookie: &TokenHash,
     absolute: Duration,
 ) -> Result<()> {
-    sessions::delete_authentications_outside_set(tx, session, identity.id)?;
+    let session = if sessions::was_used_by_others(tx, session, identity.id)? {
+        let own = create(tx, ctx, new_cookie, absolute)?;
+        authorization_requests::move_all(tx, session, own)?;
+        sessions::end(tx, session, ctx.now)?;
+        own
+    } else {
+        sessions::rotate(tx, session, new_cookie, ctx.now, ctx.now + absolute)?;
+        session
+    };
     let authentication = Authentication::new(identity.id, identity.provider_id, ctx.now, amr);
     sessions::upsert_authentication(tx, session, &authentication)?;
-    sessions::rotate(tx, session, new_cookie, ctx.now, ctx.now + absolute)?;
     identities::mark_authenticated(tx, identity.id, ctx.now)
 }

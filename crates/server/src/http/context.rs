@@ -322,4 +322,144 @@ mod tests {
         assert_eq!(path("/nothing?code=secret"), "/nothing");
         assert_eq!(path("/"), "/");
     }
+
+    mod over_http {
+        use axum::Router;
+        use axum::body::Body;
+        use axum::routing::get;
+        use http_body_util::BodyExt;
+        use tower::ServiceExt;
+
+        use super::*;
+        use crate::app::Clock;
+        use crate::error::Error;
+        use crate::start;
+
+        fn server(app: &App) -> Router {
+            let panics = || async {
+                if true {
+                    panic!("a mistake of ours");
+                }
+            };
+            let routes = || {
+                Router::new()
+                    .route("/panics", get(panics))
+                    .route("/hangs", get(std::future::pending::<()>))
+                    .route(
+                        "/refuses",
+                        get(|| async { Error::too_many_requests("too fast").retry_after(LIMIT) }),
+                    )
+                    .route(
+                        "/address",
+                        get(|ctx: Ctx| async move { format!("{:?} {}", ctx.address, ctx.request_id) }),
+                    )
+            };
+            Router::new()
+                .nest("/api", routes().layer(render::render_api(app)))
+                .nest("/oauth", routes().layer(render::render_oauth(app)))
+                .nest("/web", routes().layer(render::render_web(app)))
+                .nest("/bare", routes())
+                .layer(layer(app))
+        }
+
+        const LIMIT: std::time::Duration = std::time::Duration::from_millis(1500);
+
+        /// Asks as a peer on the network would.
+        fn ask(app: &App, path: &str) -> (http::response::Parts, String) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            runtime.unwrap().block_on(async {
+                let mut request = Request::new(Body::empty());
+                *request.uri_mut() = path.parse().unwrap();
+                let peer: SocketAddr = "192.0.2.1:4711".parse().unwrap();
+                request.extensions_mut().insert(ConnectInfo(peer));
+                let (parts, body) = server(app).oneshot(request).await.unwrap().into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                (parts, String::from_utf8(body.to_vec()).unwrap())
+            })
+        }
+
+        #[test]
+        fn every_answer_carries_the_request_id_that_its_document_shows() {
+            let folder = tempfile::tempdir().unwrap();
+            let app = start::tests::app(&folder);
+            for path in [
+                "/api/address",
+                "/api/refuses",
+                "/oauth/refuses",
+                "/web/refuses",
+                "/api/panics",
+                "/bare/panics",
+            ] {
+                let (parts, body) = ask(&app, path);
+                let id = parts.headers["x-request-id"].to_str().unwrap();
+                assert_eq!(id.len(), 32, "{path}");
+                assert!(body.contains(id), "{path}: {body}");
+            }
+            assert!(ask(&app, "/nothing").0.headers.contains_key("x-request-id"));
+            assert!(ask(&app, "/api/address").1.starts_with("Some(192.0.2.1) "));
+        }
+
+        #[test]
+        fn a_panic_is_an_internal_error_in_the_form_of_its_surface() {
+            let folder = tempfile::tempdir().unwrap();
+            let app = start::tests::app(&folder);
+            for (path, words) in [
+                ("/api/panics", "\"error\":\"internal_error\""),
+                ("/oauth/panics", "\"error\":\"server_error\""),
+                ("/web/panics", "<html"),
+                ("/bare/panics", "\"code\":\"INTERNAL_ERROR\""),
+            ] {
+                let (parts, body) = ask(&app, path);
+                assert_eq!(parts.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+                assert!(body.contains(words), "{path}: {body}");
+                assert!(!body.contains("a mistake of ours"), "{path}: the cause is only logged");
+            }
+        }
+
+        #[test]
+        fn a_request_that_takes_too_long_is_answered() {
+            let folder = tempfile::tempdir().unwrap();
+            let mut config = start::tests::config(&folder);
+            config.limits.request_seconds = 0;
+            let (app, _) = start::start(config, Clock::System).unwrap();
+            let (parts, body) = ask(&app, "/api/hangs");
+            assert_eq!(parts.status, StatusCode::REQUEST_TIMEOUT);
+            assert!(body.contains("REQUEST_TIMEOUT"), "{body}");
+            assert!(ask(&app, "/web/hangs").1.contains("<html"));
+        }
+
+        #[test]
+        fn errors_are_never_cached_and_say_when_to_come_back() {
+            let folder = tempfile::tempdir().unwrap();
+            let app = start::tests::app(&folder);
+            for path in ["/api/refuses", "/oauth/refuses", "/web/refuses"] {
+                let (parts, _) = ask(&app, path);
+                assert_eq!(parts.status, StatusCode::TOO_MANY_REQUESTS);
+                assert_eq!(parts.headers["retry-after"], "2", "{path}: rounded up");
+                assert_eq!(parts.headers["cache-control"], "no-store", "{path}");
+            }
+            assert_eq!(ask(&app, "/oauth/refuses").0.headers["pragma"], "no-cache");
+            let policy = ask(&app, "/web/refuses").0.headers["content-security-policy"].clone();
+            assert!(policy.to_str().unwrap().contains("default-src 'none'"));
+        }
+
+        #[test]
+        fn requests_are_counted_under_their_route() {
+            let folder = tempfile::tempdir().unwrap();
+            let app = start::tests::app(&folder);
+            ask(&app, "/api/address");
+            ask(&app, "/api/address?x=1");
+            ask(&app, "/no/such/path/with-a-secret");
+            let page = app.metrics.render(&app.db);
+            assert!(
+                page.contains("portolan_http_requests_total{route=\"/api/address\",status=\"2xx\"} 2"),
+                "{page}"
+            );
+            assert!(
+                page.contains("portolan_http_requests_total{route=\"(none)\",status=\"4xx\"} 1"),
+                "{page}"
+            );
+            assert!(!page.contains("secret"));
+        }
+    }
 }

@@ -10,8 +10,9 @@ use http::request::Parts;
 
 use crate::error::{Error, Kind, Result};
 
-/// Boxes of our own pages, which browsers send once for each that is ticked; read with [`Params::list`].
-const REPEATABLE: &[&str] = &["scope_optional"];
+/// Lists, read with [`Params::list`]: boxes of our own pages, which browsers send once for each
+/// that is ticked, and look-ups of the JSON interface (wire.md 3.2).
+const REPEATABLE: &[&str] = &["scope_optional", "ids", "usernames", "scope_strings", "domains", "include"];
 
 /// Parameters in the order they came, each name once.
 #[derive(Clone, Debug, Default)]
@@ -141,9 +142,26 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequest<S> for Json<T> 
         if text.contains("\\u0000") {
             return Err(Error::invalid_parameters("texts must not contain the character U+0000"));
         }
-        serde_json::from_str(text)
-            .map(Json)
-            .map_err(|error| Error::invalid_parameters(format!("the body is not the JSON expected: {error}")))
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| invalid_json(&error))?;
+        reader
+            .end()
+            .map_err(|error| Error::invalid_parameters(format!("the body is not the JSON expected: {error}")))?;
+        Ok(Json(value))
+    }
+}
+
+/// Names the member that is wrong, from the inside of its envelope: `redirect_uris[1]: ..`.
+fn invalid_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
+    let path = error.path().to_string();
+    let reason = error.inner().to_string();
+    // Where it stands in the text is of no use to whoever sees the member's name.
+    let reason = reason.split_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
+    match path.split_once('.') {
+        Some((_, member)) if !member.is_empty() && !path.starts_with('.') => {
+            Error::invalid_parameters(format!("{member}: {reason}"))
+        }
+        _ => Error::invalid_parameters(format!("the body is not the JSON expected: {reason}")),
     }
 }
 

@@ -164,3 +164,79 @@ impl Cleanup {
         Ok(removed)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::start::tests::{NOW, app};
+    use crate::store::links;
+
+    fn run(cleanup: &mut Cleanup, app: &App) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(cleanup.run_once(app)).unwrap()
+    }
+
+    fn cleanup() -> Cleanup {
+        Cleanup {
+            pause: Duration::ZERO,
+            ..Cleanup::new()
+        }
+    }
+
+    #[test]
+    fn rows_go_when_their_time_has_come_and_in_as_many_batches_as_it_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(&folder);
+        // The first administrator's link is one such row.
+        let links = 2 * BATCH as u64 + 1;
+        app.db
+            .write_blocking(move |tx| {
+                for number in 1..links {
+                    let mut hash = [0; 32];
+                    hash[..8].copy_from_slice(&number.to_be_bytes());
+                    links::insert(tx, &TokenHash(hash), "test", NOW, NOW + DAY)?;
+                }
+                Ok::<_, crate::Error>(())
+            })
+            .unwrap();
+        let mut cleanup = cleanup();
+        assert_eq!(run(&mut cleanup, &app), 0);
+
+        app.clock.advance(DAY + HOUR);
+        assert_eq!(run(&mut cleanup, &app), 0, "not before the hour is over");
+        app.clock.advance(Duration::from_secs(1));
+        assert_eq!(run(&mut cleanup, &app), links);
+        assert_eq!(run(&mut cleanup, &app), 0);
+    }
+
+    #[test]
+    fn of_two_nodes_one_cleans() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(&folder);
+        let (mut first, mut second) = (cleanup(), cleanup());
+        run(&mut first, &app);
+        app.clock.advance(2 * DAY);
+        run(&mut first, &app);
+        app.clock.advance(LEASE - Duration::from_secs(1));
+        let expired = |tx: &mut WriteTx| links::insert(tx, &TokenHash([9; 32]), "test", NOW, NOW);
+        app.db.write_blocking(expired).unwrap();
+
+        assert_eq!(run(&mut second, &app), 0, "the first holds the lease");
+        app.clock.advance(Duration::from_secs(1));
+        assert_eq!(run(&mut second, &app), 1, "it has run out");
+    }
+
+    #[test]
+    fn marks_of_ended_grants_outlive_every_token() {
+        assert!(ENDED_GRANTS > MAX_TOKEN_LIFETIME);
+        let config = Config {
+            refresh_idle_lifetime_seconds: ENDED_GRANTS.as_secs(),
+            ..Config::default()
+        };
+        assert!(config.validate().is_err(), "no setting reaches as far");
+    }
+}

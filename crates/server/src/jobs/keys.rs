@@ -25,7 +25,7 @@ pub struct Reload {
 impl Reload {
     pub async fn run_once(&mut self, app: &App) -> Result<()> {
         rotate_if_due(app).await?;
-        let stored = app.db.read(|tx| keys::list(tx)).await?;
+        let stored = app.db.read(keys::list).await?;
         if stored != self.loaded {
             app.set_keys(KeySet::load(&app.master_key, &stored).map_err(Error::internal)?);
             self.loaded = stored;
@@ -39,7 +39,7 @@ impl Reload {
 /// once make one successor, because planning twice changes nothing the second time.
 async fn rotate_if_due(app: &App) -> Result<()> {
     let now = app.clock.now();
-    let stored = app.db.read(|tx| keys::list(tx)).await?;
+    let stored = app.db.read(keys::list).await?;
     let removable = rotation::removable(&stored, now);
     if !removable.is_empty() {
         app.db
@@ -151,4 +151,122 @@ pub fn rewrap(tx: &mut WriteTx, old: &MasterKey, new: &MasterKey) -> Result<usiz
     }
     settings::upsert(tx, settings::MASTER_KEY_CHECK, new.check_value())?;
     Ok(count)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::app::Clock;
+    use crate::domain::keys::SigningAlgorithm;
+    use crate::start;
+    use crate::start::tests::{NOW, app, config};
+
+    fn run(reload: &mut Reload, app: &App) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(reload.run_once(app)).unwrap();
+    }
+
+    fn signer(app: &App) -> String {
+        app.keys()
+            .signer(SigningAlgorithm::Es256, app.clock.now())
+            .unwrap()
+            .kid()
+            .to_owned()
+    }
+
+    #[test]
+    fn a_rotation_by_another_process_reaches_the_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(&folder);
+        let before = signer(&app);
+        app.clock.advance(Duration::from_secs(1));
+        let now = app.clock.now();
+        let spare = generate(&app.master_key, KeyKind::Ec, now).unwrap();
+        let lifetime = Duration::from_secs(60);
+        app.db
+            .write_blocking(move |tx| rotate(tx, now, Schedule::Now, lifetime, &spare))
+            .unwrap();
+        assert_eq!(signer(&app), before, "not known yet");
+
+        run(&mut Reload::default(), &app);
+
+        assert_ne!(signer(&app), before);
+    }
+
+    #[test]
+    fn keys_follow_each_other_on_schedule_and_old_ones_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let scheduled = Config {
+            signing_key_rotation_days: Some(30),
+            ..config(&folder)
+        };
+        let (app, _) = start::start(scheduled, Clock::fixed(NOW)).unwrap();
+        let mut reload = Reload::default();
+        let first = signer(&app);
+        let count = |app: &App| app.db.read_blocking(keys::list).unwrap().len();
+
+        app.clock.advance(Duration::from_secs(29 * 86_400));
+        run(&mut reload, &app);
+        assert_eq!(count(&app), 2, "not due");
+        app.clock.advance(Duration::from_secs(86_400) - PUBLISH_LEAD);
+        run(&mut reload, &app);
+        run(&mut reload, &app);
+        assert_eq!(
+            count(&app),
+            4,
+            "one successor of each kind, however often it is looked at"
+        );
+        assert_eq!(signer(&app), first, "published, but not signing yet");
+        app.clock.advance(PUBLISH_LEAD);
+        assert_ne!(signer(&app), first);
+
+        app.clock.advance(Duration::from_secs(10 * 86_400));
+        run(&mut reload, &app);
+        assert_eq!(count(&app), 4, "the old ones still tell whose hints come back");
+        app.clock.advance(Duration::from_secs(25 * 86_400));
+        run(&mut reload, &app);
+        run(&mut reload, &app);
+        assert_eq!(count(&app), 4, "the first pair is gone, the third has come");
+    }
+
+    #[test]
+    fn everything_sealed_opens_with_the_new_master_key_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(&folder);
+        let old = Arc::new(MasterKey::load(&app.config.master_key_path()).unwrap());
+        let new = Arc::new(MasterKey::from_bytes(&[42; 32]));
+        let provider = crate::store::identity_providers::LOCAL.0;
+        let sealed = old.seal(&provider_secret_place(provider), b"client secret");
+        app.db
+            .write_blocking(move |tx| keys::update_provider_secret(tx, provider, &sealed))
+            .unwrap();
+
+        let (from, to) = (old.clone(), new.clone());
+        let count = app.db.write_blocking(move |tx| rewrap(tx, &from, &to)).unwrap();
+
+        assert_eq!(count, 5, "two signing keys, two symmetric keys, one secret");
+        let stored = app.db.read_blocking(keys::list).unwrap();
+        assert!(KeySet::load(&new, &stored).is_ok());
+        assert!(KeySet::load(&old, &stored).is_err());
+        for (name, sealed) in app.db.read_blocking(keys::list_secrets).unwrap() {
+            assert!(new.open(&secret_key_place(&name), &sealed).is_ok());
+        }
+        let secrets = app.db.read_blocking(keys::list_provider_secrets).unwrap();
+        assert_eq!(
+            *new.open(&provider_secret_place(secrets[0].0), &secrets[0].1).unwrap(),
+            b"client secret"
+        );
+        let check = app
+            .db
+            .read_blocking(|tx| settings::find(tx, settings::MASTER_KEY_CHECK))
+            .unwrap()
+            .unwrap();
+        assert!(new.matches(&check) && !old.matches(&check));
+    }
 }

@@ -105,6 +105,14 @@ impl FromRow for Entry {
     }
 }
 
+/// How often somebody did this since then.
+pub fn count_since(tx: &mut ReadTx, actor: Actor, action: &str, since: Timestamp) -> Result<i64> {
+    Ok(tx.fetch_one(
+        "SELECT count(*) FROM audit_events WHERE actor_id = $1 AND happened_at > $2 AND action = $3",
+        params![actor.id(), since, action],
+    )?)
+}
+
 /// The entries before a given one, newest first.
 pub fn list_before(tx: &mut ReadTx, before: (Timestamp, Uuid), limit: i64) -> Result<Vec<Entry>> {
     Ok(tx.fetch_all(

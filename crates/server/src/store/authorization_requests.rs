@@ -101,6 +101,15 @@ pub fn decide(tx: &mut WriteTx, id: Uuid, decision: &str) -> Result<()> {
     Ok(())
 }
 
+/// The requests of a browser go on in another session of it.
+pub fn move_all(tx: &mut WriteTx, from: BrowserSessionId, to: BrowserSessionId) -> Result<()> {
+    tx.execute(
+        "UPDATE authorization_requests SET browser_session_id = $2 WHERE browser_session_id = $1",
+        params![from, to],
+    )?;
+    Ok(())
+}
+
 /// Single use: true for the one caller who answers the request.
 pub fn consume(tx: &mut WriteTx, id: Uuid) -> Result<bool> {
     Ok(tx.execute("DELETE FROM authorization_requests WHERE id = $1", params![id])? == 1)

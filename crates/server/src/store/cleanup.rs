@@ -258,24 +258,24 @@ mod tests {
     }
 
     db_test!(expired_tokens_go_with_their_consent_rows, MIGRATIONS, |db| {
-        setup(&db);
-        insert_token(&db, "access_tokens", 1, OLD, &[1]);
-        insert_token(&db, "access_tokens", 2, OLD, &[1]);
-        insert_token(&db, "access_tokens", 3, YOUNG, &[1]);
-        insert_token(&db, "refresh_tokens", 4, OLD, &[1]);
-        insert_token(&db, "refresh_tokens", 5, YOUNG, &[1]);
+        setup(db);
+        insert_token(db, "access_tokens", 1, OLD, &[1]);
+        insert_token(db, "access_tokens", 2, OLD, &[1]);
+        insert_token(db, "access_tokens", 3, YOUNG, &[1]);
+        insert_token(db, "refresh_tokens", 4, OLD, &[1]);
+        insert_token(db, "refresh_tokens", 5, YOUNG, &[1]);
 
-        assert_eq!(remove(&db, |tx| access_tokens(tx, LIMIT, 1)), 1);
-        assert_eq!(count(&db, "access_tokens"), 2);
-        assert_eq!(remove(&db, |tx| access_tokens(tx, LIMIT, 10)), 1);
-        assert_eq!(remove(&db, |tx| access_tokens(tx, LIMIT, 10)), 0);
-        assert_eq!(remove(&db, |tx| refresh_tokens(tx, LIMIT, 10)), 1);
+        assert_eq!(remove(db, |tx| access_tokens(tx, LIMIT, 1)), 1);
+        assert_eq!(count(db, "access_tokens"), 2);
+        assert_eq!(remove(db, |tx| access_tokens(tx, LIMIT, 10)), 1);
+        assert_eq!(remove(db, |tx| access_tokens(tx, LIMIT, 10)), 0);
+        assert_eq!(remove(db, |tx| refresh_tokens(tx, LIMIT, 10)), 1);
 
         assert_eq!(
             (
-                count(&db, "access_tokens"),
-                count(&db, "refresh_tokens"),
-                count(&db, "token_consents")
+                count(db, "access_tokens"),
+                count(db, "refresh_tokens"),
+                count(db, "token_consents")
             ),
             (1, 1, 2)
         );
@@ -285,15 +285,15 @@ mod tests {
         the_sweep_removes_tokens_whose_consent_is_gone_and_rows_without_a_token,
         MIGRATIONS,
         |db| {
-            setup(&db);
-            insert_token(&db, "access_tokens", 1, YOUNG, &[1]);
+            setup(db);
+            insert_token(db, "access_tokens", 1, YOUNG, &[1]);
             // One of two consents is gone: the token must go, not only the row.
-            insert_token(&db, "access_tokens", 2, YOUNG, &[1, 99]);
-            insert_token(&db, "refresh_tokens", 3, YOUNG, &[99]);
-            insert_token(&db, "access_tokens", 4, YOUNG, &[1]);
+            insert_token(db, "access_tokens", 2, YOUNG, &[1, 99]);
+            insert_token(db, "refresh_tokens", 3, YOUNG, &[99]);
+            insert_token(db, "access_tokens", 4, YOUNG, &[1]);
             let orphan = params![hash(5)].into();
             execute(
-                &db,
+                db,
                 "INSERT INTO token_consents (token_hash, consent_id, scope_string) VALUES ($1, 1, 's')",
                 orphan,
             );
@@ -310,9 +310,9 @@ mod tests {
             assert_eq!(removed, 3);
             assert_eq!(
                 (
-                    count(&db, "access_tokens"),
-                    count(&db, "refresh_tokens"),
-                    count(&db, "token_consents")
+                    count(db, "access_tokens"),
+                    count(db, "refresh_tokens"),
+                    count(db, "token_consents")
                 ),
                 (2, 0, 2)
             );
@@ -320,13 +320,13 @@ mod tests {
     );
 
     db_test!(what_has_expired_goes_and_the_rest_stays, MIGRATIONS, |db| {
-        setup(&db);
+        setup(db);
         let one = uuid::Uuid::from_u128(1);
         for (number, at) in [(10, OLD), (11, YOUNG)] {
             let id = uuid::Uuid::from_u128(number);
             let hash = hash(number as u8);
             execute(
-                &db,
+                db,
                 "INSERT INTO authorization_codes (hash, client_id, identity_id, identity_generation, issuance_id, app_session_id,
                                                   redirect_uri, scope, granted, offline, auth_time, auth_time_requested,
                                                   issued_at, expires_at)
@@ -334,38 +334,38 @@ mod tests {
                 params![hash, one, at].into(),
             );
             execute(
-                &db,
+                db,
                 "INSERT INTO ended_grants (id, ended_at) VALUES ($1, $2)",
                 params![id, at].into(),
             );
             execute(
-                &db,
+                db,
                 "INSERT INTO authorization_requests (id, browser_session_id, client_id, parameters, parked_at, page_shown, expires_at)
                  VALUES ($1, $2, $2, '{}', 0, 0, $3)",
                 params![id, one, at].into(),
             );
             execute(
-                &db,
+                db,
                 "INSERT INTO browser_sessions (id, cookie_hash, created_at, last_seen_at, expires_at) VALUES ($1, $2, 0, $3, 0)",
                 params![id, hash, at].into(),
             );
             execute(
-                &db,
+                db,
                 "INSERT INTO app_sessions (id, browser_session_id, client_id, created_at, token_expires_at) VALUES ($1, $1, $1, 0, $2)",
                 params![id, at].into(),
             );
             execute(
-                &db,
+                db,
                 "INSERT INTO failure_counters (name, failures, blocked_until, last_failed_at) VALUES ($1, 1, 0, $2)",
                 params![number.to_string(), at].into(),
             );
             execute(
-                &db,
+                db,
                 "INSERT INTO one_time_links (hash, purpose, created_at, expires_at) VALUES ($1, 'p', 0, $2)",
                 params![hash, at].into(),
             );
             execute(
-                &db,
+                db,
                 "INSERT INTO audit_events (id, happened_at, action, actor_kind, resource_kind, resource_id, detail)
                  VALUES ($1, $2, 'a', 'system', 'r', 'r', '{}')",
                 params![id, at].into(),
@@ -383,28 +383,28 @@ mod tests {
             ("audit_events", |tx| audit_events(tx, LIMIT, 10), 1),
         ];
         for (table, work, left) in cases {
-            assert_eq!(remove(&db, work), 1, "{table}");
-            assert_eq!(remove(&db, work), 0, "{table}: a second time nothing is left");
-            assert_eq!(count(&db, table), left, "{table}");
+            assert_eq!(remove(db, work), 1, "{table}");
+            assert_eq!(remove(db, work), 0, "{table}: a second time nothing is left");
+            assert_eq!(count(db, table), left, "{table}");
         }
     });
 
     db_test!(a_counter_that_still_blocks_stays, MIGRATIONS, |db| {
         let blocked = params![YOUNG, OLD].into();
         execute(
-            &db,
+            db,
             "INSERT INTO failure_counters (name, failures, blocked_until, last_failed_at) VALUES ('n', 1, $1, $2)",
             blocked,
         );
-        assert_eq!(remove(&db, |tx| failure_counters(tx, LIMIT, LIMIT, 10)), 0);
+        assert_eq!(remove(db, |tx| failure_counters(tx, LIMIT, LIMIT, 10)), 0);
     });
 
     db_test!(unused_instances_go_with_their_identities, MIGRATIONS, |db| {
-        setup(&db);
+        setup(db);
         for (number, created_at, first_used_at) in [(20, OLD, None), (21, OLD, Some(OLD)), (22, YOUNG, None)] {
             let id = uuid::Uuid::from_u128(number);
             execute(
-                &db,
+                db,
                 "INSERT INTO clients (id, name, client_type, is_template, is_instance, grant_types, visibility, redirect_uris,
                                       requested_scopes, userinfo_from_effective_identity, prompt_for_named_grant, enabled,
                                       created_at, first_used_at)
@@ -412,25 +412,25 @@ mod tests {
                 params![id, created_at, first_used_at].into(),
             );
             execute(
-                &db,
+                db,
                 "INSERT INTO identity_sets (id, primary_id) VALUES ($1, $1)",
                 params![id].into(),
             );
             execute(
-                &db,
+                db,
                 "INSERT INTO identities (id, set_id, identity_provider_id, username, status, enabled, generation, created_at)
                  VALUES ($1, $1, $2, $3, 'used', 1, 0, 0)",
                 params![id, uuid::Uuid::from_u128(1), number.to_string()].into(),
             );
         }
 
-        assert_eq!(remove(&db, |tx| unused_instances(tx, LIMIT, 10)), 1);
+        assert_eq!(remove(db, |tx| unused_instances(tx, LIMIT, 10)), 1);
 
         assert_eq!(
             (
-                count(&db, "clients"),
-                count(&db, "identities"),
-                count(&db, "identity_sets")
+                count(db, "clients"),
+                count(db, "identities"),
+                count(db, "identity_sets")
             ),
             (3, 3, 3)
         );

@@ -1,7 +1,7 @@
 //! Clients and their credentials. Only hashes of secrets are stored.
 
-use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
-use portolan_types::{ClientId, CredentialId, IdentityProviderId, ProjectId, Timestamp, TokenHash};
+use portolan_db::{Error as DbError, FromRow, IntoValue, ReadTx, Row, WriteTx, params};
+use portolan_types::{ClientId, CredentialId, IdentityProviderId, ProjectId, ScopeId, Timestamp, TokenHash};
 
 use crate::error::{Error, Result};
 
@@ -117,6 +117,12 @@ impl Client {
         super::json_list(&self.requested_scopes)
     }
 
+    /// Scope ids, as old tooling sets them; nothing enforces them.
+    pub fn set_requested_scopes(&mut self, ids: &[ScopeId]) {
+        let ids: Vec<String> = ids.iter().map(ScopeId::to_string).collect();
+        self.requested_scopes = serde_json::json!(ids).to_string();
+    }
+
     /// The name that stands for this client as a resource server in token answers.
     pub fn resource_server_name(&self) -> String {
         self.resource_server.clone().unwrap_or_else(|| self.id.to_string())
@@ -129,6 +135,13 @@ pub fn find(tx: &mut ReadTx, id: ClientId) -> Result<Option<Client>> {
 
 pub fn get(tx: &mut ReadTx, id: ClientId) -> Result<Client> {
     find(tx, id)?.ok_or_else(|| Error::not_found("client"))
+}
+
+/// Several at once, in no particular order; the unknown are left out.
+pub fn list_by_ids(tx: &mut ReadTx, ids: impl IntoIterator<Item = ClientId>) -> Result<Vec<Client>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, ids.into_iter().map(IntoValue::into_value));
+    Ok(tx.fetch_all(&format!("{SELECT} WHERE id IN ({list})"), values)?)
 }
 
 /// Every client, by name. For operators.
@@ -168,6 +181,48 @@ pub fn insert(tx: &mut WriteTx, client: &Client) -> Result<()> {
             client.enabled,
             client.created_at,
             client.first_used_at,
+        ],
+    )?;
+    Ok(())
+}
+
+/// The clients of these projects, by name.
+pub fn list_by_projects(tx: &mut ReadTx, projects: impl IntoIterator<Item = ProjectId>) -> Result<Vec<Client>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, projects.into_iter().map(IntoValue::into_value));
+    Ok(tx.fetch_all(
+        &format!("{SELECT} WHERE project_id IN ({list}) ORDER BY name, id"),
+        values,
+    )?)
+}
+
+/// The children of a client, or the instances of a template, by name.
+pub fn list_children(tx: &mut ReadTx, parent: ClientId) -> Result<Vec<Client>> {
+    Ok(tx.fetch_all(
+        &format!("{SELECT} WHERE parent_client_id = $1 ORDER BY name, id"),
+        params![parent],
+    )?)
+}
+
+/// Writes what a client's owner may change.
+pub fn update(tx: &mut WriteTx, client: &Client) -> Result<()> {
+    tx.execute(
+        "UPDATE clients
+            SET name = $2, visibility = $3, redirect_uris = $4, terms_and_conditions = $5, privacy_policy = $6,
+                required_idp = $7, preselect_idp = $8, requested_scopes = $9, resource_server = $10, enabled = $11
+          WHERE id = $1",
+        params![
+            client.id,
+            &client.name,
+            &client.visibility,
+            &client.redirect_uris,
+            client.terms_and_conditions.clone(),
+            client.privacy_policy.clone(),
+            client.required_idp,
+            client.preselect_idp,
+            &client.requested_scopes,
+            client.resource_server.clone(),
+            client.enabled,
         ],
     )?;
     Ok(())
@@ -271,4 +326,30 @@ pub fn list_fqdns(tx: &mut ReadTx, client_id: ClientId) -> Result<Vec<String>> {
         params![client_id],
     )?;
     Ok(rows.into_iter().map(|(fqdn,)| fqdn).collect())
+}
+
+/// The client that registered a domain name, given in lower case.
+pub fn find_by_fqdn(tx: &mut ReadTx, fqdn: &str) -> Result<Option<Client>> {
+    Ok(tx.fetch_optional(
+        &format!("{SELECT} WHERE id = (SELECT client_id FROM client_fqdns WHERE fqdn = $1)"),
+        params![fqdn],
+    )?)
+}
+
+/// Whether another client goes by this name in token answers.
+pub fn is_resource_server_name_taken(tx: &mut ReadTx, name: &str, besides: ClientId) -> Result<bool> {
+    let row: Option<(i64,)> = tx.fetch_optional(
+        "SELECT 1 FROM clients WHERE resource_server = $1 AND id <> $2 LIMIT 1",
+        params![name, besides],
+    )?;
+    Ok(row.is_some())
+}
+
+/// False if the name is registered already.
+pub fn insert_fqdn(tx: &mut WriteTx, client_id: ClientId, fqdn: &str, now: Timestamp) -> Result<bool> {
+    let inserted = tx.execute(
+        "INSERT INTO client_fqdns (fqdn, client_id, added_at) VALUES ($1, $2, $3) ON CONFLICT (fqdn) DO NOTHING",
+        params![fqdn, client_id, now],
+    )?;
+    Ok(inserted == 1)
 }

@@ -168,6 +168,34 @@ pub fn insert(tx: &mut WriteTx, identity: &Identity) -> Result<bool> {
     Ok(inserted == 1)
 }
 
+/// Somebody has proven to own an identity that was only known by its name so far: the row
+/// and its id stay, what was given to it counts. `None` if there is no such identity.
+pub fn claim(tx: &mut WriteTx, identity: &Identity) -> Result<Option<IdentityId>> {
+    let row: Option<(IdentityId,)> = tx.fetch_optional(
+        "UPDATE identities
+            SET subject = $3, name = $4, email = $5, organization = $6, status = $7, identity_type = $8
+          WHERE username = $1 AND identity_provider_id = $2 AND status = 'unused'
+      RETURNING id",
+        params![
+            &identity.username,
+            identity.provider_id,
+            identity.subject.clone(),
+            identity.name.clone(),
+            identity.email.clone(),
+            identity.organization.clone(),
+            &identity.status,
+            identity.identity_type.clone(),
+        ],
+    )?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// The name that look-ups and pages show.
+pub fn set_name(tx: &mut WriteTx, id: IdentityId, name: &str) -> Result<()> {
+    tx.execute("UPDATE identities SET name = $2 WHERE id = $1", params![id, name])?;
+    Ok(())
+}
+
 /// Switches an account on or off. Switching off raises the generation, so that no token
 /// of before comes back to life when the account is switched on again.
 pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()> {

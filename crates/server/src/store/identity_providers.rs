@@ -1,6 +1,6 @@
 //! Identity providers and the username domains they assert. A domain belongs to one provider.
 
-use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, IntoValue, ReadTx, Row, WriteTx, params};
 use portolan_types::{IdentityProviderId, Timestamp};
 
 use crate::error::Result;
@@ -60,6 +60,30 @@ pub fn list_domains(tx: &mut ReadTx, id: IdentityProviderId) -> Result<Vec<Strin
         params![id],
     )?;
     Ok(rows.into_iter().map(|(domain,)| domain).collect())
+}
+
+pub fn exists(tx: &mut ReadTx, id: IdentityProviderId) -> Result<bool> {
+    Ok(find(tx, id)?.is_some())
+}
+
+/// Several at once by name; the unknown are left out.
+pub fn list_by_ids(tx: &mut ReadTx, ids: &[IdentityProviderId]) -> Result<Vec<IdentityProvider>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, ids.iter().map(|id| id.into_value()));
+    Ok(tx.fetch_all(&format!("{SELECT} WHERE id IN ({list}) ORDER BY name, id"), values)?)
+}
+
+/// The providers of these domains, given in lower case, each once.
+pub fn list_by_domains(tx: &mut ReadTx, domains: &[String]) -> Result<Vec<IdentityProvider>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, domains.iter().map(IntoValue::into_value));
+    Ok(tx.fetch_all(
+        &format!(
+            "{SELECT}
+              WHERE id IN (SELECT identity_provider_id FROM idp_domains WHERE domain IN ({list})) ORDER BY name, id"
+        ),
+        values,
+    )?)
 }
 
 /// Writes a built-in provider; its name follows the catalogue, its state stays.

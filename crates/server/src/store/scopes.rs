@@ -3,7 +3,7 @@
 use portolan_db::{Error as DbError, FromRow, IntoValue, ReadTx, Row, WriteTx, params};
 use portolan_types::{ClientId, ProjectId, ScopeId, Timestamp};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A scope as the table holds it, with what is needed of the client that owns it (wire.md 1.10).
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Scope {
     pub advertised: bool,
     pub allows_refresh_token: bool,
     required_domains: String,
+    /// The last segment of the scope string; none for built-in scopes with names of their own.
+    pub suffix: Option<String>,
     pub owner_name: String,
     pub owner_visibility: String,
     pub owner_project: Option<ProjectId>,
@@ -35,6 +37,7 @@ impl FromRow for Scope {
             advertised: row.take()?,
             allows_refresh_token: row.take()?,
             required_domains: row.take()?,
+            suffix: row.take()?,
             owner_name: row.take()?,
             owner_visibility: row.take()?,
             owner_project: row.take()?,
@@ -50,6 +53,10 @@ impl FromRow for Scope {
 impl Scope {
     pub fn required_domains(&self) -> Vec<String> {
         super::json_list(&self.required_domains)
+    }
+
+    pub fn set_required_domains(&mut self, domains: &[String]) {
+        self.required_domains = serde_json::json!(domains).to_string();
     }
 }
 
@@ -70,7 +77,7 @@ impl FromRow for NamedScope {
 }
 
 const COLUMNS: &str = "s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
-       s.allows_refresh_token, s.required_domains, c.name, c.visibility, c.project_id, c.resource_server, c.id";
+       s.allows_refresh_token, s.required_domains, s.suffix, c.name, c.visibility, c.project_id, c.resource_server, c.id";
 
 /// The scopes behind these spellings, in no particular order; the unknown are left out.
 pub fn list_by_strings<'a>(tx: &mut ReadTx, names: impl IntoIterator<Item = &'a str>) -> Result<Vec<NamedScope>> {
@@ -93,6 +100,91 @@ pub fn list_by_ids(tx: &mut ReadTx, ids: impl IntoIterator<Item = ScopeId>) -> R
         &format!("SELECT {COLUMNS} FROM scopes s JOIN clients c ON c.id = s.client_id WHERE s.id IN ({list})"),
         values,
     )?)
+}
+
+pub fn find(tx: &mut ReadTx, id: ScopeId) -> Result<Option<Scope>> {
+    Ok(list_by_ids(tx, [id])?.pop())
+}
+
+pub fn get(tx: &mut ReadTx, id: ScopeId) -> Result<Scope> {
+    find(tx, id)?.ok_or_else(|| Error::not_found("scope"))
+}
+
+/// The scopes of these clients, by their strings.
+pub fn list_by_clients(tx: &mut ReadTx, clients: impl IntoIterator<Item = ClientId>) -> Result<Vec<Scope>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, clients.into_iter().map(IntoValue::into_value));
+    Ok(tx.fetch_all(
+        &format!(
+            "SELECT {COLUMNS} FROM scopes s JOIN clients c ON c.id = s.client_id
+              WHERE s.client_id IN ({list}) ORDER BY s.scope_string"
+        ),
+        values,
+    )?)
+}
+
+/// Every spelling of a scope: the canonical one first, then by domain name.
+pub fn list_strings(tx: &mut ReadTx, id: ScopeId) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = tx.fetch_all(
+        "SELECT scope_string FROM scope_strings WHERE scope_id = $1
+          ORDER BY CASE WHEN fqdn IS NULL THEN 0 ELSE 1 END, fqdn",
+        params![id],
+    )?;
+    Ok(rows.into_iter().map(|(string,)| string).collect())
+}
+
+/// Adds a spelling; false if a scope goes by it already.
+pub fn insert_string(tx: &mut WriteTx, id: ScopeId, scope_string: &str, fqdn: Option<&str>) -> Result<bool> {
+    let inserted = tx.execute(
+        "INSERT INTO scope_strings (scope_string, scope_id, fqdn) VALUES ($1, $2, $3)
+             ON CONFLICT (scope_string) DO NOTHING",
+        params![scope_string, id, fqdn],
+    )?;
+    Ok(inserted == 1)
+}
+
+/// Takes every spelling away, before others are given.
+pub fn delete_strings(tx: &mut WriteTx, id: ScopeId) -> Result<()> {
+    tx.execute("DELETE FROM scope_strings WHERE scope_id = $1", params![id])?;
+    Ok(())
+}
+
+pub fn update(tx: &mut WriteTx, scope: &Scope) -> Result<()> {
+    tx.execute(
+        "UPDATE scopes
+            SET scope_string = $2, suffix = $3, name = $4, description = $5, advertised = $6,
+                allows_refresh_token = $7, required_domains = $8
+          WHERE id = $1",
+        params![
+            scope.id,
+            &scope.scope_string,
+            scope.suffix.clone(),
+            &scope.name,
+            &scope.description,
+            scope.advertised,
+            scope.allows_refresh_token,
+            &scope.required_domains
+        ],
+    )?;
+    Ok(())
+}
+
+/// Deletes a scope with its spellings, dependencies and consents, and all consents below
+/// those. A token that also rests on other scopes keeps these; one that rests on nothing
+/// else is dead. Deleting a scope is rare, so its rows are looked for in the whole table:
+/// an index for it would be paid for by every token that is issued.
+pub fn delete(tx: &mut WriteTx, id: ScopeId) -> Result<()> {
+    tx.execute(
+        "DELETE FROM token_consents WHERE consent_id IN (SELECT id FROM consents WHERE scope_id = $1)",
+        params![id],
+    )?;
+    tx.execute("DELETE FROM scopes WHERE id = $1", params![id])?;
+    Ok(())
+}
+
+pub fn delete_dependencies(tx: &mut WriteTx, id: ScopeId) -> Result<()> {
+    tx.execute("DELETE FROM scope_dependencies WHERE scope_id = $1", params![id])?;
+    Ok(())
 }
 
 /// The ids of the scopes a client owns.
@@ -131,7 +223,7 @@ pub fn list_dependencies(tx: &mut ReadTx, ids: impl IntoIterator<Item = ScopeId>
     Ok(tx.fetch_all(
         &format!(
             "SELECT scope_id, dependent_scope_id, optional, requires_refresh_token
-               FROM scope_dependencies WHERE scope_id IN ({list})"
+               FROM scope_dependencies WHERE scope_id IN ({list}) ORDER BY scope_id, dependent_scope_id"
         ),
         values,
     )?)

@@ -165,19 +165,22 @@ pub fn upsert_authentication(tx: &mut WriteTx, id: BrowserSessionId, authenticat
     Ok(())
 }
 
-/// One browser, one person: authentications of another identity set leave the session.
-pub fn delete_authentications_outside_set(
-    tx: &mut WriteTx,
-    id: BrowserSessionId,
-    identity_id: IdentityId,
-) -> Result<()> {
-    tx.execute(
-        "DELETE FROM browser_authentications
+/// Whether somebody outside of the identity set was signed in to the session: still is, or
+/// left traces in the sessions of clients that it opened.
+pub fn was_used_by_others(tx: &mut ReadTx, id: BrowserSessionId, identity_id: IdentityId) -> Result<bool> {
+    let row: Option<(i64,)> = tx.fetch_optional(
+        "SELECT 1 FROM browser_authentications
           WHERE browser_session_id = $1
-            AND identity_id NOT IN (SELECT id FROM identities WHERE set_id = (SELECT set_id FROM identities WHERE id = $2))",
+            AND identity_id NOT IN (SELECT id FROM identities WHERE set_id = (SELECT set_id FROM identities WHERE id = $2))
+          UNION ALL
+         SELECT 1 FROM app_sessions
+           JOIN session_authentications ON session_authentications.app_session_id = app_sessions.id
+          WHERE app_sessions.browser_session_id = $1
+            AND session_authentications.identity_id NOT IN (SELECT id FROM identities WHERE set_id = (SELECT set_id FROM identities WHERE id = $2))
+          LIMIT 1",
         params![id, identity_id],
     )?;
-    Ok(())
+    Ok(row.is_some())
 }
 
 /// The session of a client in a browser; made when it is first needed. `new_id` is used then.

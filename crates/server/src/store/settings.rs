@@ -105,14 +105,14 @@ mod tests {
     });
 
     db_test!(a_store_that_answers_is_reachable, MIGRATIONS, |db| {
-        is_reachable_blocking(&db).unwrap();
+        is_reachable_blocking(db).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(is_reachable(&db)).unwrap();
-        assert_eq!(check_integrity(&db).unwrap(), Vec::<String>::new());
+        runtime.block_on(is_reachable(db)).unwrap();
+        assert_eq!(check_integrity(db).unwrap(), Vec::<String>::new());
     });
 
     db_test!(only_a_database_server_has_a_clock_of_its_own, MIGRATIONS, |db| {
-        match store_time(&db).unwrap() {
+        match store_time(db).unwrap() {
             None => assert_eq!(db.engine(), Engine::Sqlite),
             Some(time) => assert!(time > Timestamp::from_seconds(1_700_000_000)),
         }

@@ -15,7 +15,8 @@ use portolan_db::ReadTx;
 use portolan_types::{BrowserSessionId, ScopeRequest, TokenHash};
 use uuid::Uuid;
 
-use super::pages::{AccessDuration, AccountView, ConsentPage, ContinueAsPage, FormErrors, ScopeNode};
+use super::destination::CONSENTS;
+use super::pages::{AccessDuration, AccountView, ConsentPage, ContinueAsPage, FormErrors, Href, ScopeNode};
 use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume};
 use crate::app::{App, Ctx};
 use crate::domain::consent::{self, Approval, Decision, path_id};
@@ -121,7 +122,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
         duration,
         label: wants_label.then(|| request.label.clone().unwrap_or_default()),
         destination: form_target(&request.redirect_uri),
-        consents_page: None,
+        consents_page: Some(Href::path(CONSENTS)),
         can_switch_account: false,
         errors,
         time_limit: waiting.time_left(ctx),

@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
-use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href};
+use super::destination::CONSENTS;
+use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
 use crate::error::{Error, Result};
@@ -32,7 +33,10 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
         .await?;
     let state = match &signed_in {
         Some(_) => HomeState::SignedIn {
-            links: Vec::new(),
+            links: vec![Link {
+                text: "Your permissions".into(),
+                href: Href::path(CONSENTS),
+            }],
             sign_out: Href::path("/v2/web/logout"),
         },
         None if is_set_up => HomeState::SignedOut {

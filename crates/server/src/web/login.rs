@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use portolan_types::{IdentityId, Secret, Timestamp};
 use uuid::Uuid;
 
+use super::destination::Destination;
 use super::pages::{FormErrors, LoginPage, LoginReason};
 use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume};
 use crate::app::{App, Ctx, random_bytes};
@@ -39,10 +40,11 @@ pub async fn login_page(
     let Query(params) = query?;
     let id = request_id(&params)?;
     let known = Cookie::read(&headers, &app.config);
-    let state = load(&app, &ctx, known.as_ref(), id).await?;
+    let destination = Destination::read(&params);
+    let state = load(&app, &ctx, known.as_ref(), id, destination).await?;
     // Without a request to wait for, a person who is signed in has nothing to do here.
     if state.waiting.is_none() && state.signed_in.is_some() {
-        return Ok(Redirect::to("/").into_response());
+        return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let cookie = known.clone().unwrap_or_else(Cookie::generate);
     let username = state
@@ -61,9 +63,17 @@ pub async fn login_page(
 struct LoginState {
     waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
+    /// Where to go without a request that waits.
+    destination: Destination,
 }
 
-async fn load(app: &App, ctx: &Ctx, cookie: Option<&Cookie>, id: Option<Uuid>) -> Result<LoginState> {
+async fn load(
+    app: &App,
+    ctx: &Ctx,
+    cookie: Option<&Cookie>,
+    id: Option<Uuid>,
+    destination: Destination,
+) -> Result<LoginState> {
     let hash = cookie.map(|cookie| cookie.hash);
     let (shared, ctx) = (app.clone(), ctx.clone());
     app.db
@@ -78,7 +88,11 @@ async fn load(app: &App, ctx: &Ctx, cookie: Option<&Cookie>, id: Option<Uuid>) -
                 (Some(_), None) => return Err(super::expired()),
                 (Some(id), Some(session)) => Some(find_waiting(tx, &ctx, session, id)?),
             };
-            Ok(LoginState { waiting, signed_in })
+            Ok(LoginState {
+                waiting,
+                signed_in,
+                destination: destination.clone(),
+            })
         })
         .await
 }
@@ -104,6 +118,7 @@ fn show(
         }),
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
+        carried: state.destination.fields(),
         can_cancel: waiting.is_some(),
         time_limit: waiting.and_then(|waiting| waiting.time_left(ctx)),
     };
@@ -144,7 +159,7 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(crate::http::browser::stale_form)?;
     cookie.check_form(&app, &form)?;
     let id = request_id(&form)?;
-    let state = load(&app, &ctx, Some(&cookie), id).await?;
+    let state = load(&app, &ctx, Some(&cookie), id, Destination::read(&form)).await?;
     if let (Some(id), Some("deny")) = (id, form.get("decision")) {
         app.db
             .write(move |tx| authorization_requests::decide(tx, id, "deny"))
@@ -159,7 +174,7 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
     };
     let attempt = Attempt::new(&app, &headers, &form);
     match attempt.run(&app, &ctx).await {
-        Ok(identity) => sign_in(&app, &ctx, &cookie, id, identity).await,
+        Ok(identity) => sign_in(&app, &ctx, &cookie, &state, identity).await,
         Err(Refused::Wrong) => {
             app.metrics.login(Login::Failure);
             let text = "The username or the password is wrong.";
@@ -316,7 +331,14 @@ fn delay_after(failures: i64) -> Option<Duration> {
     }
 }
 
-async fn sign_in(app: &App, ctx: &Ctx, cookie: &Cookie, request: Option<Uuid>, identity: Identity) -> Result<Response> {
+async fn sign_in(
+    app: &App,
+    ctx: &Ctx,
+    cookie: &Cookie,
+    state: &LoginState,
+    identity: Identity,
+) -> Result<Response> {
+    let request = state.waiting.as_ref().map(|waiting| waiting.parked.id);
     let fresh = Cookie::generate();
     let (old_hash, new_hash) = (cookie.hash, fresh.hash);
     let lifetimes = session_lifetimes(&app.config);
@@ -336,7 +358,7 @@ async fn sign_in(app: &App, ctx: &Ctx, cookie: &Cookie, request: Option<Uuid>, i
         })
         .await?;
     app.metrics.login(Login::Success);
-    let mut response = request.map_or_else(|| Redirect::to("/").into_response(), resume);
+    let mut response = request.map_or_else(|| Redirect::to(&state.destination.path()).into_response(), resume);
     let (name, value) = fresh.set(&app.config);
     response.headers_mut().append(name, value);
     response.headers_mut().append(SET_COOKIE, Device::new(id).set(app));

@@ -7,9 +7,10 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use portolan_types::{ClientId, TokenHash};
+use portolan_types::TokenHash;
 
-use super::pages::{CarriedField, Href, Link, LoggedOutPage, LogoutPage};
+use super::destination::CameFrom;
+use super::pages::{LoggedOutPage, LogoutPage};
 use super::{layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::id_token::Expiry;
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy, clear_cookie, session_lifetimes, stale_form};
 use crate::http::extract::{Form, Params, Query};
 use crate::store::audit::{self, Actor, Event};
-use crate::store::clients::{self, Client};
+use crate::store::clients::Client;
 use crate::store::{identities, sessions};
 
 /// `GET /v2/web/logout`
@@ -29,22 +30,23 @@ pub async fn logout_page(
 ) -> Result<Response> {
     let Query(params) = query?;
     let cookie = Cookie::read(&headers, &app.config);
-    let client = find_client(&app, &params).await?;
+    let came_from = CameFrom::read(&params);
+    let client = find_client(&app, &came_from).await?;
     let Some(cookie) = cookie else {
-        return done(&app, &ctx, client.as_ref(), &params);
+        return done(&app, &ctx, client.as_ref(), &came_from);
     };
-    let came_from = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    let by_person = matches!(came_from, Some("none" | "same-origin"));
+    let fetched_by = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let by_person = matches!(fetched_by, Some("none" | "same-origin"));
     if by_person || is_hinted(&app, &ctx, cookie.hash, &params).await? {
         end_session(&app, &ctx, cookie.hash).await?;
-        return done(&app, &ctx, client.as_ref(), &params);
+        return done(&app, &ctx, client.as_ref(), &came_from);
     }
     let page = LogoutPage {
         layout: layout(&app, &ctx, "Sign out", None),
         action: "/v2/web/logout".into(),
         form_token: cookie.form_token(&app),
         client_name: client.as_ref().map(|client| client.name.clone()),
-        carried: carried(&params),
+        carried: came_from.fields(),
     };
     render(&page, &PagePolicy::default())
 }
@@ -69,30 +71,15 @@ pub async fn logout(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: 
     let Form(form) = form?;
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
     cookie.check_form(&app, &form)?;
-    let client = find_client(&app, &form).await?;
+    let came_from = CameFrom::read(&form);
+    let client = find_client(&app, &came_from).await?;
     end_session(&app, &ctx, cookie.hash).await?;
-    done(&app, &ctx, client.as_ref(), &form)
+    done(&app, &ctx, client.as_ref(), &came_from)
 }
 
-/// `client_id`, or `client` as older apps spell it.
-async fn find_client(app: &App, params: &Params) -> Result<Option<Client>> {
-    let named = params.get("client_id").or_else(|| params.get("client"));
-    let Some(id) = named.and_then(|id| id.parse::<ClientId>().ok()) else {
-        return Ok(None);
-    };
-    app.db.read(move |tx| clients::find(tx, id)).await
-}
-
-fn carried(params: &Params) -> Vec<CarriedField> {
-    ["client_id", "client", "redirect_uri", "redirect_name"]
-        .into_iter()
-        .filter_map(|name| {
-            Some(CarriedField {
-                name,
-                value: params.get(name)?.to_owned(),
-            })
-        })
-        .collect()
+async fn find_client(app: &App, came_from: &CameFrom) -> Result<Option<Client>> {
+    let came_from = came_from.clone();
+    app.db.read(move |tx| came_from.find_client(tx)).await
 }
 
 async fn end_session(app: &App, ctx: &Ctx, cookie: TokenHash) -> Result<()> {
@@ -119,18 +106,11 @@ async fn end_session(app: &App, ctx: &Ctx, cookie: TokenHash) -> Result<()> {
 }
 
 /// Signed out. The link onward appears only for an origin that the client has registered.
-fn done(app: &App, ctx: &Ctx, client: Option<&Client>, params: &Params) -> Result<Response> {
-    let continue_to = match (client, params.get("redirect_uri"), params.get("redirect_name")) {
-        (Some(client), Some(uri), Some(name)) if is_registered_origin(client, uri) => Href::web(uri).map(|href| Link {
-            text: name.chars().take(100).collect(),
-            href,
-        }),
-        _ => None,
-    };
+fn done(app: &App, ctx: &Ctx, client: Option<&Client>, came_from: &CameFrom) -> Result<Response> {
     let page = LoggedOutPage {
         layout: layout(app, ctx, "Signed out", None),
         client_name: client.map(|client| client.name.clone()),
-        continue_to,
+        continue_to: came_from.way_back(client),
     };
     let mut response = render(
         &page,
@@ -142,18 +122,4 @@ fn done(app: &App, ctx: &Ctx, client: Option<&Client>, params: &Params) -> Resul
     let (name, value) = clear_cookie(&app.config);
     response.headers_mut().append(name, value);
     Ok(response)
-}
-
-fn is_registered_origin(client: &Client, uri: &str) -> bool {
-    let origin = |text: &str| {
-        url::Url::parse(text)
-            .ok()
-            .map(|url| url.origin())
-            .filter(url::Origin::is_tuple)
-    };
-    let Some(wanted) = origin(uri) else { return false };
-    client
-        .redirect_uris()
-        .iter()
-        .any(|registered| origin(registered).as_ref() == Some(&wanted))
 }

@@ -3,6 +3,8 @@
 
 pub mod assets;
 pub mod consent;
+pub mod consents;
+pub mod destination;
 pub mod home;
 pub mod login;
 pub mod logout;
@@ -86,18 +88,8 @@ fn find_waiting(tx: &mut ReadTx, ctx: &Ctx, session: BrowserSessionId, id: Uuid)
 }
 
 impl Waiting {
-    /// Anybody can register an instance under any name, so the template's name is shown.
     fn client_view(&self) -> ClientView {
-        let shown = self.template.as_ref().unwrap_or(&self.client);
-        let view = ClientView::new(
-            &shown.name,
-            shown.terms_and_conditions.as_deref(),
-            shown.privacy_policy.as_deref(),
-        );
-        match (&self.template, &self.client.device_name) {
-            (Some(_), Some(device)) => view.registered_as(device),
-            _ => view,
-        }
+        client_view(&self.client, self.template.as_ref())
     }
 
     /// Where its forms may end: the redirect after the last one goes to the app.
@@ -111,6 +103,20 @@ impl Waiting {
     fn time_left(&self, ctx: &Ctx) -> Option<std::time::Duration> {
         let waited = ctx.now.since(self.parked.parked_at);
         std::time::Duration::from_secs(3600).checked_sub(waited)
+    }
+}
+
+/// Anybody can register an instance under any name, so the template's name is shown.
+fn client_view(client: &Client, template: Option<&Client>) -> ClientView {
+    let shown = template.unwrap_or(client);
+    let view = ClientView::new(
+        &shown.name,
+        shown.terms_and_conditions.as_deref(),
+        shown.privacy_policy.as_deref(),
+    );
+    match (template, &client.device_name) {
+        (Some(_), Some(device)) => view.registered_as(device),
+        _ => view,
     }
 }
 

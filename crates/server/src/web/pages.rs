@@ -3,8 +3,9 @@
 //!
 //! The structs hold plain values; a decision that is more than "show or hide" is
 //! made by whoever fills them. Askama escapes every value. Nothing is marked as
-//! safe in a template: the only type whose output is inserted as markup is
-//! [`ScopeNode`], because it is itself rendered by an escaping template.
+//! safe in a template: the only types whose output is inserted as markup are
+//! [`ScopeNode`] and [`ConsentNode`], because they are themselves rendered by an
+//! escaping template.
 //! Links that come from clients pass through [`Href`], which knows no `javascript:`.
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use portolan_types::Timestamp;
 use url::Url;
 
 use crate::web::assets;
@@ -206,6 +208,8 @@ pub struct LoginPage {
     /// From the request; anybody can write one, so the page does not present it as the app's words.
     pub session_message: Option<String>,
     pub errors: FormErrors,
+    /// Where to go afterwards if no request waits.
+    pub carried: Vec<CarriedField>,
     /// Whether "Cancel" leads back to the app.
     pub can_cancel: bool,
     /// How long the parked request still waits.
@@ -372,6 +376,145 @@ pub struct LoggedOutPage {
     pub client_name: Option<String>,
     /// `redirect_uri` and `redirect_name`, if the origin belongs to the client.
     pub continue_to: Option<Link>,
+}
+
+/// The apps that a person has allowed to act in their name.
+#[derive(Template)]
+#[template(path = "pages/consents.html")]
+pub struct ConsentsPage {
+    pub layout: Layout,
+    pub apps: Vec<AppConsents>,
+    /// Comes from a withdrawal that has just been done.
+    pub withdrawn: bool,
+    /// To the app that sent the person here.
+    pub back: Option<Link>,
+}
+
+/// What one app may do.
+#[derive(Clone, Debug)]
+pub struct AppConsents {
+    pub client: ClientView,
+    /// Usernames; more than one if linked accounts allowed it.
+    pub allowed_by: Vec<String>,
+    /// The names that the person gave.
+    pub labels: Vec<String>,
+    pub last_used: Option<Moment>,
+    /// Whether any of it allows the app to go on while the person is away.
+    pub while_away: bool,
+    pub consents: Vec<ConsentNode>,
+    /// Where all of it can be withdrawn at once, if it is more than one permission.
+    pub withdraw_all: Option<Href>,
+}
+
+/// A consent with those beneath it, which the resource server of this one may use.
+#[derive(Clone, Debug, Template)]
+#[template(path = "components/consent_node.html")]
+pub struct ConsentNode {
+    pub name: String,
+    pub description: String,
+    /// Display name of the resource server.
+    pub resource: String,
+    /// Name of the app, to tell apart links that would read alike.
+    pub app: String,
+    /// Username; none where the page says it for the whole app.
+    pub allowed_by: Option<String>,
+    pub since: Moment,
+    pub last_used: Option<Moment>,
+    pub while_away: bool,
+    pub withdraw: Option<Withdraw>,
+    pub children: Vec<ConsentNode>,
+}
+
+/// Where a consent can be withdrawn.
+#[derive(Clone, Debug)]
+pub enum Withdraw {
+    Tree(Href),
+    /// Without the rest of its tree.
+    Branch(Href),
+}
+
+// A node prints the markup of its template, in which every value is escaped already.
+impl HtmlSafe for ConsentNode {}
+
+/// Asks before consents are withdrawn, and says what will stop working.
+#[derive(Template)]
+#[template(path = "pages/consents_revoke.html")]
+pub struct RevocationPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    pub carried: Vec<CarriedField>,
+    pub client: ClientView,
+    pub extent: RevocationExtent,
+    /// Usernames of those who allowed what ends.
+    pub allowed_by: Vec<String>,
+    pub last_used: Option<Moment>,
+    /// Whether any of it allows going on while the person is away.
+    pub while_away: bool,
+    /// Who loses what: the app first, then the services beneath it.
+    pub losses: Vec<Loss>,
+    /// Names of the app's permissions that stay.
+    pub kept: Vec<String>,
+    /// Leaves everything as it is.
+    pub keep: Href,
+    pub errors: FormErrors,
+}
+
+/// How much ends. Names are those of scopes.
+#[derive(Clone, Debug)]
+pub enum RevocationExtent {
+    /// All that the app was allowed.
+    App,
+    /// A permission of the app with all beneath it.
+    Tree { name: String },
+    /// A part that can be withdrawn alone, with all beneath it.
+    Branch { name: String },
+    /// A part that cannot: its whole tree ends.
+    WholeTree { name: String, root: String },
+}
+
+/// What an app or service can do no longer.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    pub who: String,
+    /// Whether it is the app itself; others lose it only where they work for the app.
+    pub is_app: bool,
+    pub scopes: Vec<LostScope>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostScope {
+    pub name: String,
+    pub description: String,
+    /// Display name of the resource server.
+    pub resource: String,
+}
+
+/// A moment as pages show it, in UTC: the server does not know the reader's time zone.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// For the `datetime` attribute.
+    machine: String,
+    words: String,
+}
+
+impl Moment {
+    /// "3 February 2026"
+    pub fn day(at: Timestamp) -> Moment {
+        Moment::new(at, "%-d %B %Y")
+    }
+
+    /// "3 February 2026, 09:15 UTC"
+    pub fn minute(at: Timestamp) -> Moment {
+        Moment::new(at, "%-d %B %Y, %H:%M UTC")
+    }
+
+    fn new(at: Timestamp, format: &str) -> Moment {
+        let machine = at.to_string();
+        let words = jiff::Timestamp::from_microsecond(at.micros())
+            .map_or_else(|_| machine.clone(), |time| time.strftime(format).to_string());
+        Moment { machine, words }
+    }
 }
 
 /// A refusal that cannot or must not be sent to the app. The heading is the layout's title.

@@ -120,6 +120,7 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         reason: LoginReason::NotSignedIn,
         session_message: None,
         errors: FormErrors::none(),
+        carried: Vec::new(),
         can_cancel: true,
         time_limit: Some(60 * MINUTES),
     };
@@ -166,6 +167,140 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         state,
     };
 
+    let moment = || Moment::minute(Timestamp::from_seconds(1_770_110_127));
+    let allowed = |name: &str, description: &str, resource: &str| ConsentNode {
+        name: say(name),
+        description: say(description),
+        resource: say(resource),
+        app: say("Beamline Portal"),
+        allowed_by: None,
+        since: Moment::day(Timestamp::from_seconds(1_770_023_727)),
+        last_used: Some(moment()),
+        while_away: false,
+        withdraw: None,
+        children: Vec::new(),
+    };
+    let link = |path: &str| Href::path(format!("/v2/web/consents/{path}"));
+    let allowed_actions = || ConsentNode {
+        while_away: true,
+        withdraw: Some(Withdraw::Tree(link("70310"))),
+        children: vec![ConsentNode {
+            children: vec![ConsentNode {
+                withdraw: Some(Withdraw::Branch(link("70312"))),
+                last_used: None,
+                ..allowed(
+                    "Read and write the collection Detector data",
+                    "Only this collection, with the rights your account has there",
+                    "Detector data",
+                )
+            }],
+            ..allowed(
+                "Transfer files",
+                "Move and share files between your collections",
+                "Globus Transfer",
+            )
+        }],
+        ..allowed(
+            "Run beamline actions",
+            "All operations of the beamline action provider",
+            "Beamline service",
+        )
+    };
+    let consents = || ConsentsPage {
+        layout: signed_in("Your permissions"),
+        apps: vec![
+            AppConsents {
+                client: client(),
+                allowed_by: vec![say("alice@portolan.local"), say("alice@example.edu")],
+                labels: Vec::new(),
+                last_used: Some(moment()),
+                while_away: true,
+                consents: vec![
+                    ConsentNode {
+                        allowed_by: Some(say("alice@example.edu")),
+                        withdraw: Some(Withdraw::Tree(link("70309"))),
+                        ..allowed("Know who you are", "Your account name and identifier", "Portolan")
+                    },
+                    allowed_actions(),
+                ],
+                withdraw_all: Some(link("70309?extent=app")),
+            },
+            AppConsents {
+                client: command_line().registered_as(say("Globus CLI on laptop-7")),
+                allowed_by: vec![say("alice@portolan.local")],
+                labels: vec![say("Globus CLI on laptop-7")],
+                last_used: None,
+                while_away: false,
+                consents: vec![ConsentNode {
+                    app: say("Globus CLI, Globus CLI on laptop-7"),
+                    last_used: None,
+                    withdraw: Some(Withdraw::Tree(link("81021"))),
+                    ..allowed("Know who you are", "", "Portolan")
+                }],
+                withdraw_all: None,
+            },
+        ],
+        withdrawn: false,
+        back: None,
+    };
+    let loss = |who: &str, is_app: bool, scopes: &[(&str, &str, &str)]| Loss {
+        who: say(who),
+        is_app,
+        scopes: scopes
+            .iter()
+            .map(|(name, description, resource)| LostScope {
+                name: say(name),
+                description: say(description),
+                resource: say(resource),
+            })
+            .collect(),
+    };
+    let detector_data = (
+        "Read and write the collection Detector data",
+        "Only this collection, with the rights your account has there",
+        "Detector data",
+    );
+    let revocation = || RevocationPage {
+        layout: signed_in("Withdraw permission"),
+        action: "/v2/web/consents/70310".to_owned(),
+        form_token: form_token(),
+        carried: vec![CarriedField {
+            name: "shown",
+            value: "c2hvd24".to_owned(),
+        }],
+        client: client(),
+        extent: RevocationExtent::Tree {
+            name: say("Run beamline actions"),
+        },
+        allowed_by: vec![say("alice@portolan.local")],
+        last_used: Some(moment()),
+        while_away: true,
+        losses: vec![
+            loss(
+                "Beamline Portal",
+                true,
+                &[(
+                    "Run beamline actions",
+                    "All operations of the beamline action provider",
+                    "Beamline service",
+                )],
+            ),
+            loss(
+                "Beamline service",
+                false,
+                &[(
+                    "Transfer files",
+                    "Move and share files between your collections",
+                    "Globus Transfer",
+                )],
+            ),
+            loss("Globus Transfer", false, &[detector_data]),
+        ],
+        kept: vec![say("Know who you are")],
+        keep: Href::path("/v2/web/consents"),
+        errors: FormErrors::none(),
+    };
+
     fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
         (name, template.dyn_render().unwrap())
     }
@@ -176,6 +311,16 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
             &LoginPage {
                 client: None,
                 request: None,
+                carried: vec![
+                    CarriedField {
+                        name: "next",
+                        value: "consents".to_owned(),
+                    },
+                    CarriedField {
+                        name: "redirect_name",
+                        value: say("the portal"),
+                    },
+                ],
                 can_cancel: false,
                 time_limit: None,
                 ..login()
@@ -320,6 +465,60 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                     text: say("the portal"),
                     href,
                 }),
+            },
+        ),
+        page("consents", &consents()),
+        page(
+            "consents_after_withdrawal",
+            &ConsentsPage {
+                withdrawn: true,
+                back: Href::web("https://beamline.example.org/?from=\"consents\"").map(|href| Link {
+                    text: say("the portal"),
+                    href,
+                }),
+                ..consents()
+            },
+        ),
+        page(
+            "consents_none",
+            &ConsentsPage {
+                apps: Vec::new(),
+                ..consents()
+            },
+        ),
+        page("consents_revoke", &revocation()),
+        page(
+            "consents_revoke_branch",
+            &RevocationPage {
+                extent: RevocationExtent::Branch {
+                    name: say("Read and write the collection Detector data"),
+                },
+                losses: vec![loss("Globus Transfer", false, &[detector_data])],
+                kept: vec![say("Know who you are"), say("Run beamline actions")],
+                last_used: None,
+                while_away: false,
+                ..revocation()
+            },
+        ),
+        page(
+            "consents_revoke_whole_tree",
+            &RevocationPage {
+                extent: RevocationExtent::WholeTree {
+                    name: say("Transfer files"),
+                    root: say("Run beamline actions"),
+                },
+                errors: FormErrors::whole("What would end has changed. Look at it again before you withdraw it."),
+                ..revocation()
+            },
+        ),
+        page(
+            "consents_revoke_app",
+            &RevocationPage {
+                extent: RevocationExtent::App,
+                client: command_line().registered_as(say("Globus CLI on laptop-7")),
+                losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
+                kept: Vec::new(),
+                ..revocation()
             },
         ),
         page(
@@ -546,7 +745,7 @@ fn without_empty_lines(html: &str) -> String {
 #[test]
 fn hostile_words_stay_words() {
     const ATTRIBUTES: &str = "action aria-controls aria-describedby aria-hidden aria-invalid autocapitalize autocomplete autofocus \
-        charset checked class content cx cy d data-copy data-copy-status data-once data-reveal defer fill \
+        charset checked class content cx cy d data-copy data-copy-status data-once data-reveal datetime defer fill \
         focusable for formnovalidate height hidden href id lang method minlength name opacity r rel required \
         role spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
@@ -583,6 +782,13 @@ fn hostile_words_stay_words() {
         "setup_done",
         "message",
         "home_signed_in",
+        "login_without_request",
+        "consents",
+        "consents_after_withdrawal",
+        "consents_revoke",
+        "consents_revoke_branch",
+        "consents_revoke_whole_tree",
+        "consents_revoke_app",
     ] {
         assert!(shown.contains(page), "{page} shows nothing hostile");
     }
@@ -851,6 +1057,48 @@ fn dependent_scopes_stand_beneath_the_scope_that_needs_them() {
         ],
         [1, 1, 2, 3]
     );
+}
+
+#[test]
+fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
+    let list = page("consents");
+    let links: Vec<(&str, String)> = list
+        .iter()
+        .enumerate()
+        .filter(|(_, element)| element.get("href").is_some_and(|href| href.starts_with("/v2/web/consents/")))
+        .map(|(index, link)| {
+            let hidden = list.iter().find(|element| element.parent == Some(index)).unwrap();
+            (link.get("href").unwrap(), format!("{}{}", link.text, hidden.text))
+        })
+        .collect();
+
+    let paths: Vec<&str> = links.iter().map(|(href, _)| *href).collect();
+    let here = "/v2/web/consents";
+    assert_eq!(
+        paths,
+        ["70309", "70310", "70312", "70309?extent=app", "81021"].map(|id| format!("{here}/{id}"))
+    );
+    let names: HashSet<&String> = links.iter().map(|(_, name)| name).collect();
+    assert_eq!(names.len(), links.len(), "{names:?}");
+}
+
+#[test]
+fn a_withdrawal_posts_what_was_shown() {
+    let asked = page("consents_revoke");
+
+    assert_eq!(fields(&asked), [("form_token", "kq3vT0nP"), ("shown", "c2hvd24")]);
+    assert_eq!(buttons(&asked), [None]);
+    let form = asked.iter().find(|element| element.name == "form").unwrap();
+    assert_eq!(form.get("action"), Some("/v2/web/consents/70310"));
+}
+
+#[test]
+fn moments_read_as_people_write_them() {
+    let moment = Timestamp::from_seconds(1_770_110_127);
+
+    assert_eq!(Moment::minute(moment).words, "3 February 2026, 09:15 UTC");
+    assert_eq!(Moment::day(moment).words, "3 February 2026");
+    assert_eq!(Moment::day(moment).machine, "2026-02-03T09:15:27.000000+00:00");
 }
 
 #[test]

@@ -84,8 +84,7 @@ impl Outcome {
     #[track_caller]
     pub fn code(&self) -> String {
         let left = self.left();
-        left.get("code")
-            .unwrap_or_else(|| panic!("no code: {}", left.location))
+        left.get("code").unwrap_or_else(|| panic!("no code: {}", left.location))
     }
 
     #[track_caller]
@@ -255,7 +254,9 @@ impl Browser {
         let path = if location.starts_with('/') {
             location
         } else {
-            location.strip_prefix(&public_url).filter(|rest| rest.starts_with('/'))?
+            location
+                .strip_prefix(&public_url)
+                .filter(|rest| rest.starts_with('/'))?
         };
         Some(path.to_owned())
     }

@@ -42,12 +42,12 @@ use portolan_server::store::{MIGRATIONS, keys};
 use portolan_types::Timestamp;
 use tokio::runtime::Runtime;
 
-pub use self::browser::{Browser, Form, Outcome, Redirected};
+pub use self::browser::{Browser, Form, Outcome, Redirected, forms, unescape};
 pub use self::builders::{
     ClientBuilder, Params, REDIRECT_URI, ResourceServerBuilder, TestClient, TestResourceServer, TestUser, Tokens,
     UserBuilder, VERIFIER, challenge,
 };
-pub use self::http::{Answer, Auth, Request};
+pub use self::http::{Answer, Auth, Request, encode};
 
 /// The public address of test servers.
 pub const ISSUER: &str = "https://auth.example.org";

@@ -37,11 +37,11 @@ impl Request {
             return Err(unknown());
         }
         let scope = params.get("scope").map(|text| {
-            text.split(' ')
-                .filter(|name| !name.is_empty() && *name != "offline_access")
-                .map(str::to_owned)
-                .collect()
+            let names = text.split(' ').filter(|name| !name.is_empty() && *name != "offline_access");
+            names.map(str::to_owned).collect::<Vec<String>>()
         });
+        // Nothing but `offline_access` narrows nothing: a token needs a scope.
+        let scope = scope.filter(|names| !names.is_empty());
         Ok(Self {
             token: Secret::new(token),
             scope,

@@ -251,14 +251,20 @@ db_test!(the_use_of_a_consent_is_noted_once_a_minute, MIGRATIONS, |db| {
 
 db_test!(a_subtree_goes_as_a_whole_and_nothing_beside_it, MIGRATIONS, |db| {
     let (below, leaf) = grow(db);
-    assert_eq!(write(db, move |tx| consents::delete_subtree(tx, below)), 2);
+    write(db, move |tx| consents::delete(tx, below));
+    assert!(read(db, move |tx| consents::find(tx, below)).is_none());
     assert!(read(db, move |tx| consents::find(tx, leaf)).is_none());
     assert_eq!(
         ids(&read(db, |tx| consents::list_by_identity(tx, ALICE))),
         [READ_CONSENT, WRITE_CONSENT]
     );
-    assert_eq!(write(db, |tx| consents::delete_subtree(tx, READ_CONSENT)), 1);
-    assert_eq!(write(db, |tx| consents::delete_subtree(tx, READ_CONSENT)), 0);
+    for _ in 0..2 {
+        write(db, |tx| consents::delete(tx, READ_CONSENT));
+    }
+    assert_eq!(
+        ids(&read(db, |tx| consents::list_by_identity(tx, ALICE))),
+        [WRITE_CONSENT]
+    );
 });
 
 db_test!(the_stamps_of_approved_children_are_listed_by_id, MIGRATIONS, |db| {
@@ -267,13 +273,40 @@ db_test!(the_stamps_of_approved_children_are_listed_by_id, MIGRATIONS, |db| {
     assert_eq!(stamps(vec![READ_CONSENT, WRITE_CONSENT]), [(below, after(1))]);
     assert_eq!(stamps(vec![below]), [(leaf, after(2))]);
     assert!(stamps(vec![]).is_empty());
+    let children = |parents: Vec<ConsentId>| ids(&read(db, move |tx| consents::list_children(tx, &parents)));
+    assert_eq!(children(vec![READ_CONSENT, below]), [below, leaf]);
+    assert!(children(vec![WRITE_CONSENT]).is_empty());
     write(db, move |tx| {
         let mut consent = consents::find(tx, below)?.unwrap();
         consent.status = "denied".into();
         consents::update(tx, &consent)
     });
     assert!(stamps(vec![READ_CONSENT]).is_empty());
+    assert!(children(vec![READ_CONSENT]).is_empty());
+    assert_eq!(
+        children(vec![below]),
+        [leaf],
+        "what lies below a denied consent is not its business"
+    );
 });
+
+db_test!(
+    the_scopes_on_the_way_to_a_consent_are_those_of_its_path,
+    MIGRATIONS,
+    |db| {
+        let (below, leaf) = grow(db);
+        let scopes = |id| {
+            sorted(read(db, move |tx| {
+                let consent = consents::find(tx, id)?.unwrap();
+                consents::list_path_scopes(tx, &[consent])
+            }))
+        };
+        assert_eq!(scopes(READ_CONSENT), [READ]);
+        assert_eq!(scopes(below), sorted([READ, WRITE]));
+        assert_eq!(scopes(leaf), sorted([READ, WRITE]));
+        assert!(read(db, |tx| consents::list_path_scopes(tx, &[])).is_empty());
+    }
+);
 
 db_test!(
     consents_and_scopes_go_with_the_client_that_owns_them,

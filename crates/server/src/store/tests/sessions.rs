@@ -136,7 +136,7 @@ db_test!(a_disabled_person_is_signed_out_everywhere, MIGRATIONS, |db| {
 });
 
 db_test!(
-    one_browser_holds_one_person_with_her_linked_identities,
+    a_session_that_others_used_is_known_by_people_and_by_apps,
     MIGRATIONS,
     |db| {
         two_people(db);
@@ -150,19 +150,52 @@ db_test!(
             params![ALICES_SET, linked],
         );
         let (session, other) = (browser(db, 1), browser(db, 2));
-        for identity in [ALICE, linked, BOB] {
+        authenticate(db, other, BOB, 0);
+        let used = |by: IdentityId| read(db, move |tx| sessions::was_used_by_others(tx, session, by));
+        assert!(!used(ALICE), "by nobody yet");
+        for identity in [ALICE, linked] {
             authenticate(db, session, identity, 0);
-            authenticate(db, other, identity, 0);
         }
+        assert!(!used(ALICE) && !used(linked), "linked identities are one person");
+        assert!(used(BOB));
+
+        // Signed out by the operator, but the session of an app still names her.
+        let authentications = read(db, move |tx| sessions::list_authentications(tx, session));
         write(db, move |tx| {
-            sessions::delete_authentications_outside_set(tx, session, linked)
+            let app = AppSessionId::from_u128(1);
+            sessions::upsert_app_session(tx, app, session, APP, NOW, after(10))?;
+            sessions::copy_authentications(tx, app, &authentications)?;
+            sessions::delete_authentications_of(tx, ALICE)?;
+            sessions::delete_authentications_of(tx, linked)
         });
-        let mut left = authenticated(db, session);
-        left.sort();
-        assert_eq!(left, [linked, ALICE]);
-        assert_eq!(authenticated(db, other).len(), 3);
+        assert!(used(BOB) && !used(ALICE));
     }
 );
+
+db_test!(requests_move_from_one_session_to_another, MIGRATIONS, |db| {
+    populate(db);
+    let (from, to, other) = (browser(db, 1), browser(db, 2), browser(db, 3));
+    for session in [from, other] {
+        let parked = Parked {
+            id: Uuid::from_u128(session.0.as_u128()),
+            client_id: APP,
+            parameters: "{}".into(),
+            parked_at: NOW,
+            authenticated_at: None,
+            page_shown: false,
+            decision: None,
+        };
+        write(db, move |tx| {
+            authorization_requests::insert(tx, &parked, session, after(60))
+        });
+    }
+    write(db, move |tx| authorization_requests::move_all(tx, from, to));
+    let waits = |id: BrowserSessionId, session: BrowserSessionId| {
+        read(db, move |tx| authorization_requests::find(tx, id.0, session, NOW)).is_some()
+    };
+    assert!(waits(from, to) && !waits(from, from));
+    assert!(waits(other, other));
+});
 
 db_test!(a_client_has_one_session_in_a_browser, MIGRATIONS, |db| {
     populate(db);

@@ -109,9 +109,7 @@ fn causes() -> Vec<(&'static str, fn(&mut WriteTx) -> Result<()>)> {
 /// What ends a token through its consents: one of several is enough.
 fn lost_consents() -> Vec<(&'static str, fn(&mut WriteTx) -> Result<()>)> {
     vec![
-        ("consent deleted", |tx| {
-            consents::delete_subtree(tx, WRITE_CONSENT).map(drop)
-        }),
+        ("consent deleted", |tx| consents::delete(tx, WRITE_CONSENT)),
         ("consent denied", |tx| {
             let mut consent = consents::find(tx, READ_CONSENT)?.unwrap();
             consent.status = "denied".into();

@@ -1,0 +1,80 @@
+//! Domain names of clients, wire.md 1.9 and 2.5.8.
+
+use axum::extract::Path;
+use axum::response::Response;
+use portolan_types::ClientId;
+use serde::Deserialize;
+
+use super::clients::{ClientAnswer, document};
+use super::{Call, created};
+use crate::domain::client::registration::{self, Fqdn, add_fqdn, check_fqdn, fqdn_not_proven, parse_fqdn};
+use crate::error::{Error, Result};
+use crate::http::extract::Json;
+use crate::upstream::dns::{self, Found};
+
+/// Tools write the name in three places.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum FqdnBody {
+    Flat { fqdn: String },
+    Nested { fqdn: Name },
+    InClient { client: Name },
+    /// None of them: refused with the words for a missing member.
+    Other(serde::de::IgnoredAny),
+}
+
+#[derive(Deserialize)]
+pub struct Name {
+    fqdn: String,
+}
+
+impl FqdnBody {
+    fn name(&self) -> Result<String> {
+        match self {
+            FqdnBody::Flat { fqdn } => registration::parse_fqdn(fqdn),
+            FqdnBody::Nested { fqdn: name } | FqdnBody::InClient { client: name } => parse_fqdn(&name.fqdn),
+            FqdnBody::Other(_) => Err(Error::invalid_parameters("fqdn: is missing")),
+        }
+    }
+}
+
+/// `POST /v2/api/clients/{client_id}/fqdns`: the DNS is asked between two units of work, so
+/// that nobody waits for it but the caller.
+pub async fn create_fqdn(call: Call, Path(id): Path<String>, Json(body): Json<FqdnBody>) -> Result<Response> {
+    let name = body.name();
+    let parse = |id: &str| -> Result<ClientId> { id.parse().map_err(|_| Error::not_found("client")) };
+    let (id, fqdn, known) = call
+        .read(move |tx, known| {
+            let manager = known.manager(tx)?;
+            let id = parse(&id)?;
+            let fqdn = name.as_ref().map_err(Error::repeat)?.clone();
+            let registered = check_fqdn(tx, &known.ctx, &manager, id, &fqdn)?;
+            Ok((id, fqdn, registered))
+        })
+        .await?;
+    if known == Fqdn::New {
+        prove(&call, id, &fqdn).await?;
+    }
+    let prefix = call.app.config.scope_url_prefix.clone();
+    let client = call
+        .write(move |tx, known| {
+            let manager = known.manager(tx)?;
+            let client = add_fqdn(tx, &known.ctx, &manager, &prefix, id, &fqdn)?;
+            document(tx, &client)
+        })
+        .await?;
+    Ok(created(ClientAnswer { client }))
+}
+
+async fn prove(call: &Call, id: ClientId, fqdn: &str) -> Result<()> {
+    let found = dns::find_texts(call.app.config.dns_resolver, fqdn).await;
+    if found.says(&id.to_string()) {
+        return Ok(());
+    }
+    let reason = match found {
+        Found::Texts(_) => "its TXT records say something else",
+        Found::Nothing => "it has no TXT record",
+        Found::NoAnswer => "the DNS gave no answer; try again later",
+    };
+    Err(fqdn_not_proven(fqdn, id, reason))
+}

@@ -1,0 +1,117 @@
+//! Authentication policies, wire.md 2.6.3. The policy of a project's session gate is not
+//! among them: it has no name and cannot be changed.
+
+use axum::extract::Path;
+use axum::response::Response;
+use portolan_types::PolicyId;
+use portolan_types::api::{self, PolicyChanges};
+use serde::{Deserialize, Serialize};
+
+use super::{Call, created, ok};
+use crate::domain::policy::registration;
+use crate::error::{Error, Result};
+use crate::http::extract::Json;
+use crate::store::policies::{self, Policy};
+
+#[derive(Deserialize)]
+pub struct PolicyBody {
+    policy: PolicyChanges,
+}
+
+#[derive(Serialize)]
+struct PolicyAnswer {
+    policy: api::Policy,
+}
+
+#[derive(Serialize)]
+struct PoliciesAnswer {
+    policies: Vec<api::Policy>,
+}
+
+/// `GET /v2/api/policies`: those of the projects that the caller administers.
+pub async fn list_policies(call: Call) -> Result<Response> {
+    let answer = call
+        .read(|tx, known| {
+            let projects = known.manager(tx)?.list_projects(tx)?;
+            let found = policies::list_by_projects(tx, projects.iter().map(|project| project.id))?;
+            Ok(PoliciesAnswer {
+                policies: found.into_iter().map(document).collect(),
+            })
+        })
+        .await?;
+    Ok(ok(answer))
+}
+
+/// `GET /v2/api/policies/{policy_id}`
+pub async fn get_policy(call: Call, Path(id): Path<String>) -> Result<Response> {
+    let policy = call
+        .read(move |tx, known| {
+            let manager = known.manager(tx)?;
+            let policy = policies::get(tx, parse(&id)?)?;
+            if !manager.administers(tx, policy.project_id)? {
+                return Err(Error::forbidden("you do not administer the project of this policy"));
+            }
+            Ok(policy)
+        })
+        .await?;
+    Ok(ok(answer(policy)))
+}
+
+/// `POST /v2/api/policies`
+pub async fn create_policy(call: Call, Json(body): Json<PolicyBody>) -> Result<Response> {
+    let policy = call
+        .write(move |tx, known| {
+            let manager = known.manager(tx)?;
+            registration::create(tx, &known.ctx, &manager, &body.policy)
+        })
+        .await?;
+    Ok(created(answer(policy)))
+}
+
+/// `PUT /v2/api/policies/{policy_id}`
+pub async fn update_policy(call: Call, Path(id): Path<String>, Json(body): Json<PolicyBody>) -> Result<Response> {
+    let policy = call
+        .write(move |tx, known| {
+            let manager = known.manager(tx)?;
+            registration::update(tx, &known.ctx, &manager, parse(&id)?, &body.policy)
+        })
+        .await?;
+    Ok(ok(answer(policy)))
+}
+
+/// `DELETE /v2/api/policies/{policy_id}`
+pub async fn delete_policy(call: Call, Path(id): Path<String>) -> Result<Response> {
+    let policy = call
+        .write(move |tx, known| {
+            let manager = known.manager(tx)?;
+            registration::delete(tx, &known.ctx, &manager, parse(&id)?)
+        })
+        .await?;
+    Ok(ok(answer(policy)))
+}
+
+fn parse(id: &str) -> Result<PolicyId> {
+    id.parse().map_err(|_| Error::not_found("policy"))
+}
+
+fn answer(policy: Policy) -> PolicyAnswer {
+    PolicyAnswer {
+        policy: document(policy),
+    }
+}
+
+fn document(policy: Policy) -> api::Policy {
+    api::Policy {
+        id: policy.id,
+        project_id: policy.project_id,
+        display_name: policy.display_name,
+        description: policy.description,
+        high_assurance: policy.high_assurance,
+        authentication_assurance_timeout: policy
+            .authentication_assurance_timeout
+            .and_then(|seconds| u32::try_from(seconds).ok()),
+        required_mfa: policy.required_mfa,
+        domain_constraints_include: policy.domain_constraints_include,
+        domain_constraints_exclude: policy.domain_constraints_exclude,
+    }
+}

@@ -1,0 +1,143 @@
+//! Projects, wire.md 2.6.1.
+
+use axum::extract::Path;
+use axum::response::Response;
+use portolan_db::ReadTx;
+use portolan_types::ProjectId;
+use portolan_types::api::{self, ProjectChanges};
+use serde::{Deserialize, Serialize};
+
+use super::identities::Reader;
+use super::{Call, Known, created, ok};
+use crate::domain::project;
+use crate::error::{Error, Result};
+use crate::http::extract::Json;
+use crate::store::identities;
+use crate::store::projects::{self, Project};
+
+#[derive(Deserialize)]
+pub struct ProjectBody {
+    project: ProjectChanges,
+}
+
+#[derive(Serialize)]
+struct ProjectAnswer {
+    project: api::Project,
+}
+
+#[derive(Serialize)]
+struct ProjectsAnswer {
+    projects: Vec<api::Project>,
+}
+
+/// `GET /v2/api/projects`: those that the caller administers.
+pub async fn list_projects(call: Call) -> Result<Response> {
+    let answer = call
+        .read(|tx, known| {
+            let found = known.manager(tx)?.list_projects(tx)?;
+            let projects = found
+                .iter()
+                .map(|project| document(tx, known, project))
+                .collect::<Result<_>>()?;
+            Ok(ProjectsAnswer { projects })
+        })
+        .await?;
+    Ok(ok(answer))
+}
+
+/// `GET /v2/api/projects/{project_id}`
+pub async fn get_project(call: Call, Path(id): Path<String>) -> Result<Response> {
+    let answer = call
+        .read(move |tx, known| {
+            let manager = known.manager(tx)?;
+            let project = projects::get(tx, parse(&id)?)?;
+            if !manager.administers(tx, project.id)? {
+                return Err(Error::forbidden("you do not administer this project"));
+            }
+            answer(tx, known, &project)
+        })
+        .await?;
+    Ok(ok(answer))
+}
+
+/// `POST /v2/api/projects`: open to every person and client; the gate is for projects that exist.
+pub async fn create_project(call: Call, Json(body): Json<ProjectBody>) -> Result<Response> {
+    let answer = call
+        .write(move |tx, known| {
+            let manager = known.manager(tx)?;
+            let project = project::create(tx, &known.ctx, &manager, &body.project)?;
+            answer(tx, known, &project)
+        })
+        .await?;
+    Ok(created(answer))
+}
+
+/// `PUT /v2/api/projects/{project_id}`
+pub async fn update_project(
+    call: Call,
+    Path(id): Path<String>,
+    Json(body): Json<ProjectBody>,
+) -> Result<Response> {
+    let answer = call
+        .write(move |tx, known| {
+            let manager = known.manager(tx)?;
+            let project = project::update(tx, &known.ctx, &manager, parse(&id)?, &body.project)?;
+            answer(tx, known, &project)
+        })
+        .await?;
+    Ok(ok(answer))
+}
+
+/// `DELETE /v2/api/projects/{project_id}`
+pub async fn delete_project(call: Call, Path(id): Path<String>) -> Result<Response> {
+    let answer = call
+        .write(move |tx, known| {
+            let manager = known.manager(tx)?;
+            let id = parse(&id)?;
+            let before = projects::get(tx, id)?;
+            let answer = answer(tx, known, &before)?;
+            project::delete(tx, &known.ctx, &manager, id)?;
+            Ok(answer)
+        })
+        .await?;
+    Ok(ok(answer))
+}
+
+fn parse(id: &str) -> Result<ProjectId> {
+    id.parse().map_err(|_| Error::not_found("project"))
+}
+
+fn answer(tx: &mut ReadTx, known: &Known, project: &Project) -> Result<ProjectAnswer> {
+    Ok(ProjectAnswer {
+        project: document(tx, known, project)?,
+    })
+}
+
+/// The document of wire.md 1.5; the identities of the admins as the caller may see them.
+fn document(tx: &mut ReadTx, known: &Known, project: &Project) -> Result<api::Project> {
+    let reader = Reader::of(tx, &known.caller)?;
+    let admin_ids = projects::list_admins(tx, project.id)?;
+    let groups = project.admin_group_ids();
+    let identities = identities::list_by_ids(tx, &admin_ids)?
+        .iter()
+        .map(|identity| reader.document(identity))
+        .collect::<Result<_>>()?;
+    let unknown = |id: &uuid::Uuid| api::Group {
+        id: *id,
+        name: None,
+        description: None,
+        organization: None,
+    };
+    Ok(api::Project {
+        id: project.id,
+        display_name: project.display_name.clone(),
+        project_name: project.display_name.clone(),
+        contact_email: project.contact_email.clone(),
+        admins: api::ProjectAdmins {
+            identities,
+            groups: groups.iter().map(unknown).collect(),
+        },
+        admin_ids: Some(admin_ids).filter(|ids| !ids.is_empty()),
+        admin_group_ids: Some(groups).filter(|ids| !ids.is_empty()),
+    })
+}

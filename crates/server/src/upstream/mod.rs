@@ -1,0 +1,3 @@
+//! Outgoing calls: the only code that asks other machines. It knows nothing of tokens.
+
+pub mod dns;

@@ -1,0 +1,26 @@
+//! The pages through the router, one file per page. The names are statements about the
+//! server; where one is a point of a standard, the comment above it names the point.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+#[path = "web/auth_code.rs"]
+mod auth_code;
+#[path = "web/consent.rs"]
+mod consent;
+#[path = "web/consents.rs"]
+mod consents;
+#[path = "web/continue_as.rs"]
+mod continue_as;
+#[path = "web/headers.rs"]
+mod headers;
+#[path = "web/login.rs"]
+mod login;
+#[path = "web/logout.rs"]
+mod logout;
+#[path = "web/parked.rs"]
+mod parked;
+#[path = "web/sessions.rs"]
+mod sessions;
+#[path = "web/setup.rs"]
+mod setup;
