@@ -186,6 +186,11 @@ fn install_resource_server(
         };
         client::register(tx, ctx, &new)?;
     }
+    // Well-known services are found by their domain names, as those that registered one.
+    let name = entry.resource_server.as_deref().map(|name| localize_name(config, name));
+    if let Some(fqdn) = name.filter(|name| name.contains('.')) {
+        clients::insert_fqdn(tx, id, &fqdn.to_ascii_lowercase(), ctx.now)?;
+    }
     for scope in &entry.scopes {
         let scope_string = localize_scope(config, &scope.scope);
         // Only scopes made of prefix, owner and suffix have one; the others are names of their own.

@@ -143,6 +143,9 @@ settings! {
     pub struct LimitsConfig {
         /// Log-in attempts per address and minute.
         pub logins_per_minute: u32 = 30,
+        /// Failed log-ins from all addresses per minute. Beyond it only browsers in which the account was used
+        /// before may try.
+        pub failed_logins_per_minute: u32 = 600,
         /// Failed client authentications per address and client and minute. Success is never limited.
         pub failed_client_authentications_per_minute: u32 = 30,
         /// Template registrations per address and hour.
@@ -399,6 +402,12 @@ impl Config {
         check(
             "limits.logins_per_minute",
             limits.logins_per_minute.into(),
+            1,
+            1_000_000,
+        );
+        check(
+            "limits.failed_logins_per_minute",
+            limits.failed_logins_per_minute.into(),
             1,
             1_000_000,
         );

@@ -36,11 +36,23 @@ struct World {
     /// Of Bob for the other app, likewise.
     others_token: String,
     others_consent: ConsentId,
+    /// Alice's project, with one of each.
+    project: String,
+    owned: String,
+    credential: String,
+    scope: String,
+    policy: String,
 }
+
+const PROJECT_NAME: &str = "Project of Alice";
+const CLIENT_NAME: &str = "Client of Alice";
+const SCOPE_NAME: &str = "Scope of Alice";
+const POLICY_NAME: &str = "Policy of Alice";
 
 const AUTH_SCOPES: &str = "openid email profile urn:globus:auth:scope:auth.globus.org:view_identity_set \
                            urn:globus:auth:scope:auth.globus.org:view_consents \
-                           urn:globus:auth:scope:auth.globus.org:manage_consents";
+                           urn:globus:auth:scope:auth.globus.org:manage_consents \
+                           urn:globus:auth:scope:auth.globus.org:manage_projects";
 
 impl World {
     fn new() -> Self {
@@ -57,12 +69,60 @@ impl World {
             let consents = portolan_server::store::consents::list_by_identity(tx, bob.id)?;
             Ok(consents.first().expect("Bob consented").id)
         });
+        let auth_token = tokens.of("auth.globus.org").access_token().to_owned();
+        let make = |path: &str, noun: &str, body: serde_json::Value| -> String {
+            let document = serde_json::json!({ noun: body });
+            let answer = server
+                .post_json(path, &Auth::Bearer(auth_token.clone()), &document)
+                .ok();
+            answer.json()[noun]["id"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{path}: {}", answer.summary()))
+                .to_owned()
+        };
+        let project = make(
+            "/v2/api/projects",
+            "project",
+            serde_json::json!({ "display_name": PROJECT_NAME, "contact_email": "p@example.org", "admin_ids": [alice.id] }),
+        );
+        let owned = make(
+            "/v2/api/clients",
+            "client",
+            serde_json::json!({ "name": CLIENT_NAME, "project": project, "public_client": false }),
+        );
+        let credential = make(
+            &format!("/v2/api/clients/{owned}/credentials"),
+            "credential",
+            serde_json::json!({ "name": "first" }),
+        );
+        let scope = make(
+            &format!("/v2/api/clients/{owned}/scopes"),
+            "scope",
+            serde_json::json!({
+                "name": SCOPE_NAME, "description": "Of a test.", "scope_suffix": "own", "advertised": false
+            }),
+        );
+        let policy = make(
+            "/v2/api/policies",
+            "policy",
+            serde_json::json!({
+                "project_id": project, "display_name": POLICY_NAME, "description": "Of a test.", "high_assurance": false
+            }),
+        );
+        let sql = "INSERT INTO client_fqdns (fqdn, client_id, added_at) VALUES ('owned.example', $1, 0)";
+        let owner: ClientId = owned.parse().unwrap();
+        server.sql(sql, portolan_db::params![owner]);
         Self {
-            auth_token: tokens.of("auth.globus.org").access_token().to_owned(),
+            auth_token,
             refresh_token: tokens.of("service.example").refresh_token().to_owned(),
             service_token: tokens.of("service.example").access_token().to_owned(),
-            others_token: others.access_token().to_owned(),
+            others_token: others.of("auth.globus.org").access_token().to_owned(),
             others_consent: bobs_consent,
+            project,
+            owned,
+            credential,
+            scope,
+            policy,
             server,
             alice,
             browser,
@@ -71,6 +131,15 @@ impl World {
             other_app,
             native,
             service,
+        }
+    }
+
+    /// A call of Alice's with a JSON body.
+    fn managing(&self, path: &str, noun: &str, body: serde_json::Value) -> ProgramCall {
+        ProgramCall {
+            path: path.to_owned(),
+            body: Body::Json(serde_json::json!({ noun: body })),
+            right: Auth::Bearer(self.auth_token.clone()),
         }
     }
 
@@ -86,6 +155,10 @@ impl World {
     fn secrets(&self) -> Vec<String> {
         let mut secrets = vec![
             "alice@example.org".to_owned(),
+            PROJECT_NAME.to_owned(),
+            CLIENT_NAME.to_owned(),
+            SCOPE_NAME.to_owned(),
+            POLICY_NAME.to_owned(),
             self.auth_token.clone(),
             self.refresh_token.clone(),
             self.service_token.clone(),
@@ -185,6 +258,166 @@ fn calls() -> Vec<(&'static str, Call)> {
         ),
         ("GET /v2/api/clients/{client_id}", Program(|w| own_record(w))),
         ("DELETE /v2/api/clients/{client_id}", Program(|w| own_record(w))),
+        ("GET /v2/api/clients", Program(|w| bearer("/v2/api/clients", w))),
+        (
+            "GET /v2/api/clients#by-name",
+            Program(|w| bearer("/v2/api/clients?fqdn=owned.example", w)),
+        ),
+        (
+            "POST /v2/api/clients#of-a-project",
+            Program(|w| {
+                w.managing(
+                    "/v2/api/clients",
+                    "client",
+                    serde_json::json!({ "name": "another", "project": w.project, "public_client": false }),
+                )
+            }),
+        ),
+        (
+            "GET /v2/api/clients/{client_id}#of-a-project",
+            Program(|w| bearer(&format!("/v2/api/clients/{}", w.owned), w)),
+        ),
+        (
+            "PUT /v2/api/clients/{client_id}",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/clients/{}", w.owned),
+                    "client",
+                    serde_json::json!({ "name": "renamed" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/clients/{client_id}#of-a-project",
+            Program(|w| bearer(&format!("/v2/api/clients/{}", w.owned), w)),
+        ),
+        (
+            "GET /v2/api/clients/{client_id}/credentials",
+            Program(|w| bearer(&format!("/v2/api/clients/{}/credentials", w.owned), w)),
+        ),
+        (
+            "POST /v2/api/clients/{client_id}/credentials",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/clients/{}/credentials", w.owned),
+                    "credential",
+                    serde_json::json!({ "name": "second" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/clients/{client_id}/credentials/{credential_id}",
+            Program(|w| bearer(&format!("/v2/api/clients/{}/credentials/{}", w.owned, w.credential), w)),
+        ),
+        (
+            "POST /v2/api/clients/{client_id}/fqdns",
+            Program(|w| ProgramCall {
+                body: Body::Json(serde_json::json!({ "fqdn": "owned.example" })),
+                ..bearer(&format!("/v2/api/clients/{}/fqdns", w.owned), w)
+            }),
+        ),
+        (
+            "POST /v2/api/clients/{client_id}/scopes",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/clients/{}/scopes", w.owned),
+                    "scope",
+                    serde_json::json!({ "name": "n", "description": "d", "scope_suffix": "another" }),
+                )
+            }),
+        ),
+        (
+            "GET /v2/api/clients/{client_id}/scopes/{scope_id}",
+            Program(|w| bearer(&format!("/v2/api/clients/{}/scopes/{}", w.owned, w.scope), w)),
+        ),
+        ("GET /v2/api/projects", Program(|w| bearer("/v2/api/projects", w))),
+        (
+            "POST /v2/api/projects",
+            Program(|w| {
+                w.managing(
+                    "/v2/api/projects",
+                    "project",
+                    serde_json::json!({ "display_name": "new", "contact_email": "n@example.org", "admin_ids": [w.alice.id] }),
+                )
+            }),
+        ),
+        (
+            "GET /v2/api/projects/{project_id}",
+            Program(|w| bearer(&format!("/v2/api/projects/{}", w.project), w)),
+        ),
+        (
+            "PUT /v2/api/projects/{project_id}",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/projects/{}", w.project),
+                    "project",
+                    serde_json::json!({ "display_name": "renamed" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/projects/{project_id}",
+            Program(|w| {
+                let mut call = bearer("", w);
+                let token = Auth::Bearer(w.auth_token.clone());
+                let empty = serde_json::json!({ "project": { "display_name": "empty", "contact_email": "p@example.org", "admin_ids": [w.alice.id] } });
+                let made = w.server.post_json("/v2/api/projects", &token, &empty).ok().json();
+                call.path = format!("/v2/api/projects/{}", made["project"]["id"].as_str().unwrap());
+                call
+            }),
+        ),
+        ("GET /v2/api/policies", Program(|w| bearer("/v2/api/policies", w))),
+        (
+            "POST /v2/api/policies",
+            Program(|w| {
+                w.managing("/v2/api/policies", "policy",
+            serde_json::json!({ "project_id": w.project, "display_name": "n", "description": "d", "high_assurance": false }))
+            }),
+        ),
+        (
+            "GET /v2/api/policies/{policy_id}",
+            Program(|w| bearer(&format!("/v2/api/policies/{}", w.policy), w)),
+        ),
+        (
+            "PUT /v2/api/policies/{policy_id}",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/policies/{}", w.policy),
+                    "policy",
+                    serde_json::json!({ "display_name": "renamed" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/policies/{policy_id}",
+            Program(|w| bearer(&format!("/v2/api/policies/{}", w.policy), w)),
+        ),
+        (
+            "GET /v2/api/scopes",
+            Program(|w| bearer(&format!("/v2/api/scopes?ids={}", w.scope), w)),
+        ),
+        (
+            "GET /v2/api/scopes/{scope_id}",
+            Program(|w| bearer(&format!("/v2/api/scopes/{}", w.scope), w)),
+        ),
+        (
+            "PUT /v2/api/scopes/{scope_id}",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/scopes/{}", w.scope),
+                    "scope",
+                    serde_json::json!({ "name": "renamed" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/scopes/{scope_id}",
+            Program(|w| bearer(&format!("/v2/api/scopes/{}", w.scope), w)),
+        ),
+        (
+            "GET /v2/api/identity_providers",
+            Program(|w| bearer("/v2/api/identity_providers?domains=portolan.local", w)),
+        ),
         (
             "GET /v2/api/identities",
             Program(|w| bearer("/v2/api/identities?usernames=alice@portolan.local", w)),
@@ -459,11 +692,15 @@ fn judge(
         Some(expected) if refused.contains(&expected) => {
             wrong.push(format!("{route} {check}: refused, no exception is needed"))
         }
-        None if !refused.contains(&status) => wrong.push(format!("{route} {check}: {status} {text}")),
+        None if !refused.contains(&status) => wrong.push(format!(
+            "{route} {check}: {status} {}",
+            text.chars().take(100).collect::<String>().replace('\n', " ")
+        )),
         _ => {}
     }
     for secret in world.secrets() {
-        if text.contains(&secret) {
+        let permitted = secret.contains('@') && exceptions.find(route, &format!("{check}/email")).is_some();
+        if text.contains(&secret) && !permitted {
             wrong.push(format!("{route} {check}: the answer holds {secret}"));
         }
     }
@@ -580,7 +817,8 @@ fn check_page(route: &str, make: fn(&World) -> PageCall, exceptions: &mut Except
         );
     }
     let answer = world.browser.send(method.clone(), &call.path, fields.as_deref());
-    if !answer.status.is_success() && !answer.status.is_redirection() {
+    let good = answer.status.is_success() || answer.status.is_redirection();
+    if !good && exceptions.find(route, "right-browser-afterwards") != Some(answer.status.as_u16()) {
         wrong.push(format!("{route}: the right browser got {}", answer.summary()));
     }
     wrong
@@ -623,7 +861,9 @@ fn routes() -> BTreeSet<String> {
 
 #[test]
 fn every_route_is_covered() {
-    let covered: BTreeSet<String> = calls().iter().map(|(route, _)| (*route).to_owned()).collect();
+    // What follows a `#` tells apart several calls of one route.
+    let plain = |route: &str| route.split('#').next().unwrap().to_owned();
+    let covered: BTreeSet<String> = calls().iter().map(|(route, _)| plain(route)).collect();
     let routes = routes();
     let missing: Vec<_> = routes.difference(&covered).collect();
     assert!(missing.is_empty(), "add who must be refused: {missing:#?}");

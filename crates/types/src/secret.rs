@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for Secret {
 }
 
 /// The SHA-256 of a secret with at least 128 bits of randomness; passwords have argon2 instead.
-#[derive(Clone, Copy, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub struct TokenHash(pub [u8; 32]);
 
 /// Constant time: one side may be chosen by an attacker.

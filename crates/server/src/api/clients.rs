@@ -87,10 +87,11 @@ fn list_own(tx: &mut ReadTx, known: &Known) -> Result<Vec<Client>> {
 pub async fn get_client(call: Call, Path(id): Path<String>) -> Result<Response> {
     let client = call
         .read(move |tx, known| {
-            let client = clients::get(tx, parse(&id)?)?;
-            if !is_itself(known, &client) {
+            let id = parse(&id)?;
+            if !is_itself(known, id) {
                 refuse_instance(known)?;
             }
+            let client = clients::get(tx, id)?;
             document_for(tx, known, &client)
         })
         .await?;
@@ -108,8 +109,8 @@ fn document_for(tx: &mut ReadTx, known: &Known, client: &Client) -> Result<api::
     document(tx, client)
 }
 
-fn is_itself(known: &Known, client: &Client) -> bool {
-    matches!(&known.caller, Caller::Client(caller) if caller.id == client.id)
+fn is_itself(known: &Known, id: ClientId) -> bool {
+    matches!(&known.caller, Caller::Client(caller) if caller.id == id)
 }
 
 /// The secret of an instance of a template is good for its own record only (decisions, section 6).
@@ -200,13 +201,14 @@ pub async fn update_client(call: Call, Path(id): Path<String>, Json(body): Json<
 pub async fn delete_client(call: Call, Path(id): Path<String>) -> Result<Response> {
     let client = call
         .write(move |tx, known| {
-            let client = clients::get(tx, parse(&id)?)?;
+            let id = parse(&id)?;
             let manager = match &known.caller {
-                Caller::Client(caller) if caller.id == client.id => Manager::of_client(caller),
+                Caller::Client(caller) if caller.id == id => Manager::of_client(caller),
                 _ => known.manager(tx)?,
             };
+            let client = clients::get(tx, id)?;
             let answer = document(tx, &client)?;
-            registration::delete(tx, &known.ctx, &manager, client.id)?;
+            registration::delete(tx, &known.ctx, &manager, id)?;
             Ok(answer)
         })
         .await?;

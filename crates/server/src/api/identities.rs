@@ -1,17 +1,16 @@
 //! Identity look-up, wire.md 2.7.
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
-use portolan_db::ReadTx;
+use axum::extract::Path;
+use axum::response::Response;
+use portolan_db::{ReadTx, WriteTx};
 use portolan_types::api::{self, IdentitiesAnswer, IdentityAnswer, IncludedIdentityProviders};
-use portolan_types::{IdentityId, IdentitySetId};
+use portolan_types::{ClientId, IdentityId, IdentitySetId};
 
-use super::{Caller, Presented};
-use crate::app::{App, Ctx};
-use crate::error::{Error, Kind, Result};
-use crate::http::extract::Query;
-use crate::http::no_store;
+use super::{Call, Caller, Known, ok};
+use crate::domain::identity;
+use crate::error::{Error, Result};
+use crate::store::audit::Actor;
+use crate::store::clients::{self, Client};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::{self, CLIENTS};
 
@@ -23,15 +22,10 @@ enum Wanted {
     Usernames(Vec<String>),
 }
 
-/// `GET /v2/api/identities`
-pub async fn list_identities(
-    State(app): State<App>,
-    ctx: Ctx,
-    headers: HeaderMap,
-    query: Result<Query>,
-) -> Result<Response> {
-    let Query(params) = query?;
-    let presented = Presented::read(&headers, &params)?;
+/// `GET /v2/api/identities`: with `provision` unknown usernames become known, so that
+/// permissions can be prepared for people who come later (wire.md 1.2).
+pub async fn list_identities(call: Call) -> Result<Response> {
+    let params = &call.params;
     let wanted = match (params.list("ids").as_slice(), params.list("usernames").as_slice()) {
         ([], []) => Err(Error::invalid_parameters("give ids or usernames")),
         (ids, []) => ids
@@ -48,53 +42,83 @@ pub async fn list_identities(
         )),
         _ => Err(Error::invalid_parameters("give ids or usernames, not both")),
     };
-    params.flag("provision")?;
-    let include = params.list("include").contains(&"identity_provider");
-    let (now, resource_server) = (ctx.now, app.config.resource_server_name.clone());
-    let answer = app
-        .db
-        .read(move |tx| {
-            let caller = presented.authenticate(tx, now, &resource_server)?;
-            let reader = Reader::of(tx, &caller)?;
-            let found = match &wanted {
-                Err(error) => return Err(Error::new(error.kind(), error.detail().to_owned())),
-                Ok(Wanted::Ids(ids)) if ids.len() <= MAXIMUM => identities::list_by_ids(tx, ids)?,
-                Ok(Wanted::Usernames(names)) if names.len() <= MAXIMUM => identities::list_by_usernames(tx, names)?,
-                Ok(_) => {
-                    return Err(Error::new(
-                        Kind::InvalidParameters,
-                        format!("at most {MAXIMUM} at once"),
-                    ));
-                }
-            };
-            let included = if include { Some(providers(tx, &found)?) } else { None };
-            let identities = found
-                .iter()
-                .map(|identity| reader.document(identity))
-                .collect::<Result<_>>()?;
-            Ok(IdentitiesAnswer { identities, included })
+    let provision = call.params.flag("provision")?.unwrap_or(false);
+    let include = call.params.list("include").contains(&"identity_provider");
+    let answer = if provision && matches!(wanted, Ok(Wanted::Usernames(_))) {
+        let local_domain = call.app.config.local_domain.clone();
+        call.write(move |tx, known| {
+            // Whether the caller may look is asked first: an instance of a template may not.
+            Reader::of(tx, &known.caller)?;
+            if let Ok(Wanted::Usernames(names)) = &wanted {
+                check_size(names.len())?;
+                provision_unknown(tx, known, &local_domain, names)?;
+            }
+            look_up(tx, &known.caller, &wanted, include)
         })
-        .await?;
-    Ok((no_store(), axum::Json(answer)).into_response())
+        .await?
+    } else {
+        call.read(move |tx, known| look_up(tx, &known.caller, &wanted, include))
+            .await?
+    };
+    Ok(ok(answer))
+}
+
+fn look_up(tx: &mut ReadTx, caller: &Caller, wanted: &Result<Wanted>, include: bool) -> Result<IdentitiesAnswer> {
+    let reader = Reader::of(tx, caller)?;
+    let found = match wanted.as_ref().map_err(Error::repeat)? {
+        Wanted::Ids(ids) => {
+            check_size(ids.len())?;
+            identities::list_by_ids(tx, ids)?
+        }
+        Wanted::Usernames(names) => {
+            check_size(names.len())?;
+            identities::list_by_usernames(tx, names)?
+        }
+    };
+    let included = if include { Some(providers(tx, &found)?) } else { None };
+    let identities = found
+        .iter()
+        .map(|identity| reader.document(identity))
+        .collect::<Result<_>>()?;
+    Ok(IdentitiesAnswer { identities, included })
+}
+
+fn check_size(asked: usize) -> Result<()> {
+    if asked > MAXIMUM {
+        return Err(Error::invalid_parameters(format!("at most {MAXIMUM} at once")));
+    }
+    Ok(())
+}
+
+/// Makes the unknown among these usernames known. Only a person, or a client that somebody
+/// answers for, may do that, and only so often.
+fn provision_unknown(tx: &mut WriteTx, known: &Known, local_domain: &str, names: &[String]) -> Result<()> {
+    let actor = match &known.caller {
+        Caller::Token(token) if token.provider_id != CLIENTS => Actor::Identity(token.identity_id),
+        Caller::Token(token) => {
+            let client = clients::find(tx, ClientId(token.identity_id.0))?;
+            project_client(client.as_ref())?
+        }
+        Caller::Client(client) => project_client(Some(client))?,
+    };
+    identity::provision(tx, &known.ctx, actor, local_domain, names)
+}
+
+fn project_client(client: Option<&Client>) -> Result<Actor> {
+    match client {
+        Some(client) if client.project_id.is_some() => Ok(Actor::Client(client.id)),
+        _ => Err(Error::forbidden(
+            "provision needs the token of a person, or a client that belongs to a project",
+        )),
+    }
 }
 
 /// `GET /v2/api/identities/{identity_id}`
-pub async fn get_identity(
-    State(app): State<App>,
-    ctx: Ctx,
-    headers: HeaderMap,
-    query: Result<Query>,
-    Path(id): Path<String>,
-) -> Result<Response> {
-    let Query(params) = query?;
-    let presented = Presented::read(&headers, &params)?;
-    let include = params.list("include").contains(&"identity_provider");
-    let (now, resource_server) = (ctx.now, app.config.resource_server_name.clone());
-    let answer = app
-        .db
-        .read(move |tx| {
-            let caller = presented.authenticate(tx, now, &resource_server)?;
-            let reader = Reader::of(tx, &caller)?;
+pub async fn get_identity(call: Call, Path(id): Path<String>) -> Result<Response> {
+    let include = call.params.list("include").contains(&"identity_provider");
+    let answer = call
+        .read(move |tx, known| {
+            let reader = Reader::of(tx, &known.caller)?;
             let id: IdentityId = id.parse().map_err(|_| Error::not_found("identity"))?;
             let identity = identities::get(tx, id)?;
             let included = if include {
@@ -102,13 +126,13 @@ pub async fn get_identity(
             } else {
                 None
             };
-            Ok::<_, Error>(IdentityAnswer {
+            Ok(IdentityAnswer {
                 identity: reader.document(&identity)?,
                 included,
             })
         })
         .await?;
-    Ok((no_store(), axum::Json(answer)).into_response())
+    Ok(ok(answer))
 }
 
 /// Who looks: e-mail and organization are for people, and for whoever shares the identity

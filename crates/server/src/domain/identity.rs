@@ -5,8 +5,9 @@ use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId};
 
 use crate::app::{Ctx, new_uuid};
 use crate::error::{Error, Result};
+use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
-use crate::store::identity_providers::LOCAL;
+use crate::store::identity_providers::{self, CLIENTS, LOCAL};
 use crate::store::{passwords, sessions};
 
 /// A local account to be made. The hash comes ready: hashing takes its time outside transactions.
@@ -59,6 +60,79 @@ pub fn create_local(tx: &mut WriteTx, ctx: &Ctx, local_domain: &str, new: &NewLo
         identities::insert_administrator(tx, id, ctx.now)?;
     }
     Ok(identity)
+}
+
+/// How many identities one caller may provision in an hour.
+const PROVISIONED_PER_HOUR: i64 = 100;
+
+/// Makes identities that nobody owns yet for those usernames that are unknown and whose
+/// domain a provider asserts; others are passed over. The audit trail counts for the limit,
+/// so it holds on all nodes together.
+pub fn provision(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, local_domain: &str, usernames: &[String]) -> Result<()> {
+    const ACTION: &str = "identity.provision";
+    let known = identities::list_by_usernames(tx, usernames)?;
+    let hour = std::time::Duration::from_secs(3600);
+    let mut left = PROVISIONED_PER_HOUR - audit::count_since(tx, actor, ACTION, ctx.now - hour)?;
+    for username in usernames {
+        if known.iter().any(|identity| identity.username == *username) {
+            continue;
+        }
+        let Some(provider) = provider_of(tx, username, local_domain)? else {
+            continue;
+        };
+        if left <= 0 {
+            let detail = format!("at most {PROVISIONED_PER_HOUR} new identities in an hour");
+            return Err(Error::too_many_requests(detail).retry_after(hour));
+        }
+        let identity = Identity {
+            id: IdentityId(new_uuid()),
+            set_id: IdentitySetId(new_uuid()),
+            provider_id: provider,
+            provider_name: String::new(),
+            provider_enabled: true,
+            subject: None,
+            username: username.clone(),
+            name: None,
+            email: None,
+            organization: None,
+            status: "unused".into(),
+            identity_type: Some("login".into()),
+            enabled: true,
+            generation: 0,
+            created_at: ctx.now,
+            last_authentication_at: None,
+        };
+        // The same name twice in one call is one identity.
+        if !identities::insert(tx, &identity)? {
+            continue;
+        }
+        left -= 1;
+        let event = Event {
+            action: ACTION,
+            actor,
+            resource_kind: "identity",
+            resource_id: identity.id.to_string(),
+            detail: serde_json::json!({ "username": identity.username }),
+        };
+        audit::insert(tx, ctx, &event)?;
+    }
+    Ok(())
+}
+
+/// The provider that may assert a username; none if the name is impossible, or the domain
+/// is nobody's, or is that of clients, whose identities come and go with them.
+fn provider_of(tx: &mut ReadTx, username: &str, local_domain: &str) -> Result<Option<IdentityProviderId>> {
+    let Some((local, domain)) = username.rsplit_once('@') else {
+        return Ok(None);
+    };
+    let possible = !local.is_empty() && !local.contains(char::is_whitespace) && check_text("username", username).is_ok();
+    if !possible || (domain == local_domain && local_username(username, local_domain).is_err()) {
+        return Ok(None);
+    }
+    let provider = identity_providers::find_by_domain(tx, domain)?;
+    Ok(provider
+        .filter(|provider| provider.enabled && provider.id != CLIENTS)
+        .map(|provider| provider.id))
 }
 
 /// Completes and checks a username of the local domain: lower case, one `@`.

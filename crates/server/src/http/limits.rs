@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, MonotonicClock, Reference};
 use governor::middleware::NoOpMiddleware;
@@ -29,6 +29,9 @@ pub struct Limits {
     logins: Limiter,
     failed_client_authentications: Limiter,
     template_registrations: Limiter,
+    failed_logins: Limiter,
+    /// Until when only browsers that are known may try to log in.
+    strained_until: Mutex<Option<Instant>>,
 }
 
 impl Limits {
@@ -41,6 +44,8 @@ impl Limits {
             logins: limiter(limits.logins_per_minute, minute),
             failed_client_authentications: limiter(limits.failed_client_authentications_per_minute, minute),
             template_registrations: limiter(limits.template_registrations_per_hour, hour),
+            failed_logins: limiter(limits.failed_logins_per_minute, minute),
+            strained_until: Mutex::new(None),
         }
     }
 
@@ -50,6 +55,24 @@ impl Limits {
             &network(address),
             "too many attempts to log in from your address; wait a little",
         )
+    }
+
+    /// Counts a failed attempt to log in, wherever it came from. Too many of them mean that
+    /// somebody tries passwords on many accounts from many addresses.
+    pub fn failed_login(&self) {
+        if let Err(error) = self.failed_logins.count(&(), "") {
+            let pause = Duration::from_secs(error.retry_after_seconds().unwrap_or(1));
+            *self.strained_until.lock().expect("nobody panics while holding it") = Some(Instant::now() + pause);
+        }
+    }
+
+    /// Refuses attempts from unknown browsers while too many fail everywhere.
+    pub fn unknown_browser(&self) -> Result<()> {
+        let until = *self.strained_until.lock().expect("nobody panics while holding it");
+        let left = until.and_then(|until| until.checked_duration_since(Instant::now()));
+        left.map_or(Ok(()), |left| {
+            Err(Error::too_many_requests("too many attempts to log in fail at this moment; wait a little").retry_after(left))
+        })
     }
 
     /// Counts a failed client authentication; to be asked after the failure, so that the
@@ -167,6 +190,21 @@ mod tests {
         clock.advance(Duration::from_secs(20));
         limiter.count(&"a", "one more after 20 s").unwrap();
         limiter.count(&"a", "too many").unwrap_err();
+    }
+
+    #[test]
+    fn many_failures_everywhere_leave_only_known_browsers() {
+        let mut config = Config::default();
+        config.limits.failed_logins_per_minute = 3;
+        let limits = Limits::new(&config);
+        (0..3).for_each(|_| limits.failed_login());
+        limits.unknown_browser().unwrap();
+
+        limits.failed_login();
+
+        let refused = limits.unknown_browser().unwrap_err();
+        assert_eq!(refused.kind(), Kind::TooManyRequests);
+        assert!(refused.retry_after_seconds() >= Some(1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::app::{App, new_uuid};
 use crate::config::Config;
+use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
 use crate::domain::keys::{self as signing, KeyKind, KeySet, StoredKey};
 use crate::domain::sealing::MasterKey;
@@ -71,9 +72,10 @@ async fn rotate_if_due(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// ID tokens end with the access token they came with.
-pub fn id_token_lifetime(config: &Config) -> Duration {
-    Duration::from_secs(config.access_token_lifetime_seconds)
+/// How long a signature has to be checked. ID tokens have a life of their own: shorter
+/// access tokens do not shorten it.
+pub fn id_token_lifetime(_: &Config) -> Duration {
+    id_token::LIFETIME
 }
 
 /// A key whose times are set when it is inserted.

@@ -42,7 +42,9 @@ pub async fn consents_page(
 ) -> Result<Response> {
     let Query(params) = query?;
     let came_from = CameFrom::read(&params);
-    let Some(cookie) = Cookie::read(&headers, &app.config) else { return Ok(sign_in_first(came_from)) };
+    let Some(cookie) = Cookie::read(&headers, &app.config) else {
+        return Ok(sign_in_first(came_from));
+    };
     let (shared, unit_ctx, link) = (app.clone(), ctx.clone(), came_from.clone());
     let (permissions, client) = app
         .db
@@ -51,7 +53,9 @@ pub async fn consents_page(
             Ok::<_, Error>((permissions, link.find_client(tx)?))
         })
         .await?;
-    let Some(permissions) = permissions else { return Ok(sign_in_first(came_from)) };
+    let Some(permissions) = permissions else {
+        return Ok(sign_in_first(came_from));
+    };
     let page = ConsentsPage {
         layout: layout(&app, &ctx, "Your permissions", Some(&permissions.person)),
         apps: permissions.apps(&came_from),
@@ -173,19 +177,15 @@ impl Revocation {
     }
 }
 
-async fn ask(
-    app: &App,
-    ctx: &Ctx,
-    cookie: &Cookie,
-    revocation: &Revocation,
-    errors: FormErrors,
-) -> Result<Response> {
+async fn ask(app: &App, ctx: &Ctx, cookie: &Cookie, revocation: &Revocation, errors: FormErrors) -> Result<Response> {
     let (shared, unit_ctx, hash) = (app.clone(), ctx.clone(), cookie.hash);
     let found = app
         .db
         .read(move |tx| Permissions::find(tx, &shared, &unit_ctx, &hash))
         .await?;
-    let Some(permissions) = found else { return Ok(sign_in_first(revocation.came_from.clone())) };
+    let Some(permissions) = found else {
+        return Ok(sign_in_first(revocation.came_from.clone()));
+    };
     let cut = permissions.cut(revocation)?;
     let field = |name, value: &str| CarriedField {
         name,
@@ -248,7 +248,9 @@ impl Cut<'_> {
 impl Permissions {
     /// None if nobody is signed in.
     fn find(tx: &mut ReadTx, app: &App, ctx: &Ctx, cookie: &TokenHash) -> Result<Option<Self>> {
-        let Some((session, Some(person))) = find_session(tx, app, ctx, cookie)? else { return Ok(None) };
+        let Some((session, Some(person))) = find_session(tx, app, ctx, cookie)? else {
+            return Ok(None);
+        };
         let mut identities = identities::list_set(tx, person.identity.set_id)?;
         identities.retain(|identity| identity.status != "closed");
         let mut found = Vec::new();
@@ -294,7 +296,10 @@ impl Permissions {
             .clients
             .get(&id)
             .expect("a foreign key keeps the client of a consent, read in the same transaction");
-        client_view(client, template_of(client).and_then(|template| self.clients.get(&template)))
+        client_view(
+            client,
+            template_of(client).and_then(|template| self.clients.get(&template)),
+        )
     }
 
     fn roots(&self) -> impl Iterator<Item = &Consent> {
@@ -390,7 +395,9 @@ impl Permissions {
     }
 
     fn extent(&self, cut: &Cut<'_>, extent: Extent) -> RevocationExtent {
-        let [named] = cut.named[..] else { return RevocationExtent::App };
+        let [named] = cut.named[..] else {
+            return RevocationExtent::App;
+        };
         let name = self.scope(named).name.clone();
         match named.parent_id {
             _ if extent == Extent::App => RevocationExtent::App,
@@ -470,14 +477,22 @@ impl Tree<'_> {
             Some(_) if consent::cut_of(consent) == consent.id => Some(Withdraw::Branch(href())),
             Some(_) => None,
         };
-        let allowed_by = self.permissions.usernames(&[consent]).pop();
+        let allowed_by = self
+            .permissions
+            .usernames(&[consent])
+            .pop()
+            .filter(|_| self.names_identities);
+        let app = match &allowed_by {
+            Some(username) => format!("{}, {username}", self.app),
+            None => self.app.to_owned(),
+        };
         let children = self.children.get(&consent.id).map_or(&[][..], Vec::as_slice);
         ConsentNode {
             name: scope.name.clone(),
             description: scope.description.clone(),
             resource: scope.owner_name.clone(),
-            app: self.app.to_owned(),
-            allowed_by: allowed_by.filter(|_| is_root && self.names_identities),
+            app,
+            allowed_by: allowed_by.filter(|_| is_root),
             since: Moment::day(consent.created_at),
             last_used: consent.last_used_at.map(Moment::minute),
             while_away: consent.allows_refresh,

@@ -28,7 +28,7 @@ use crate::http::extract::{Form, Params, Query};
 use crate::metrics::Login;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::Identity;
-use crate::store::{authorization_requests, identities, passwords};
+use crate::store::{authorization_requests, identities, passwords, sessions};
 
 /// `GET /p/login`
 pub async fn login_page(
@@ -251,6 +251,14 @@ impl Attempt {
             })
             .await?;
         let counter = self.counter(found.as_ref().map(|(identity, _)| identity.id));
+        let knows_browser = self.device.as_ref().is_some_and(|device| {
+            found
+                .as_ref()
+                .is_some_and(|(identity, _)| identity.id == device.identity)
+        });
+        if !knows_browser {
+            app.limits.unknown_browser()?;
+        }
         let (name, now) = (counter.clone(), ctx.now);
         let failures = app.db.read(move |tx| passwords::find_failures(tx, &name)).await?;
         if let Some((_, blocked_until)) = failures
@@ -289,6 +297,7 @@ impl Attempt {
 
     /// Counts the failure and decides how long the next attempt has to wait.
     async fn fail(&self, app: &App, ctx: &Ctx, counter: String, identity: Option<IdentityId>) -> Refused {
+        app.limits.failed_login();
         let ctx = ctx.clone();
         let counted = app
             .db
@@ -331,13 +340,7 @@ fn delay_after(failures: i64) -> Option<Duration> {
     }
 }
 
-async fn sign_in(
-    app: &App,
-    ctx: &Ctx,
-    cookie: &Cookie,
-    state: &LoginState,
-    identity: Identity,
-) -> Result<Response> {
+async fn sign_in(app: &App, ctx: &Ctx, cookie: &Cookie, state: &LoginState, identity: Identity) -> Result<Response> {
     let request = state.waiting.as_ref().map(|waiting| waiting.parked.id);
     let fresh = Cookie::generate();
     let (old_hash, new_hash) = (cookie.hash, fresh.hash);
@@ -345,7 +348,13 @@ async fn sign_in(
     let (unit_ctx, id) = (ctx.clone(), identity.id);
     app.db
         .write(move |tx| {
-            let browser = session::find_or_create(tx, &unit_ctx, &old_hash, lifetimes)?;
+            // The cookie of a session that has ended may still be in the store; nobody gets
+            // a new session under it.
+            let live = sessions::find(tx, &old_hash, unit_ctx.now, lifetimes.0)?;
+            let browser = match live {
+                Some(session) => session.id,
+                None => session::find_or_create(tx, &unit_ctx, &new_hash, lifetimes)?,
+            };
             session::sign_in(tx, &unit_ctx, browser, &identity, &["pwd"], &new_hash, lifetimes.1)?;
             if let Some(request) = request {
                 authorization_requests::mark_authenticated(tx, request, unit_ctx.now)?;

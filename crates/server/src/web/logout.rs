@@ -54,12 +54,18 @@ pub async fn logout_page(
 /// Whether the request brings an ID token of the person who is signed in here. Somebody
 /// else's would let its owner sign strangers out by a link.
 async fn is_hinted(app: &App, ctx: &Ctx, cookie: TokenHash, params: &Params) -> Result<bool> {
-    let Some(hint) = params.get("id_token_hint") else { return Ok(false) };
-    let Ok(hint) = app.keys().verify_id_token(hint, &app.config.issuer(), Expiry::Ignored) else { return Ok(false) };
+    let Some(hint) = params.get("id_token_hint") else {
+        return Ok(false);
+    };
+    let Ok(hint) = app.keys().verify_id_token(hint, &app.config.issuer(), Expiry::Ignored) else {
+        return Ok(false);
+    };
     let (shared, ctx) = (app.clone(), ctx.clone());
     app.db
         .read(move |tx| {
-            let Some((_, Some(person))) = super::find_session(tx, &shared, &ctx, &cookie)? else { return Ok(false) };
+            let Some((_, Some(person))) = super::find_session(tx, &shared, &ctx, &cookie)? else {
+                return Ok(false);
+            };
             let set = identities::list_set_ids(tx, person.identity.set_id)?;
             Ok::<_, Error>(set.contains(&hint.identity_id))
         })

@@ -414,7 +414,7 @@ pub struct ConsentNode {
     pub description: String,
     /// Display name of the resource server.
     pub resource: String,
-    /// Name of the app, to tell apart links that would read alike.
+    /// The app, and the account if several allowed it: tells apart links that would read alike.
     pub app: String,
     /// Username; none where the page says it for the whole app.
     pub allowed_by: Option<String>,

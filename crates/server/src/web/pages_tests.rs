@@ -1065,7 +1065,11 @@ fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
     let links: Vec<(&str, String)> = list
         .iter()
         .enumerate()
-        .filter(|(_, element)| element.get("href").is_some_and(|href| href.starts_with("/v2/web/consents/")))
+        .filter(|(_, element)| {
+            element
+                .get("href")
+                .is_some_and(|href| href.starts_with("/v2/web/consents/"))
+        })
         .map(|(index, link)| {
             let hidden = list.iter().find(|element| element.parent == Some(index)).unwrap();
             (link.get("href").unwrap(), format!("{}{}", link.text, hidden.text))

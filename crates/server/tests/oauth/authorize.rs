@@ -24,7 +24,11 @@ fn scene() -> Scene {
     let client = server.client().confidential().create();
     let browser = server.browser_of(&alice);
     client.code(&browser, "openid");
-    Scene { server, client, browser }
+    Scene {
+        server,
+        client,
+        browser,
+    }
 }
 
 impl Scene {
@@ -41,7 +45,10 @@ fn url(params: &Params) -> String {
 fn assert_error_page(answer: &Answer, about: &str) {
     assert!(answer.status.is_client_error(), "{about}: {}", answer.status);
     assert!(answer.header("location").is_none(), "{about}");
-    assert!(answer.header("content-type").unwrap().starts_with("text/html"), "{about}");
+    assert!(
+        answer.header("content-type").unwrap().starts_with("text/html"),
+        "{about}"
+    );
 }
 
 /// A1. Asked by form or by address, the answer is the same.
@@ -66,7 +73,10 @@ fn a_form_leads_where_the_same_query_leads() {
                 assert_eq!(query.address(), form.address());
                 let names = |left: &crate::support::Redirected| {
                     let mut answer = left.query();
-                    answer.iter_mut().filter(|(name, _)| name == "code").for_each(|(_, code)| code.clear());
+                    answer
+                        .iter_mut()
+                        .filter(|(name, _)| name == "code")
+                        .for_each(|(_, code)| code.clear());
                     answer
                 };
                 assert_eq!(names(query), names(form));
@@ -80,7 +90,11 @@ fn a_form_leads_where_the_same_query_leads() {
 /// A1: a form from another site comes without our cookie and must still find the session.
 #[test]
 fn a_posted_request_becomes_a_get_that_brings_the_cookie() {
-    let Scene { server, client, browser } = &scene();
+    let Scene {
+        server,
+        client,
+        browser,
+    } = &scene();
 
     let params = client.params("openid");
     let posted = server.post_form(PATH, &Auth::None, &params.pairs());
@@ -96,10 +110,16 @@ fn unknown_parameters_are_ignored_and_empty_ones_absent() {
     let scene = scene();
     let base = scene.client.params("openid");
     let with = |extra: &[(&str, &str)]| {
-        let params = extra.iter().fold(base.clone(), |params, (name, value)| params.set(name, value));
+        let params = extra
+            .iter()
+            .fold(base.clone(), |params, (name, value)| params.set(name, value));
         scene.ask(&params)
     };
-    assert!(!with(&[("foo", "bar"), ("client_name", "x"), ("viewlocale", "en")]).code().is_empty());
+    assert!(
+        !with(&[("foo", "bar"), ("client_name", "x"), ("viewlocale", "en")])
+            .code()
+            .is_empty()
+    );
     let empty = [
         "prompt",
         "max_age",
@@ -141,7 +161,9 @@ fn a_parameter_that_comes_twice_is_refused() {
     }
     let page = scene.ask(&params.clone().twice("foo", "1").twice("foo", "1"));
     assert_error_page(page.page(), "unknown parameter");
-    let posted = scene.server.post_form(PATH, &Auth::None, &params.twice("scope", "openid").pairs());
+    let posted = scene
+        .server
+        .post_form(PATH, &Auth::None, &params.twice("scope", "openid").pairs());
     assert_error_page(&posted, "by form");
 }
 
@@ -152,7 +174,9 @@ fn a_bad_client_or_redirect_uri_ends_on_a_page_that_leads_nowhere() {
     let registered = scene.client.redirect_uri.clone();
     let good = scene.client.params("openid");
     let disabled = scene.server.client().confidential().create();
-    scene.server.sql("UPDATE clients SET enabled = 0 WHERE id = $1", params![disabled.id]);
+    scene
+        .server
+        .sql("UPDATE clients SET enabled = 0 WHERE id = $1", params![disabled.id]);
     let uris = [
         String::new(),
         "https://evil.example".into(),
@@ -182,7 +206,11 @@ fn a_bad_client_or_redirect_uri_ends_on_a_page_that_leads_nowhere() {
         format!("{registered}/{}", "x".repeat(3000)),
     ];
     for uri in uris {
-        for broken in [Params::default(), Params::default().set("prompt", "none"), Params::default().set("scope", "x")] {
+        for broken in [
+            Params::default(),
+            Params::default().set("prompt", "none"),
+            Params::default().set("scope", "x"),
+        ] {
             let mut params = good.clone().set("redirect_uri", &uri);
             for (name, value) in &broken.0 {
                 params = params.set(name, value);
@@ -193,13 +221,21 @@ fn a_bad_client_or_redirect_uri_ends_on_a_page_that_leads_nowhere() {
             let html = page.text();
             for attribute in ["href=\"", "src=\"", "action=\"", "content=\"0;"] {
                 for found in html.split(attribute).skip(1) {
-                    assert!(!found.starts_with("https://evil") && !found.starts_with("javascript:"), "{uri}");
+                    assert!(
+                        !found.starts_with("https://evil") && !found.starts_with("javascript:"),
+                        "{uri}"
+                    );
                 }
             }
             assert!(!html.contains("<script>") && !html.contains("http-equiv"), "{uri}");
         }
     }
-    for id in ["", "x", "5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f", &disabled.id.to_string()] {
+    for id in [
+        "",
+        "x",
+        "5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f",
+        &disabled.id.to_string(),
+    ] {
         assert_error_page(scene.ask(&good.clone().set("client_id", id)).page(), id);
     }
     assert_error_page(scene.ask(&good.clone().without("client_id")).page(), "no client");
@@ -226,7 +262,11 @@ fn registered_loopback_addresses_match_with_any_port() {
         .redirect_uri("http://localhost:5000/cb")
         .redirect_uri("https://app.example/cb?tenant=1")
         .create();
-    let installed = server.client().public_installed().redirect_uri("org.example.app:/cb").create();
+    let installed = server
+        .client()
+        .public_installed()
+        .redirect_uri("org.example.app:/cb")
+        .create();
     let table = [
         (&web, "http://127.0.0.1/cb", true),
         (&web, "http://127.0.0.1:1/cb", true),
@@ -253,7 +293,10 @@ fn registered_loopback_addresses_match_with_any_port() {
         (&installed, "http://10.0.0.1:8000/", false),
     ];
     for (client, uri, allowed) in table {
-        let outcome = browser.authorize(client, &client.params("openid").set("redirect_uri", uri).set("prompt", "none"));
+        let outcome = browser.authorize(
+            client,
+            &client.params("openid").set("redirect_uri", uri).set("prompt", "none"),
+        );
         assert_eq!(!outcome.is_page(), allowed, "{uri}");
     }
 }
@@ -267,7 +310,12 @@ fn every_other_error_goes_to_the_redirect_uri() {
         (&scene.client, "response_type", "", "invalid_request"),
         (&scene.client, "response_type", "token", "unsupported_response_type"),
         (&scene.client, "response_type", "id_token", "unsupported_response_type"),
-        (&scene.client, "response_type", "code id_token", "unsupported_response_type"),
+        (
+            &scene.client,
+            "response_type",
+            "code id_token",
+            "unsupported_response_type",
+        ),
         (&scene.client, "response_type", "CODE", "unsupported_response_type"),
         (&scene.client, "response_mode", "fragment", "invalid_request"),
         (&scene.client, "response_mode", "form_post", "invalid_request"),
@@ -280,8 +328,18 @@ fn every_other_error_goes_to_the_redirect_uri() {
         (&scene.client, "max_age", "-1", "invalid_request"),
         (&scene.client, "max_age", "x", "invalid_request"),
         (&scene.client, "access_type", "sometimes", "invalid_request"),
-        (&scene.client, "request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
-        (&scene.client, "request_uri", "https://app.example/r", "request_uri_not_supported"),
+        (
+            &scene.client,
+            "request",
+            "eyJhbGciOiJub25lIn0.e30.",
+            "request_not_supported",
+        ),
+        (
+            &scene.client,
+            "request_uri",
+            "https://app.example/r",
+            "request_uri_not_supported",
+        ),
         (&scene.client, "registration", "{}", "registration_not_supported"),
         (&scene.client, "id_token_hint", "x", "invalid_request"),
         (&scene.client, "code_challenge_method", "S256", "invalid_request"),
@@ -351,7 +409,10 @@ fn the_answer_keeps_the_query_that_was_registered() {
 fn the_state_comes_back_byte_for_byte() {
     let scene = scene();
     let check = |state: &str| {
-        for params in [scene.client.params("openid"), scene.client.params("openid").set("prompt", "none login")] {
+        for params in [
+            scene.client.params("openid"),
+            scene.client.params("openid").set("prompt", "none login"),
+        ] {
             let outcome = scene.ask(&params.set("state", state));
             assert_eq!(outcome.state().as_deref(), Some(state));
         }
@@ -362,7 +423,12 @@ fn the_state_comes_back_byte_for_byte() {
         signed_out.get(&url(&scene.client.params("openid").set("state", state)));
         assert_eq!(signed_out.deny().state().as_deref(), Some(state), "through a page");
     };
-    for state in ["x".repeat(2048), "+%&=\"'<>#?;/\\ ".repeat(100), "äöü日本語🦀".repeat(50), " ".into()] {
+    for state in [
+        "x".repeat(2048),
+        "+%&=\"'<>#?;/\\ ".repeat(100),
+        "äöü日本語🦀".repeat(50),
+        " ".into(),
+    ] {
         check(&state);
     }
     let config = ProptestConfig {
@@ -412,7 +478,10 @@ fn public_clients_must_use_pkce_and_others_may() {
     let template = scene.server.client().template().create();
     let instance = scene.server.instance_of(template.id, "laptop");
     let without = |client: &TestClient| {
-        let params = client.params("openid").without("code_challenge").without("code_challenge_method");
+        let params = client
+            .params("openid")
+            .without("code_challenge")
+            .without("code_challenge_method");
         let outcome = scene.ask(&params.set("prompt", "none"));
         outcome.error().unwrap_or_default()
     };
@@ -427,24 +496,55 @@ fn public_clients_must_use_pkce_and_others_may() {
 #[test]
 fn prompt_none_shows_no_page() {
     let scene = scene();
-    let Scene { server, client, browser } = &scene;
+    let Scene {
+        server,
+        client,
+        browser,
+    } = &scene;
     let native = server.client().public_installed().create();
     native.code(browser, "openid");
     let table: [(Browser, &TestClient, Params, &str); 9] = [
         (server.browser(), client, client.params("openid"), "login_required"),
         (browser.clone(), client, client.params("openid"), ""),
-        (browser.clone(), client, client.params("openid email"), "consent_required"),
-        (browser.clone(), client, client.params("openid").set("access_type", "offline"), "consent_required"),
-        (browser.clone(), client, client.params("openid").set("max_age", "0"), "login_required"),
-        (browser.clone(), client, client.params("no-such-scope"), "invalid_scope"),
-        (browser.clone(), client, client.params("openid").set("session_required_mfa", "true"), "login_required"),
         (
             browser.clone(),
             client,
-            client.params("openid").set("session_required_single_domain", "elsewhere.org"),
+            client.params("openid email"),
+            "consent_required",
+        ),
+        (
+            browser.clone(),
+            client,
+            client.params("openid").set("access_type", "offline"),
+            "consent_required",
+        ),
+        (
+            browser.clone(),
+            client,
+            client.params("openid").set("max_age", "0"),
             "login_required",
         ),
-        (browser.clone(), &native, native.params("openid"), "interaction_required"),
+        (browser.clone(), client, client.params("no-such-scope"), "invalid_scope"),
+        (
+            browser.clone(),
+            client,
+            client.params("openid").set("session_required_mfa", "true"),
+            "login_required",
+        ),
+        (
+            browser.clone(),
+            client,
+            client
+                .params("openid")
+                .set("session_required_single_domain", "elsewhere.org"),
+            "login_required",
+        ),
+        (
+            browser.clone(),
+            &native,
+            native.params("openid"),
+            "interaction_required",
+        ),
     ];
     for (browser, client, params, error) in table {
         let outcome = browser.authorize(client, &params.clone().set("prompt", "none"));
@@ -500,18 +600,35 @@ fn max_age_is_obeyed_and_0_behaves_as_login() {
     assert!(ask("99").is_page());
     assert!(scene.browser.path().starts_with("/p/login?"));
     let code = scene.browser.try_login("alice", "the long password of alice").code();
-    assert_eq!(scene.client.exchange(&code).claims()["auth_time"], json!(scene.server.now().seconds()));
+    assert_eq!(
+        scene.client.exchange(&code).claims()["auth_time"],
+        json!(scene.server.now().seconds())
+    );
     assert!(ask("0").is_page());
-    assert!(!scene.browser.try_login("alice", "the long password of alice").code().is_empty());
+    assert!(
+        !scene
+            .browser
+            .try_login("alice", "the long password of alice")
+            .code()
+            .is_empty()
+    );
     let sso = scene.client.exchange(&ask("3600").code()).claims();
-    assert_eq!(sso["auth_time"], json!(scene.server.now().seconds()), "single sign-on does not move it");
+    assert_eq!(
+        sso["auth_time"],
+        json!(scene.server.now().seconds()),
+        "single sign-on does not move it"
+    );
 }
 
 /// H8.
 #[test]
 fn an_id_token_hint_names_whom_the_client_means() {
     let scene = scene();
-    let Scene { server, client, browser } = &scene;
+    let Scene {
+        server,
+        client,
+        browser,
+    } = &scene;
     let hint = client.tokens(browser, "openid").id_token().to_owned();
     let bob = server.user("bob").create();
     let other = server.client().confidential().create();
@@ -529,10 +646,14 @@ fn an_id_token_hint_names_whom_the_client_means() {
     let flipped: String = signature.chars().rev().collect();
     assert_eq!(silent(browser, &format!("{signed}.{flipped}")), "invalid_request");
     assert_eq!(silent(browser, &of_other_client), "invalid_request");
-    assert_eq!(silent(browser, client.credentials("openid").access_token()), "invalid_request");
+    assert_eq!(
+        silent(browser, client.credentials("openid").access_token()),
+        "invalid_request"
+    );
     // Expired long ago is good enough.
     server.advance_seconds(20 * 86_400);
-    browser.try_login("alice", "the long password of alice");
+    let home = browser.try_login("alice", "the long password of alice");
+    assert_eq!(home.page().status, StatusCode::OK, "{}", home.page().summary());
     assert_eq!(silent(browser, &hint), "");
 }
 
@@ -550,7 +671,12 @@ fn a_hint_at_another_account_asks_for_that_account() {
     let wrong = browser.try_login("bob", &bob.password);
     assert_eq!(wrong.page().status, StatusCode::FORBIDDEN);
     browser.authorize(&scene.client, &params);
-    assert!(!browser.try_login("alice", "the long password of alice").code().is_empty());
+    assert!(
+        !browser
+            .try_login("alice", "the long password of alice")
+            .code()
+            .is_empty()
+    );
 }
 
 /// H9, H15.
@@ -594,7 +720,10 @@ fn unknown_scopes_end_on_a_page_that_names_them() {
     assert!(html.contains("Occurred at time") && html.contains("Error ID"));
     assert!(!html.contains("<b>"), "what was asked for is escaped");
     let text = crate::support::unescape(&html);
-    let expected = format!("lient_id={} requested unknown scopes: ['no-such-scope', 'urn:x:<b>']", scene.client.id);
+    let expected = format!(
+        "lient_id={} requested unknown scopes: ['no-such-scope', 'urn:x:<b>']",
+        scene.client.id
+    );
     assert!(text.contains(&expected), "{text}");
     let silent = scene.ask(&params.set("prompt", "none"));
     assert_eq!(silent.error().as_deref(), Some("invalid_scope"));
@@ -605,7 +734,13 @@ fn unknown_scopes_end_on_a_page_that_names_them() {
 fn a_hidden_scope_of_another_project_is_unknown() {
     let scene = scene();
     let project = scene.server.project("The laboratory");
-    let data = scene.server.resource_server("d").in_project(project).scope("inner").unadvertised().create();
+    let data = scene
+        .server
+        .resource_server("d")
+        .in_project(project)
+        .scope("inner")
+        .unadvertised()
+        .create();
     let inside = scene.server.client().in_project(project).create();
 
     let outside = scene.ask(&scene.client.params(data.scope("inner")));
@@ -618,9 +753,18 @@ fn a_hidden_scope_of_another_project_is_unknown() {
 fn scopes_are_separated_by_spaces_or_commas() {
     let scene = scene();
     scene.client.code(&scene.browser, "openid email profile");
-    for scope in ["openid,email,profile", "openid, email profile", "openid%20email+profile", " openid  email,,profile "] {
+    for scope in [
+        "openid,email,profile",
+        "openid, email profile",
+        "openid%20email+profile",
+        " openid  email,,profile ",
+    ] {
         let base = scene.client.params("x").without("scope");
-        let encoded = if scope.contains('%') { scope.to_owned() } else { scope.replace(' ', "+").replace(',', "%2C") };
+        let encoded = if scope.contains('%') {
+            scope.to_owned()
+        } else {
+            scope.replace(' ', "+").replace(',', "%2C")
+        };
         let outcome = scene.browser.get(&format!("{}&scope={encoded}", url(&base)));
         let tokens = scene.client.exchange(&outcome.code());
         let mut scopes: Vec<&str> = tokens.0["scope"].as_str().unwrap().split(' ').collect();
@@ -636,7 +780,10 @@ fn offline_access_can_be_asked_for_in_two_ways() {
     let with = [
         scene.client.params("openid").set("access_type", "offline"),
         scene.client.params("openid offline_access"),
-        scene.client.params("offline_access openid").set("access_type", "online"),
+        scene
+            .client
+            .params("offline_access openid")
+            .set("access_type", "online"),
     ];
     for params in with {
         let tokens = scene.client.exchange(&scene.client.code_with(&scene.browser, &params));
@@ -654,7 +801,11 @@ fn what_was_allowed_is_a_tree_of_consents() {
     let scene = scene();
     let server = &scene.server;
     let deep = server.resource_server("deep").scope("x").create();
-    let inner = server.resource_server("inner").scope("read").depends_on(deep.scope("x")).create();
+    let inner = server
+        .resource_server("inner")
+        .scope("read")
+        .depends_on(deep.scope("x"))
+        .create();
     let outer = server
         .resource_server("outer")
         .scope("all")
@@ -663,7 +814,9 @@ fn what_was_allowed_is_a_tree_of_consents() {
         .create();
     let email = "email";
 
-    scene.client.code(&scene.browser, &format!("{}[*{email}]", outer.scope("all")));
+    scene
+        .client
+        .code(&scene.browser, &format!("{}[*{email}]", outer.scope("all")));
 
     let (alice, client) = (
         server.read(|tx| portolan_server::store::identities::find_by_username(tx, "alice@portolan.local")),
@@ -672,13 +825,29 @@ fn what_was_allowed_is_a_tree_of_consents() {
     let alice = alice.unwrap().id;
     let tree = server.read(move |tx| consents::list_trees(tx, alice, client));
     let root = tree.iter().find(|c| c.scope_id == outer.scope_id("all")).unwrap();
-    let below = |parent: &consents::Consent| tree.iter().filter(|c| c.parent_id == Some(parent.id)).collect::<Vec<_>>();
+    let below = |parent: &consents::Consent| {
+        tree.iter()
+            .filter(|c| c.parent_id == Some(parent.id))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(below(root).len(), 3);
-    assert!(below(root).iter().all(|consent| consent.client_id == outer.id && consent.is_approved()));
+    assert!(
+        below(root)
+            .iter()
+            .all(|consent| consent.client_id == outer.id && consent.is_approved())
+    );
     let required = tree.iter().find(|c| c.scope_id == inner.scope_id("read")).unwrap();
     assert!(!required.atomically_revocable);
-    assert_eq!(below(root).iter().filter(|consent| consent.atomically_revocable).count(), 2);
-    let [leaf] = below(required)[..] else { panic!("one scope further down") };
+    assert_eq!(
+        below(root)
+            .iter()
+            .filter(|consent| consent.atomically_revocable)
+            .count(),
+        2
+    );
+    let [leaf] = below(required)[..] else {
+        panic!("one scope further down")
+    };
     assert_eq!((leaf.scope_id, leaf.client_id), (deep.scope_id("x"), inner.id));
     // All of it is there: nobody is asked again, until something new comes along.
     assert!(!scene.ask(&scene.client.params(outer.scope("all"))).is_page());
@@ -691,7 +860,10 @@ fn what_was_allowed_is_a_tree_of_consents() {
 fn a_session_requirement_is_met_or_ends_on_a_page() {
     let scene = scene();
     let bob = scene.server.user("bob").create();
-    let alice = scene.client.tokens(&scene.browser, "openid").claims()["sub"].as_str().unwrap().to_owned();
+    let alice = scene.client.tokens(&scene.browser, "openid").claims()["sub"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let unmet: [(&str, String); 5] = [
         ("session_required_identities", bob.id.to_string()),
         ("session_required_single_domain", "elsewhere.org,other.org".into()),
@@ -701,13 +873,19 @@ fn a_session_requirement_is_met_or_ends_on_a_page() {
     ];
     for (name, value) in unmet {
         let outcome = scene.ask(&scene.client.params("openid").set(name, &value));
-        assert!(outcome.is_page() && scene.browser.path().starts_with("/p/login?"), "{name}");
+        assert!(
+            outcome.is_page() && scene.browser.path().starts_with("/p/login?"),
+            "{name}"
+        );
         let still = scene.browser.try_login("alice", "the long password of alice");
         assert_eq!(still.page().status, StatusCode::FORBIDDEN, "{name}");
     }
     let met: [(&str, String); 6] = [
         ("session_required_identities", alice.clone()),
-        ("session_required_identities", format!("urn:globus:auth:identity:{alice}")),
+        (
+            "session_required_identities",
+            format!("urn:globus:auth:identity:{alice}"),
+        ),
         ("session_required_identities", alice.to_uppercase()),
         ("session_required_single_domain", "elsewhere.org,portolan.local".into()),
         ("session_required_mfa", "False".into()),
@@ -725,7 +903,10 @@ fn signing_in_as_the_required_identity_meets_the_requirement() {
     let scene = scene();
     let bob = scene.server.user("bob").create();
     scene.client.code(&scene.server.browser_of(&bob), "openid");
-    let params = scene.client.params("openid").set("session_required_identities", &bob.id.to_string());
+    let params = scene
+        .client
+        .params("openid")
+        .set("session_required_identities", &bob.id.to_string());
 
     assert!(scene.ask(&params).is_page());
     let tokens = scene.client.exchange(&scene.browser.login(&bob).code());
@@ -754,7 +935,11 @@ fn a_scope_can_be_for_people_of_certain_domains_only() {
 #[test]
 fn a_long_request_is_taken() {
     let scene = scene();
-    let params = scene.client.params("openid").set("foo", &"x".repeat(15_000)).set("state", &"s".repeat(1_000));
+    let params = scene
+        .client
+        .params("openid")
+        .set("foo", &"x".repeat(15_000))
+        .set("state", &"s".repeat(1_000));
     assert_eq!(scene.ask(&params).state().map(|state| state.len()), Some(1_000));
     let too_long = scene.ask(&scene.client.params("openid").set("nonce", &"n".repeat(5_000)));
     assert_eq!(too_long.error().as_deref(), Some("invalid_request"));
@@ -764,7 +949,9 @@ fn a_long_request_is_taken() {
 #[test]
 fn an_answer_is_a_303_that_nobody_stores() {
     let scene = scene();
-    let answer = scene.browser.send(Method::GET, &url(&scene.client.params("openid")), None);
+    let answer = scene
+        .browser
+        .send(Method::GET, &url(&scene.client.params("openid")), None);
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
@@ -791,7 +978,9 @@ fn a_client_that_is_disabled_meanwhile_gets_no_code() {
     let scene = scene();
     scene.ask(&scene.client.params("openid email"));
     let form = scene.browser.form().set("decision", "allow");
-    scene.server.sql("UPDATE clients SET enabled = 0 WHERE id = $1", params![scene.client.id]);
+    scene
+        .server
+        .sql("UPDATE clients SET enabled = 0 WHERE id = $1", params![scene.client.id]);
     let outcome = scene.browser.submit(&form);
     assert_error_page(outcome.page(), "disabled");
 }
@@ -803,5 +992,35 @@ fn other_methods_are_refused() {
     for method in [Method::PUT, Method::DELETE, Method::OPTIONS] {
         let answer = scene.server.request(method.clone(), PATH).send();
         assert_eq!(answer.status, 405, "{method}");
+    }
+}
+
+/// A browser keeps the cookie of a session that ended; signing in with it once was an
+/// error of the server, because the new session took the old one's name.
+#[test]
+fn a_browser_whose_session_has_ended_can_sign_in_again() {
+    type End = fn(&TestServer, &Browser);
+    let ends: [(&str, End); 3] = [
+        ("idle", |server, _| server.advance_seconds(12 * 3600)),
+        ("too old", |server, browser| {
+            for _ in 0..(7 * 24) {
+                server.advance_seconds(3600);
+                browser.get("/");
+            }
+        }),
+        ("ended", |server, _| {
+            server.sql("UPDATE browser_sessions SET ended_at = 1", params![]);
+        }),
+    ];
+    for (what, end) in ends {
+        let scene = scene();
+        let old = scene.browser.cookies().clone();
+        end(&scene.server, &scene.browser);
+
+        let home = scene.browser.try_login("alice", "the long password of alice");
+
+        assert_eq!(home.page().status, StatusCode::OK, "{what}: {}", home.page().summary());
+        assert!(!scene.ask(&scene.client.params("openid")).code().is_empty(), "{what}");
+        assert_ne!(*scene.browser.cookies(), old, "{what}: the cookie has changed");
     }
 }

@@ -2,7 +2,7 @@
 //! (wire.md 2.5.4, decisions section 6).
 
 use http::Method;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use portolan_db::params;
 use portolan_types::ClientId;
 use serde_json::{Value, json};
@@ -55,7 +55,10 @@ fn an_instance_of_the_cli_template_is_registered_by_nobody_in_particular() {
             "userinfo_from_effective_identity": true,
             "prompt_for_named_grant": false,
         });
-        assert_eq!(client.as_object().unwrap().len(), expected.as_object_mut().unwrap().len());
+        assert_eq!(
+            client.as_object().unwrap().len(),
+            expected.as_object_mut().unwrap().len()
+        );
         assert_eq!(*client, expected);
     });
 }
@@ -88,12 +91,20 @@ fn bad_registrations_are_refused() {
         ("not json", 400),
         ("[]", 400),
         ("{\"client\":{\"name\":\"x\"}}", 401),
-        ("{\"client\":{\"name\":\"a\\u0000b\",\"template_id\":\"95fdeba8-fac2-42bd-a357-e068d82ff78e\"}}", 400),
+        (
+            "{\"client\":{\"name\":\"a\\u0000b\",\"template_id\":\"95fdeba8-fac2-42bd-a357-e068d82ff78e\"}}",
+            400,
+        ),
     ] {
-        let request = server.request(Method::POST, PATH).header(CONTENT_TYPE, "application/json");
+        let request = server
+            .request(Method::POST, PATH)
+            .header(CONTENT_TYPE, "application/json");
         assert_eq!(request.body(body).send().status, status, "{body}");
     }
-    assert_eq!(server.count("SELECT count(*) FROM clients WHERE is_instance = 1", params![]), 0);
+    assert_eq!(
+        server.count("SELECT count(*) FROM clients WHERE is_instance = 1", params![]),
+        0
+    );
 }
 
 /// Decisions section 6: the grant is reported, as the recorded service does, and refused.
@@ -134,13 +145,23 @@ fn an_instance_reads_and_deletes_its_own_record_and_no_other() {
     let own = server.get_as(&at(instance.id), &instance.auth()).ok().json();
     assert_eq!(own["client"]["id"], instance.id.to_string());
     assert!(!own.to_string().contains(&instance.secret.clone().unwrap()));
-    for foreign in [other.id, CLI.parse().unwrap(), "5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f".parse().unwrap()] {
+    for foreign in [
+        other.id,
+        CLI.parse().unwrap(),
+        "5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f".parse().unwrap(),
+    ] {
         for method in [Method::GET, Method::DELETE] {
-            let answer = server.request(method, &at(foreign)).authorization(&instance.auth()).send();
+            let answer = server
+                .request(method, &at(foreign))
+                .authorization(&instance.auth())
+                .send();
             assert_eq!(answer.status, 403, "{foreign}");
         }
     }
-    let deleted = server.request(Method::DELETE, &at(instance.id)).authorization(&instance.auth()).send();
+    let deleted = server
+        .request(Method::DELETE, &at(instance.id))
+        .authorization(&instance.auth())
+        .send();
     assert_eq!(deleted.ok().json()["client"], own["client"]);
     assert_eq!(server.get_as(&at(instance.id), &instance.auth()).status, 401);
     assert_eq!(server.get_as(&at(other.id), &other.auth()).status, 200);
@@ -157,10 +178,17 @@ fn a_deleted_client_takes_its_tokens_along_and_leaves_a_closed_identity() {
         assert!(data.is_active(tokens.access_token()));
 
         let path = format!("{PATH}/{}", instance.id);
-        server.request(Method::DELETE, &path).authorization(&instance.auth()).send().ok();
+        server
+            .request(Method::DELETE, &path)
+            .authorization(&instance.auth())
+            .send()
+            .ok();
 
         assert!(!data.is_active(tokens.access_token()));
-        assert_eq!(instance.try_refresh(tokens.refresh_token()).outcome(), "401 invalid_client");
+        assert_eq!(
+            instance.try_refresh(tokens.refresh_token()).outcome(),
+            "401 invalid_client"
+        );
         let closed = server.count(
             "SELECT count(*) FROM identities WHERE id = $1 AND status = 'closed'",
             params![instance.id],
@@ -200,26 +228,15 @@ fn a_record_needs_the_secret_of_its_client() {
     assert_eq!(server.get_as(&own, &Auth::Bearer(token)).status, 200);
 }
 
-#[test]
-fn clients_of_projects_are_not_registered_here_yet() {
-    let server = TestServer::new();
-    let client = server.client().confidential().create();
-    let token = client.credentials("openid").access_token().to_owned();
-    let body = json!({ "client": { "name": "x", "client_type": "confidential_client" } });
-    for auth in [client.auth(), Auth::Bearer(token)] {
-        assert_eq!(server.post_json(PATH, &auth, &body).status, 403);
-    }
-    let request = server.request(Method::POST, PATH).header(AUTHORIZATION, "nonsense");
-    assert_eq!(request.header(CONTENT_TYPE, "application/json").body(body.to_string()).send().status, 403);
-}
-
 /// Decisions section 6: limited per address.
 #[test]
 fn registrations_are_limited_per_address() {
     let server = TestServer::with(|config| config.limits.template_registrations_per_hour = 2);
     let from = |address: &str| {
         let body = json!({ "client": { "template_id": CLI, "name": "laptop" } });
-        let request = server.request(Method::POST, PATH).header(CONTENT_TYPE, "application/json");
+        let request = server
+            .request(Method::POST, PATH)
+            .header(CONTENT_TYPE, "application/json");
         request.body(body.to_string()).from(address.parse().unwrap()).send()
     };
     assert_eq!(from("192.0.2.1").status, 201);

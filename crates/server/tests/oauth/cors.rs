@@ -58,22 +58,38 @@ fn answers_and_errors_are_readable_from_any_origin() {
     let server = TestServer::new();
     for (method, path) in OPEN {
         let method: Method = method.parse().unwrap();
-        let answer = server.request(method, path).header(ORIGIN, "https://spa.example").send();
+        let answer = server
+            .request(method, path)
+            .header(ORIGIN, "https://spa.example")
+            .send();
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
         assert!(answer.header("access-control-allow-credentials").is_none(), "{path}");
         let exposed = answer.header("access-control-expose-headers").unwrap().to_lowercase();
         for name in ["www-authenticate", "retry-after", "x-request-id"] {
             assert!(exposed.contains(name), "{path}");
         }
-        let wrong = server.request(Method::PATCH, path).header(ORIGIN, "https://spa.example").send();
-        assert_eq!((wrong.status.as_u16(), wrong.header("access-control-allow-origin")), (405, Some("*")), "{path}");
+        let wrong = server
+            .request(Method::PATCH, path)
+            .header(ORIGIN, "https://spa.example")
+            .send();
+        assert_eq!(
+            (wrong.status.as_u16(), wrong.header("access-control-allow-origin")),
+            (405, Some("*")),
+            "{path}"
+        );
     }
     let client = server.client().confidential().create();
     let request = server.request(Method::POST, "/v2/oauth2/token").header(ORIGIN, "null");
     let answer = request
-        .auth(&client.auth(), &[("grant_type", "client_credentials"), ("scope", "openid")])
+        .auth(
+            &client.auth(),
+            &[("grant_type", "client_credentials"), ("scope", "openid")],
+        )
         .send();
-    assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, Some("*")));
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("access-control-allow-origin")),
+        (200, Some("*"))
+    );
 }
 
 /// G7: no page, and nothing for operators, answers another origin.

@@ -34,7 +34,11 @@ fn both_documents_agree_and_are_cacheable_json() {
 /// E1: one string, everywhere.
 #[test]
 fn the_issuer_is_exactly_the_configured_address() {
-    for configured in ["https://auth.example.org", "https://auth.example.org/", "http://localhost:8123"] {
+    for configured in [
+        "https://auth.example.org",
+        "https://auth.example.org/",
+        "http://localhost:8123",
+    ] {
         let server = TestServer::with(|config| config.public_url = configured.into());
         let expected = configured.trim_end_matches('/');
         let alice = server.user("alice").create();
@@ -55,7 +59,11 @@ fn the_issuer_is_exactly_the_configured_address() {
 #[test]
 fn an_issuer_with_a_path_is_refused_by_the_configuration() {
     let mut config = crate::support::test_config();
-    for bad in ["https://auth.example.org/tenant", "https://auth.example.org/?x", "https://auth.example.org/#x"] {
+    for bad in [
+        "https://auth.example.org/tenant",
+        "https://auth.example.org/?x",
+        "https://auth.example.org/#x",
+    ] {
         config.public_url = bad.into();
         assert!(config.validate().is_err(), "{bad}");
     }
@@ -97,7 +105,10 @@ fn every_endpoint_is_there() {
     let server = TestServer::new();
     let document = discovery(&server);
     for (member, address) in document.as_object().unwrap() {
-        let Some(address) = address.as_str().filter(|_| member.ends_with("_endpoint") || member == "jwks_uri") else {
+        let Some(address) = address
+            .as_str()
+            .filter(|_| member.ends_with("_endpoint") || member == "jwks_uri")
+        else {
             continue;
         };
         let path = address.strip_prefix(&server.issuer()).expect(member);
@@ -131,8 +142,14 @@ fn every_listed_value_works() {
 
     for response_type in list(&document, "response_types_supported") {
         for mode in list(&document, "response_modes_supported") {
-            let params = client.params("openid").set("response_type", &response_type).set("response_mode", &mode);
-            assert!(!client.code_with(&browser, &params).is_empty(), "{response_type} {mode}");
+            let params = client
+                .params("openid")
+                .set("response_type", &response_type)
+                .set("response_mode", &mode);
+            assert!(
+                !client.code_with(&browser, &params).is_empty(),
+                "{response_type} {mode}"
+            );
         }
     }
     for grant_type in list(&document, "grant_types_supported") {
@@ -142,15 +159,28 @@ fn every_listed_value_works() {
                 drop(client.refresh(client.offline_tokens(&browser, "openid").refresh_token()));
             }
             "client_credentials" => drop(client.credentials("openid")),
+            "urn:globus:auth:grant_type:dependent_token" => {
+                let service = server.resource_server("data.example.org").scope("read").create();
+                let token = client.credentials(service.scope("read"));
+                let params = [("grant_type", grant_type.as_str()), ("token", token.access_token())];
+                assert_eq!(service.post("/v2/oauth2/token", &params).ok().json(), json!([]));
+            }
             other => panic!("no test for the grant {other}"),
         }
     }
     let token = client.credentials("openid").access_token().to_owned();
-    let credentials = [("grant_type", "client_credentials"), ("scope", "openid"), ("token", "x")];
+    let credentials = [
+        ("grant_type", "client_credentials"),
+        ("scope", "openid"),
+        ("token", "x"),
+    ];
     for (endpoint, member) in [
         ("token_endpoint", "token_endpoint_auth_methods_supported"),
         ("revocation_endpoint", "revocation_endpoint_auth_methods_supported"),
-        ("introspection_endpoint", "introspection_endpoint_auth_methods_supported"),
+        (
+            "introspection_endpoint",
+            "introspection_endpoint_auth_methods_supported",
+        ),
     ] {
         let path = document[endpoint].as_str().unwrap()[server.issuer().len()..].to_owned();
         for method in list(&document, member) {
@@ -162,7 +192,11 @@ fn every_listed_value_works() {
                 "none" => {
                     let public = server.client().public_installed().create();
                     let refresh_token = public.offline_tokens(&browser, "openid").refresh_token().to_owned();
-                    let params = [("grant_type", "refresh_token"), ("refresh_token", &refresh_token), ("token", &token)];
+                    let params = [
+                        ("grant_type", "refresh_token"),
+                        ("refresh_token", &refresh_token),
+                        ("token", &token),
+                    ];
                     server.post_form(&path, &public.auth(), &params)
                 }
                 other => panic!("no test for the method {other}"),
@@ -200,10 +234,19 @@ fn every_listed_claim_is_told() {
     let server = TestServer::new();
     let alice = server.user("alice").create();
     let client = server.client().confidential().create();
-    let params = client.params("openid profile email").set("nonce", "n").set("max_age", "1000");
-    let tokens = client.exchange(&client.code_with(&server.browser_of(&alice), &params));
+    let params = client
+        .params("openid profile email")
+        .set("nonce", "n")
+        .set("max_age", "1000");
+    let code = client.code_with(&server.browser_of(&alice), &params);
+    // A password says nothing of a class; another provider may have.
+    server.sql("UPDATE session_authentications SET acr = 'urn:example:class'", []);
+    let tokens = client.exchange(&code);
     let claims = tokens.claims();
-    let userinfo = server.get_as("/v2/oauth2/userinfo", &Auth::Bearer(tokens.access_token().to_owned())).ok().json();
+    let userinfo = server
+        .get_as("/v2/oauth2/userinfo", &Auth::Bearer(tokens.access_token().to_owned()))
+        .ok()
+        .json();
     for claim in list(&discovery(&server), "claims_supported") {
         let told = claims.get(&claim).or(userinfo.get(&claim));
         assert!(told.is_some_and(|value| !value.is_null()), "{claim}");

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use crate::support::TestServer;
 
 fn decode(text: &Value) -> Vec<u8> {
-    URL_SAFE_NO_PAD.decode(text.as_str().expect("a member of a key")).expect("base64url")
+    URL_SAFE_NO_PAD
+        .decode(text.as_str().expect("a member of a key"))
+        .expect("base64url")
 }
 
 /// The key that verifies the token, by trying; the index in the list.
@@ -99,7 +101,11 @@ fn each_algorithm_signs_with_a_published_key() {
         let tokens = own.credentials("openid");
         assert_eq!(tokens.id_token_header()["alg"], default);
         if default != "ES256" {
-            assert_eq!(verify(tokens.id_token(), &keys), Some(0), "the SDK uses the first key blindly");
+            assert_eq!(
+                verify(tokens.id_token(), &keys),
+                Some(0),
+                "the SDK uses the first key blindly"
+            );
         }
         for algorithm in ["RS256", "RS512", "ES256"] {
             let client = server.client().confidential().id_token_algorithm(algorithm).create();
@@ -150,7 +156,13 @@ fn claims_follow_the_granted_scopes() {
     let bare = client.tokens(&browser, "openid").claims();
     let full = client.tokens(&browser, "openid profile email").claims();
 
-    for absent in ["name", "email", "organization", "preferred_username", "identity_provider"] {
+    for absent in [
+        "name",
+        "email",
+        "organization",
+        "preferred_username",
+        "identity_provider",
+    ] {
         assert!(bare.get(absent).is_none(), "{absent}");
         assert!(bare["identity_set"][0].get(absent).is_none(), "{absent}");
     }
@@ -163,7 +175,10 @@ fn claims_follow_the_granted_scopes() {
     assert_eq!(full["last_authentication"], signed_in_at);
     assert_eq!(full["identity_set"][0]["email"], "alice@example.org");
     assert!(full["identity_provider_display_name"].is_string());
-    assert_eq!(full["identity_provider"], portolan_server::store::identity_providers::LOCAL.to_string());
+    assert_eq!(
+        full["identity_provider"],
+        portolan_server::store::identity_providers::LOCAL.to_string()
+    );
 }
 
 /// H7, H10: what really happened, when it really happened.

@@ -39,7 +39,10 @@ impl Scene {
 
 fn usernames(document: &Value) -> Vec<String> {
     let identities = document["identities"].as_array().unwrap();
-    let mut names: Vec<String> = identities.iter().map(|i| i["username"].as_str().unwrap().to_owned()).collect();
+    let mut names: Vec<String> = identities
+        .iter()
+        .map(|i| i["username"].as_str().unwrap().to_owned())
+        .collect();
     names.sort_unstable();
     names
 }
@@ -91,7 +94,10 @@ fn an_identity_has_every_field() {
 fn providers_are_included_when_asked_for() {
     let scene = scene();
     let (a, b) = (scene.alice.id, scene.bob.id);
-    for query in [format!("?ids={a},{b}&include=identity_provider"), format!("/{a}?include=identity_provider")] {
+    for query in [
+        format!("?ids={a},{b}&include=identity_provider"),
+        format!("/{a}?include=identity_provider"),
+    ] {
         let document = scene.get(&query).ok().json();
         let providers = document["included"]["identity_providers"].as_array().unwrap().clone();
         assert_eq!(providers.len(), 1, "{query}");
@@ -167,9 +173,15 @@ fn a_machine_sees_no_email_and_no_organization() {
     let (bob, own) = (format!("{PATH}/{}", scene.bob.id), format!("{PATH}/{}", client.id));
     for machine in [client.auth(), token] {
         let seen = scene.server.get_as(&bob, &machine).ok().json();
-        assert_eq!((&seen["identity"]["email"], &seen["identity"]["organization"]), (&Value::Null, &Value::Null));
+        assert_eq!(
+            (&seen["identity"]["email"], &seen["identity"]["organization"]),
+            (&Value::Null, &Value::Null)
+        );
         assert_eq!(seen["identity"]["username"], "bob@portolan.local");
-        assert_eq!(scene.server.get_as(&own, &machine).ok().json()["identity"]["id"], client.id.to_string());
+        assert_eq!(
+            scene.server.get_as(&own, &machine).ok().json()["identity"]["id"],
+            client.id.to_string()
+        );
     }
     let by_person = scene.get(&format!("/{}", scene.bob.id)).ok().json();
     assert_eq!(by_person["identity"]["email"], "bob@example.org");
@@ -180,13 +192,22 @@ fn a_machine_sees_no_email_and_no_organization() {
 fn private_and_closed_identities_keep_their_address() {
     let scene = scene();
     for status in ["private", "closed"] {
-        scene.server.sql("UPDATE identities SET status = $1 WHERE id = $2", params![status, scene.bob.id]);
+        scene.server.sql(
+            "UPDATE identities SET status = $1 WHERE id = $2",
+            params![status, scene.bob.id],
+        );
         let seen = scene.get(&format!("/{}", scene.bob.id)).ok().json();
         assert_eq!(seen["identity"]["status"], status);
-        assert_eq!((&seen["identity"]["email"], &seen["identity"]["organization"]), (&Value::Null, &Value::Null));
+        assert_eq!(
+            (&seen["identity"]["email"], &seen["identity"]["organization"]),
+            (&Value::Null, &Value::Null)
+        );
         assert_eq!(seen["identity"]["name"], "bob of the tests");
     }
-    scene.server.sql("UPDATE identities SET status = 'private' WHERE id = $1", params![scene.alice.id]);
+    scene.server.sql(
+        "UPDATE identities SET status = 'private' WHERE id = $1",
+        params![scene.alice.id],
+    );
     let own = scene.get(&format!("/{}", scene.alice.id)).ok().json();
     assert_eq!(own["identity"]["email"], "alice@example.org", "one sees oneself");
 }

@@ -14,7 +14,11 @@ const TRANSFER: &str = "urn:globus:auth:scope:transfer.api.globus.org:all";
 fn the_resource_server_sees_what_the_token_is() {
     each_engine(|server| {
         let alice = server.user("alice").create();
-        let data = server.resource_server("data.example.org").scope("read").scope("write").create();
+        let data = server
+            .resource_server("data.example.org")
+            .scope("read")
+            .scope("write")
+            .create();
         let client = server.client().confidential().create();
         let scopes = format!("{} {}", data.scope("read"), data.scope("write"));
         let token = client.tokens(&server.browser_of(&alice), &scopes);
@@ -37,9 +41,18 @@ fn the_resource_server_sees_what_the_token_is() {
             json!(["data.example.org", data.id.to_string(), client.id.to_string()])
         );
         let now = server.now().seconds();
-        assert_eq!((&seen["iat"], &seen["nbf"], &seen["exp"]), (&json!(now), &json!(now), &json!(now + 172_800)));
+        assert_eq!(
+            (&seen["iat"], &seen["nbf"], &seen["exp"]),
+            (&json!(now), &json!(now), &json!(now + 172_800))
+        );
         assert_eq!(seen["dependent_tokens_cache_id"].as_str().unwrap().len(), 64);
-        for absent in ["identity_set", "identities_set", "identity_set_detail", "session_info", "policy_evaluations"] {
+        for absent in [
+            "identity_set",
+            "identities_set",
+            "identity_set_detail",
+            "session_info",
+            "policy_evaluations",
+        ] {
             assert!(seen.get(absent).is_none(), "{absent}");
         }
     });
@@ -115,7 +128,10 @@ fn an_inactive_token_looks_the_same_for_every_reason() {
     assert_ne!(look(&client, &foreign).1, expected.1);
     server.advance_seconds(172_800);
     assert_eq!(look(&client, &foreign), expected, "expired");
-    let last = client.tokens(&server.browser_of(&alice), "openid").access_token().to_owned();
+    let last = client
+        .tokens(&server.browser_of(&alice), "openid")
+        .access_token()
+        .to_owned();
     server.sql("UPDATE identities SET enabled = 0 WHERE id = $1", params![alice.id]);
     assert_eq!(look(&client, &last), expected, "disabled person");
 }
@@ -143,8 +159,20 @@ fn a_client_that_does_not_own_the_service_sees_what_the_scopes_opened() {
     let table = [
         (TRANSFER.to_owned(), "", Value::Null, Value::Null, false),
         ("openid".into(), "", Value::Null, Value::Null, true),
-        (format!("{TRANSFER} profile"), "transfer.api.globus.org", json!("alice of the tests"), Value::Null, false),
-        (format!("{TRANSFER} email openid"), "transfer.api.globus.org", Value::Null, json!("alice@example.org"), true),
+        (
+            format!("{TRANSFER} profile"),
+            "transfer.api.globus.org",
+            json!("alice of the tests"),
+            Value::Null,
+            false,
+        ),
+        (
+            format!("{TRANSFER} email openid"),
+            "transfer.api.globus.org",
+            Value::Null,
+            json!("alice@example.org"),
+            true,
+        ),
     ];
     for (scope, of, name, email, shows_set) in table {
         let mut tokens = client.tokens(&browser, &scope);
@@ -198,7 +226,10 @@ fn what_is_included_has_the_shape_that_consumers_read() {
     let second = data.introspect_with(again.access_token(), "session_info");
     assert_eq!(second["session_info"]["session_id"], session["session_id"]);
     assert!(session["session_id"].is_string());
-    let by_query = data.post(&format!("{PATH}?include=session_info"), &[("token", tokens.access_token())]);
+    let by_query = data.post(
+        &format!("{PATH}?include=session_info"),
+        &[("token", tokens.access_token())],
+    );
     assert_eq!(by_query.ok().json()["session_info"], *session);
 }
 
@@ -222,7 +253,10 @@ fn policies_are_evaluated_one_by_one() {
     }
 
     let ids = format!("{open},{closed},{unknown}");
-    let params = [("token", tokens.access_token()), ("authentication_policies", ids.as_str())];
+    let params = [
+        ("token", tokens.access_token()),
+        ("authentication_policies", ids.as_str()),
+    ];
     let seen = data.post(PATH, &params).ok().json();
 
     assert_eq!(
@@ -277,8 +311,16 @@ fn the_end_of_a_cause_shows_at_once() {
         let (a, b) = (tokens.access_token(), client.refresh(tokens.refresh_token()));
         assert!(data.is_active(a) && data.is_active(b.access_token()));
         let toggles = [
-            ("clients", "UPDATE clients SET enabled = $1 WHERE id = $2", params![0, client.id]),
-            ("identities", "UPDATE identities SET enabled = $1 WHERE id = $2", params![0, alice.id]),
+            (
+                "clients",
+                "UPDATE clients SET enabled = $1 WHERE id = $2",
+                params![0, client.id],
+            ),
+            (
+                "identities",
+                "UPDATE identities SET enabled = $1 WHERE id = $2",
+                params![0, alice.id],
+            ),
         ];
         for (what, statement, off) in toggles {
             server.sql(statement, &off);
@@ -291,7 +333,10 @@ fn the_end_of_a_cause_shows_at_once() {
         assert!(!data.is_active(a));
         server.sql("UPDATE identity_providers SET enabled = 1", params![]);
         assert!(data.is_active(a));
-        server.sql("UPDATE identities SET generation = generation + 1 WHERE id = $1", params![alice.id]);
+        server.sql(
+            "UPDATE identities SET generation = generation + 1 WHERE id = $1",
+            params![alice.id],
+        );
         assert!(!data.is_active(a) && !data.is_active(b.access_token()));
     });
 }
@@ -303,7 +348,10 @@ fn both_authentication_methods_work() {
     let client = server.client().confidential().create();
     let token = client.credentials("openid").access_token().to_owned();
     let by_form = Auth::Body(client.id.to_string(), client.secret.clone().unwrap());
-    let answer = server.request(Method::POST, PATH).auth(&by_form, &[("token", &token)]).send();
+    let answer = server
+        .request(Method::POST, PATH)
+        .auth(&by_form, &[("token", &token)])
+        .send();
     assert_eq!(answer.ok().json()["active"], true);
     let hinted = client.post(PATH, &[("token", &token), ("token_type_hint", "refresh_token")]);
     assert_eq!(hinted.ok().json()["active"], true);

@@ -48,7 +48,11 @@ fn the_list_holds_public_keys_with_unique_names() {
                 assert_eq!(members, ["alg", "e", "kid", "kty", "n", "use"], "no private members");
                 assert!(key["n"].as_str().unwrap().len() >= 342, "2048 bits or more");
             }
-            "EC" => assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"], "no private members"),
+            "EC" => assert_eq!(
+                members,
+                ["alg", "crv", "kid", "kty", "use", "x", "y"],
+                "no private members"
+            ),
             other => panic!("{other}"),
         }
         assert_eq!(key["use"], "sig");
@@ -63,7 +67,10 @@ fn the_list_holds_public_keys_with_unique_names() {
 /// takes the first one blindly.
 #[test]
 fn the_first_key_has_the_default_algorithm() {
-    for (default, expected) in [("RS256", ["RS256", "RS512", "ES256"]), ("RS512", ["RS512", "RS256", "ES256"])] {
+    for (default, expected) in [
+        ("RS256", ["RS256", "RS512", "ES256"]),
+        ("RS512", ["RS512", "RS256", "ES256"]),
+    ] {
         let server = TestServer::with(|config| config.id_token_algorithm = default.into());
         let document = jwks(&server);
         let algorithms: Vec<&str> = (0..3).map(|i| document["keys"][i]["alg"].as_str().unwrap()).collect();
@@ -138,7 +145,11 @@ fn a_key_stays_listed_while_a_token_it_signed_is_valid() {
     while server.now().seconds() + 600 < end {
         server.advance_seconds(600);
         server.reload_keys();
-        assert!(verify(tokens.id_token(), &jwks(&server)).is_some(), "{} s before its end", end - server.now().seconds());
+        assert!(
+            verify(tokens.id_token(), &jwks(&server)).is_some(),
+            "{} s before its end",
+            end - server.now().seconds()
+        );
     }
 }
 
@@ -164,7 +175,10 @@ fn keys_and_metadata_answer_while_the_store_is_down() {
     portolan_db::Db::clone(server.store()).close();
 
     assert_eq!(jwks(&server)["keys"].as_array().unwrap().len(), 3);
-    assert_eq!(server.get("/.well-known/openid-configuration").ok().json()["issuer"], json!(server.issuer()));
+    assert_eq!(
+        server.get("/.well-known/openid-configuration").ok().json()["issuer"],
+        json!(server.issuer())
+    );
     assert_eq!(server.get("/.well-known/oauth-authorization-server").status, 200);
     let refused = client.try_credentials("openid");
     assert_eq!(refused.status, 503);

@@ -88,7 +88,10 @@ fn complete_login(server: &TestServer, party: &TestClient) {
         .request(&http)
         .expect("userinfo");
     assert_eq!(userinfo.email().map(|email| email.as_str()), Some("alice@example.org"));
-    assert_eq!(userinfo.preferred_username().map(|name| name.as_str()), Some("alice@portolan.local"));
+    assert_eq!(
+        userinfo.preferred_username().map(|name| name.as_str()),
+        Some("alice@portolan.local")
+    );
 }
 
 /// The crate reads the clock of the machine.

@@ -109,14 +109,20 @@ fn revoking_a_refresh_token_ends_its_family() {
     each_engine(|server| {
         let alice = server.user("alice").create();
         let browser = server.browser_of(&alice);
-        for client in [server.client().confidential().create(), server.client().public_installed().create()] {
+        for client in [
+            server.client().confidential().create(),
+            server.client().public_installed().create(),
+        ] {
             let tokens = client.offline_tokens(&browser, &format!("openid {TRANSFER}"));
             let transfer = tokens.of("transfer.api.globus.org");
             let refreshed = client.refresh(tokens.refresh_token());
 
             client.revoke(refreshed.refresh_token());
 
-            assert!(!client.is_active(tokens.access_token()), "the first one came with the family");
+            assert!(
+                !client.is_active(tokens.access_token()),
+                "the first one came with the family"
+            );
             assert!(!client.is_active(refreshed.access_token()));
             for token in [tokens.refresh_token(), refreshed.refresh_token()] {
                 assert_eq!(client.try_refresh(token).outcome(), "400 invalid_grant");
@@ -164,7 +170,10 @@ fn a_template_revokes_the_tokens_of_its_instances_by_its_id() {
     template.revoke(tokens.access_token());
     template.revoke(tokens.refresh_token());
     assert!(!instance.is_active(tokens.access_token()));
-    assert_eq!(instance.try_refresh(tokens.refresh_token()).outcome(), "400 invalid_grant");
+    assert_eq!(
+        instance.try_refresh(tokens.refresh_token()).outcome(),
+        "400 invalid_grant"
+    );
 }
 
 /// The parent of a client that is no instance has no such right.

@@ -25,7 +25,10 @@ fn a_client_acts_as_itself_without_refresh_token_and_session() {
             assert_eq!(token["sub"], client.id.to_string());
             assert_eq!(token["client_id"], client.id.to_string());
             assert_eq!(token["username"], format!("{}@clients.auth.globus.org", client.id));
-            assert_eq!(token["session_info"], json!({ "session_id": null, "authentications": {} }));
+            assert_eq!(
+                token["session_info"],
+                json!({ "session_id": null, "authentications": {} })
+            );
         }
     });
 }
@@ -56,7 +59,10 @@ fn a_client_cannot_be_taken_for_a_person() {
     let person = client.tokens(&server.browser_of(&alice), "openid profile");
 
     assert_eq!(own.claims()["sub"], client.id.to_string());
-    assert_eq!(own.claims()["identity_provider"], "3a74877b-e2a3-44b1-8958-ede1031b1827");
+    assert_eq!(
+        own.claims()["identity_provider"],
+        "3a74877b-e2a3-44b1-8958-ede1031b1827"
+    );
     assert_ne!(person.claims()["sub"], own.claims()["sub"]);
     assert_ne!(person.claims()["identity_provider"], own.claims()["identity_provider"]);
     // The domain of clients belongs to them: nobody gets a username in it.
@@ -77,7 +83,10 @@ fn openid_gives_an_id_token_about_the_client() {
 
     let claims = with.claims();
     assert_eq!(claims["aud"], client.id.to_string());
-    assert_eq!(claims["preferred_username"], format!("{}@clients.auth.globus.org", client.id));
+    assert_eq!(
+        claims["preferred_username"],
+        format!("{}@clients.auth.globus.org", client.id)
+    );
     assert!(claims.get("auth_time").is_none(), "nobody has authenticated");
     assert!(without.0.get("id_token").is_none());
 }
@@ -165,11 +174,17 @@ fn automatic_consents_are_made_once_and_can_be_revoked() {
                 params![client.id],
             )
         };
-        let request = Params::default().set("grant_type", "client_credentials").set("scope", TRANSFER);
+        let request = Params::default()
+            .set("grant_type", "client_credentials")
+            .set("scope", TRANSFER);
 
         let answers = server.at_once((0..16).map(|_| client.token_request(&request)).collect());
 
-        assert!(answers.iter().all(|answer| answer.status == 200), "on {:?}", server.engine());
+        assert!(
+            answers.iter().all(|answer| answer.status == 200),
+            "on {:?}",
+            server.engine()
+        );
         assert_eq!(consents(server), 1);
         let token = answers[0].json()["access_token"].as_str().unwrap().to_owned();
         assert!(client.is_active(&token));
@@ -187,7 +202,10 @@ fn a_deleted_secret_ends_authentication_but_not_tokens() {
     let owner = server.resource_server("data.example.org").scope("read").create();
     let tokens = client.credentials(owner.scope("read"));
 
-    server.sql("DELETE FROM client_credentials WHERE client_id = $1", params![client.id]);
+    server.sql(
+        "DELETE FROM client_credentials WHERE client_id = $1",
+        params![client.id],
+    );
 
     assert_eq!(client.try_credentials("openid").outcome(), "401 invalid_client");
     assert!(owner.is_active(tokens.access_token()));

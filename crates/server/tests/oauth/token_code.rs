@@ -5,9 +5,7 @@ use std::time::Duration;
 use portolan_db::params;
 use serde_json::json;
 
-use crate::support::{
-    Answer, Browser, Params, TestClient, TestServer, TestUser, VERIFIER, challenge, each_engine,
-};
+use crate::support::{Answer, Browser, Params, TestClient, TestServer, TestUser, VERIFIER, challenge, each_engine};
 
 const TRANSFER: &str = "urn:globus:auth:scope:transfer.api.globus.org:all";
 const GROUPS: &str = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships";
@@ -73,7 +71,10 @@ fn a_code_holds_256_bits_that_do_not_repeat() {
 
     for code in &codes {
         assert_eq!(code.len(), 4 + 43 + 6, "{code}");
-        assert!(code.starts_with("AgPC") && code.bytes().all(|b| b.is_ascii_alphanumeric()), "{code}");
+        assert!(
+            code.starts_with("AgPC") && code.bytes().all(|b| b.is_ascii_alphanumeric()),
+            "{code}"
+        );
         assert_eq!(codes.iter().filter(|other| *other == code).count(), 1);
     }
 }
@@ -94,7 +95,13 @@ fn codes_and_tokens_are_stored_only_as_hashes() {
 
     let holds = |text: &str| stored.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(holds(&client.id.to_string()), "the scan finds what is there");
-    for given_out in [&code, tokens.access_token(), tokens.refresh_token(), tokens.id_token(), &secret] {
+    for given_out in [
+        &code,
+        tokens.access_token(),
+        tokens.refresh_token(),
+        tokens.id_token(),
+        &secret,
+    ] {
         assert!(!holds(given_out), "{given_out}");
         assert!(!holds(&given_out[4..]), "{given_out}");
     }
@@ -253,7 +260,9 @@ fn a_replayed_code_ends_all_that_came_from_it() {
     each_engine(|server| {
         let (_, browser) = alice(server);
         let client = server.client().confidential().create();
-        let request = client.params(&format!("openid {TRANSFER}")).set("access_type", "offline");
+        let request = client
+            .params(&format!("openid {TRANSFER}"))
+            .set("access_type", "offline");
         let code = client.code_with(&browser, &request);
         let tokens = client.exchange(&code);
         let transfer = tokens.of("transfer.api.globus.org");
@@ -263,7 +272,10 @@ fn a_replayed_code_ends_all_that_came_from_it() {
         let replay = client.try_exchange(&code);
 
         assert_eq!(replay.outcome(), "400 invalid_grant");
-        assert_eq!(replay.json()["error_description"], "authorization code was already used");
+        assert_eq!(
+            replay.json()["error_description"],
+            "authorization code was already used"
+        );
         for ended in [tokens.access_token(), transfer.access_token(), refreshed.access_token()] {
             assert!(!client.is_active(ended));
         }
@@ -319,14 +331,16 @@ fn only_the_owner_with_its_secret_uses_up_or_replays_a_code() {
     assert!(client.is_active(tokens.access_token()));
 }
 
-/// A9 and must-show: of 64 simultaneous redemptions exactly one succeeds; since the others
+/// A9: of 64 simultaneous redemptions exactly one succeeds; since the others
 /// are replays, its tokens are inactive afterwards.
 #[test]
 fn of_64_simultaneous_redemptions_one_succeeds_and_its_tokens_end() {
     each_engine(|server| {
         let (_, browser) = alice(server);
         let client = server.client().confidential().create();
-        let request = client.params(&format!("openid {TRANSFER}")).set("access_type", "offline");
+        let request = client
+            .params(&format!("openid {TRANSFER}"))
+            .set("access_type", "offline");
         for _ in 0..3 {
             let params = client.exchange_params(&client.code_with(&browser, &request));
 
@@ -341,10 +355,16 @@ fn of_64_simultaneous_redemptions_one_succeeds_and_its_tokens_end() {
                 let refresh_token = document["refresh_token"].as_str().unwrap();
                 assert_eq!(client.try_refresh(refresh_token).outcome(), "400 invalid_grant");
             }
-            let issued = server.count("SELECT count(*) FROM access_tokens WHERE client_id = $1", params![client.id]);
+            let issued = server.count(
+                "SELECT count(*) FROM access_tokens WHERE client_id = $1",
+                params![client.id],
+            );
             assert_eq!(issued % 2, 0, "one issuance of two tokens each time");
         }
-        let issued = server.count("SELECT count(*) FROM access_tokens WHERE client_id = $1", params![client.id]);
+        let issued = server.count(
+            "SELECT count(*) FROM access_tokens WHERE client_id = $1",
+            params![client.id],
+        );
         assert_eq!(issued, 6);
     });
 }
@@ -436,7 +456,10 @@ fn include_consented_scopes_adds_what_was_allowed_before() {
     let all = client.token(&client.exchange_params(&code).set("include_consented_scopes", "true"));
 
     assert_eq!(plain.0["other_tokens"], json!([]));
-    assert_eq!(all.json()["other_tokens"][0]["resource_server"], "transfer.api.globus.org");
+    assert_eq!(
+        all.json()["other_tokens"][0]["resource_server"],
+        "transfer.api.globus.org"
+    );
 }
 
 #[test]
@@ -450,7 +473,10 @@ fn a_disabled_person_or_client_cannot_redeem() {
     server.sql("UPDATE clients SET enabled = 0 WHERE id = $1", params![client.id]);
     assert_eq!(client.try_exchange(&first).outcome(), "401 invalid_client");
     server.sql("UPDATE clients SET enabled = 1 WHERE id = $1", params![client.id]);
-    server.sql("UPDATE identities SET enabled = 0, generation = generation + 1 WHERE id = $1", params![user.id]);
+    server.sql(
+        "UPDATE identities SET enabled = 0, generation = generation + 1 WHERE id = $1",
+        params![user.id],
+    );
     let answer = client.try_exchange(&second);
 
     // Either refused, or what it gives is dead.
@@ -479,6 +505,8 @@ fn nothing_else_is_accepted_as_a_code() {
     for code in wrong {
         assert_eq!(client.try_exchange(code).outcome(), "400 invalid_grant", "{code}");
     }
-    let without = Params::default().set("grant_type", "authorization_code").set("redirect_uri", &client.redirect_uri);
+    let without = Params::default()
+        .set("grant_type", "authorization_code")
+        .set("redirect_uri", &client.redirect_uri);
     assert_eq!(client.token(&without).outcome(), "400 invalid_request");
 }

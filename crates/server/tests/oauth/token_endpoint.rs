@@ -36,7 +36,10 @@ fn other_methods_get_405_with_allow() {
     let client = server.client().confidential().create();
     for path in ENDPOINTS {
         for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
-            let answer = server.request(method.clone(), path).authorization(&client.auth()).send();
+            let answer = server
+                .request(method.clone(), path)
+                .authorization(&client.auth())
+                .send();
             assert_eq!(answer.status, 405, "{method} {path}");
             assert_eq!(answer.header(ALLOW.as_str()), Some("POST"), "{method} {path}");
             assert_eq!(answer.json()["errors"][0]["code"], "METHOD_NOT_ALLOWED");
@@ -114,8 +117,14 @@ fn unknown_parameters_are_ignored_and_empty_ones_absent() {
         client.post(TOKEN, &params)
     };
 
-    assert_eq!(with(&[("audience", "x"), ("resource", "y"), ("foo", "bar")]).outcome(), "200");
-    assert_eq!(with(&[("client_secret", ""), ("client_id", ""), ("state", "")]).outcome(), "200");
+    assert_eq!(
+        with(&[("audience", "x"), ("resource", "y"), ("foo", "bar")]).outcome(),
+        "200"
+    );
+    assert_eq!(
+        with(&[("client_secret", ""), ("client_id", ""), ("state", "")]).outcome(),
+        "200"
+    );
     assert_eq!(with(&[("client_id", &id)]).outcome(), "200");
     let empty = client.post(TOKEN, &[("grant_type", ""), ("scope", "openid")]);
     assert_eq!(empty.outcome(), "400 invalid_request");
@@ -132,17 +141,45 @@ fn errors_have_the_status_and_words_of_rfc_6749() {
     let table: &[(&Auth, &[(&str, &str)], &str)] = &[
         (&good, &[], "400 invalid_request"),
         (&good, &[("grant_type", "client_credentials")], "400 invalid_request"),
-        (&good, &[("grant_type", "authorization_code"), ("code", "x")], "400 invalid_grant"),
+        (
+            &good,
+            &[("grant_type", "authorization_code"), ("code", "x")],
+            "400 invalid_grant",
+        ),
         (&good, &[("grant_type", "authorization_code")], "400 invalid_request"),
         (&good, &[("grant_type", "refresh_token")], "400 invalid_request"),
-        (&good, &[("grant_type", "refresh_token"), ("refresh_token", "x")], "400 invalid_grant"),
+        (
+            &good,
+            &[("grant_type", "refresh_token"), ("refresh_token", "x")],
+            "400 invalid_grant",
+        ),
         (&good, &[("grant_type", "nonsense")], "400 unsupported_grant_type"),
-        (&good, &[("grant_type", "CLIENT_CREDENTIALS")], "400 unsupported_grant_type"),
-        (&good, &[("grant_type", "client_credentials "), ("scope", "openid")], "400 unsupported_grant_type"),
-        (&service.auth(), &[("grant_type", "authorization_code"), ("code", "x"), ("redirect_uri", "y")], "400 invalid_grant"),
+        (
+            &good,
+            &[("grant_type", "CLIENT_CREDENTIALS")],
+            "400 unsupported_grant_type",
+        ),
+        (
+            &good,
+            &[("grant_type", "client_credentials "), ("scope", "openid")],
+            "400 unsupported_grant_type",
+        ),
+        (
+            &service.auth(),
+            &[
+                ("grant_type", "authorization_code"),
+                ("code", "x"),
+                ("redirect_uri", "y"),
+            ],
+            "400 invalid_grant",
+        ),
         (&public.auth(), &CREDENTIALS, "400 unauthorized_client"),
         (&Auth::None, &CREDENTIALS, "401 invalid_client"),
-        (&basic(&client.id.to_string(), "wrong"), &CREDENTIALS, "401 invalid_client"),
+        (
+            &basic(&client.id.to_string(), "wrong"),
+            &CREDENTIALS,
+            "401 invalid_client",
+        ),
         (&basic("not-a-uuid", "x"), &CREDENTIALS, "401 invalid_client"),
     ];
     for (auth, params, expected) in table {
@@ -153,7 +190,10 @@ fn errors_have_the_status_and_words_of_rfc_6749() {
         assert_eq!(answer.header("content-type"), Some("application/json"));
         let challenge = answer.header("www-authenticate");
         assert_eq!(challenge.is_some(), answer.status == 401, "{params:?}");
-        assert!(challenge.is_none_or(|challenge| challenge.starts_with("Basic realm=")), "{challenge:?}");
+        assert!(
+            challenge.is_none_or(|challenge| challenge.starts_with("Basic realm=")),
+            "{challenge:?}"
+        );
     }
 }
 
@@ -165,18 +205,17 @@ fn a_grant_that_the_client_does_not_have_is_unauthorized_client() {
     let code = format!("AgPC{}", "0".repeat(49));
     let params = service.exchange_params(&code);
     // A well-formed code that nobody issued: the grant is looked at before the code.
-    let well_formed = portolan_server::domain::token_format::mint(
-        portolan_server::domain::token_format::TokenKind::Code,
-        [5; 32],
-    );
+    let well_formed =
+        portolan_server::domain::token_format::mint(portolan_server::domain::token_format::TokenKind::Code, [5; 32]);
     let issued_by_nobody = params.set("code", well_formed.expose());
 
     assert_eq!(service.token(&issued_by_nobody).outcome(), "400 unauthorized_client");
-    let refresh = portolan_server::domain::token_format::mint(
-        portolan_server::domain::token_format::TokenKind::Refresh,
-        [5; 32],
+    let refresh =
+        portolan_server::domain::token_format::mint(portolan_server::domain::token_format::TokenKind::Refresh, [5; 32]);
+    assert_eq!(
+        service.try_refresh(refresh.expose()).outcome(),
+        "400 unauthorized_client"
     );
-    assert_eq!(service.try_refresh(refresh.expose()).outcome(), "400 unauthorized_client");
     let asked = server.browser().authorize(&service, &service.params("openid"));
     assert_eq!(asked.error().as_deref(), Some("unauthorized_client"));
 }
@@ -186,7 +225,10 @@ fn a_grant_that_the_client_does_not_have_is_unauthorized_client() {
 fn implicit_password_device_and_assertion_grants_are_not_offered() {
     let server = TestServer::new();
     let alice = server.user("alice").create();
-    for client in [server.client().confidential().create(), server.client().public_installed().create()] {
+    for client in [
+        server.client().confidential().create(),
+        server.client().public_installed().create(),
+    ] {
         for grant_type in [
             "password",
             "implicit",
@@ -203,7 +245,11 @@ fn implicit_password_device_and_assertion_grants_are_not_offered() {
                 ("assertion", "x"),
                 ("device_code", "x"),
             ];
-            assert_eq!(client.post(TOKEN, &params).outcome(), "400 unsupported_grant_type", "{grant_type}");
+            assert_eq!(
+                client.post(TOKEN, &params).outcome(),
+                "400 unsupported_grant_type",
+                "{grant_type}"
+            );
         }
     }
 }
@@ -255,10 +301,18 @@ fn a_nasty_secret_works_through_basic_and_through_the_form() {
         }
     }
     // A plus is a plus: it does not become a space on the way.
-    assert_eq!(server.post_form(TOKEN, &basic(&id, "a b+c"), &CREDENTIALS).outcome(), "401 invalid_client");
-    assert_eq!(server.post_form(TOKEN, &basic(&id, "a+b"), &CREDENTIALS).outcome(), "401 invalid_client");
     assert_eq!(
-        server.post_form(TOKEN, &Auth::Body(id, "%41B".into()), &CREDENTIALS).outcome(),
+        server.post_form(TOKEN, &basic(&id, "a b+c"), &CREDENTIALS).outcome(),
+        "401 invalid_client"
+    );
+    assert_eq!(
+        server.post_form(TOKEN, &basic(&id, "a+b"), &CREDENTIALS).outcome(),
+        "401 invalid_client"
+    );
+    assert_eq!(
+        server
+            .post_form(TOKEN, &Auth::Body(id, "%41B".into()), &CREDENTIALS)
+            .outcome(),
         "401 invalid_client"
     );
 }
@@ -285,10 +339,16 @@ fn both_methods_work_but_not_together() {
     assert_eq!(with(&header, &[("client_id", &upper)]), "200");
     assert_eq!(with(&header, &[("client_secret", &secret)]), "400 invalid_request");
     assert_eq!(with(&header, &[("client_secret", "x")]), "400 invalid_request");
-    assert_eq!(with(&header, &[("client_id", &other.id.to_string())]), "400 invalid_request");
+    assert_eq!(
+        with(&header, &[("client_id", &other.id.to_string())]),
+        "400 invalid_request"
+    );
     assert_eq!(with(&header, &[("client_id", "x")]), "400 invalid_request");
     // Two headers are two methods as well.
-    let request = server.request(Method::POST, TOKEN).authorization(&header).authorization(&other.auth());
+    let request = server
+        .request(Method::POST, TOKEN)
+        .authorization(&header)
+        .authorization(&other.auth());
     assert_eq!(request.form(&CREDENTIALS).send().outcome(), "400 invalid_request");
 }
 
@@ -306,7 +366,10 @@ fn a_public_client_is_never_authenticated() {
             assert_eq!(answer.outcome(), "401 invalid_client", "{path} {auth:?}");
         }
     }
-    assert_eq!(public.post(INTROSPECT, &[("token", "x")]).outcome(), "401 invalid_client");
+    assert_eq!(
+        public.post(INTROSPECT, &[("token", "x")]).outcome(),
+        "401 invalid_client"
+    );
     assert_eq!(public.try_credentials("openid").outcome(), "400 unauthorized_client");
 }
 
@@ -322,7 +385,12 @@ fn a_confidential_client_cannot_skip_authentication_anywhere() {
     for (path, params) in [
         (TOKEN, client.exchange_params(&code)),
         (TOKEN, client.refresh_params("x")),
-        (TOKEN, Params::default().set("grant_type", "client_credentials").set("scope", "openid")),
+        (
+            TOKEN,
+            Params::default()
+                .set("grant_type", "client_credentials")
+                .set("scope", "openid"),
+        ),
         (TOKEN, Params::default().set("grant_type", "nonsense")),
         (TOKEN, Params::default()),
         (INTROSPECT, Params::default().set("token", &token)),
@@ -344,15 +412,25 @@ fn failed_authentications_look_the_same() {
     let disabled = server.client().confidential().create();
     let public = server.client().public_installed().create();
     server.sql("UPDATE clients SET enabled = 0 WHERE id = $1", params![disabled.id]);
-    let Auth::Basic(disabled_id, disabled_secret) = disabled.auth() else { panic!("confidential") };
+    let Auth::Basic(disabled_id, disabled_secret) = disabled.auth() else {
+        panic!("confidential")
+    };
 
     for path in ENDPOINTS {
         let look = |auth: Auth| {
-            let params = [("grant_type", "client_credentials"), ("token", "x"), ("scope", "openid")];
+            let params = [
+                ("grant_type", "client_credentials"),
+                ("token", "x"),
+                ("scope", "openid"),
+            ];
             let answer = server.post_form(path, &auth, &params);
             let mut document = answer.json();
             document["errors"][0]["id"] = "redacted".into();
-            (answer.status, answer.header("www-authenticate").map(str::to_owned), document)
+            (
+                answer.status,
+                answer.header("www-authenticate").map(str::to_owned),
+                document,
+            )
         };
         let expected = look(basic(&client.id.to_string(), "wrong"));
         assert_eq!(expected.0, 401);
@@ -360,7 +438,11 @@ fn failed_authentications_look_the_same() {
         assert_eq!(look(basic("no-uuid", "wrong")), expected, "{path}");
         assert_eq!(look(basic(&disabled_id, &disabled_secret)), expected, "{path}");
         assert_eq!(look(basic(&public.id.to_string(), "x")), expected, "{path}");
-        assert_eq!(look(Auth::Body(client.id.to_string(), "wrong".into())), expected, "{path}");
+        assert_eq!(
+            look(Auth::Body(client.id.to_string(), "wrong".into())),
+            expected,
+            "{path}"
+        );
         assert_eq!(look(Auth::Bearer("x".into())), expected, "{path}");
         assert_eq!(look(Auth::None), expected, "{path}");
     }
@@ -377,11 +459,19 @@ fn authentication_comes_before_everything_else() {
         &[("grant_type", "nonsense")],
         &[("grant_type", "client_credentials"), ("scope", "no-such-scope")],
         &[("grant_type", "authorization_code")],
-        &[("grant_type", "authorization_code"), ("code", "x"), ("redirect_uri", "y")],
+        &[
+            ("grant_type", "authorization_code"),
+            ("code", "x"),
+            ("redirect_uri", "y"),
+        ],
         &[("grant_type", "refresh_token"), ("refresh_token", "x")],
     ];
     for params in cases {
-        assert_eq!(server.post_form(TOKEN, &wrong, params).outcome(), "401 invalid_client", "{params:?}");
+        assert_eq!(
+            server.post_form(TOKEN, &wrong, params).outcome(),
+            "401 invalid_client",
+            "{params:?}"
+        );
     }
 }
 
@@ -389,11 +479,15 @@ fn authentication_comes_before_everything_else() {
 fn the_scheme_of_the_header_is_matched_without_regard_to_case() {
     let server = TestServer::new();
     let client = server.client().confidential().create();
-    let Auth::Basic(id, secret) = client.auth() else { panic!("confidential") };
+    let Auth::Basic(id, secret) = client.auth() else {
+        panic!("confidential")
+    };
     use base64::Engine as _;
     let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
     for scheme in ["basic", "BASIC", "bAsIc"] {
-        let request = server.request(Method::POST, TOKEN).header(AUTHORIZATION, &format!("{scheme} {encoded}"));
+        let request = server
+            .request(Method::POST, TOKEN)
+            .header(AUTHORIZATION, &format!("{scheme} {encoded}"));
         assert_eq!(request.form(&CREDENTIALS).send().outcome(), "200", "{scheme}");
     }
 }
@@ -411,7 +505,9 @@ fn each_of_several_secrets_works() {
 }
 
 fn post_to(client: &TestClient, query: &str, body: &[(&str, &str)]) -> Answer {
-    client.server.post_form(&format!("{TOKEN}?{query}"), &client.auth(), body)
+    client
+        .server
+        .post_form(&format!("{TOKEN}?{query}"), &client.auth(), body)
 }
 
 /// Decisions section 3: some old clients put the code grant into the query; only that,
@@ -439,12 +535,22 @@ fn the_query_is_read_for_the_code_grant_with_basic_only() {
     assert_eq!(answer.outcome(), "400 invalid_request");
     let code = public.code(&browser, "openid");
     let verifier = [("code_verifier", crate::support::VERIFIER)];
-    assert_eq!(post_to(&public, &query(&public, &code), &verifier).outcome(), "400 invalid_request");
-    for query in ["grant_type=client_credentials&scope=openid", "grant_type=client_credentials", "scope=openid"] {
+    assert_eq!(
+        post_to(&public, &query(&public, &code), &verifier).outcome(),
+        "400 invalid_request"
+    );
+    for query in [
+        "grant_type=client_credentials&scope=openid",
+        "grant_type=client_credentials",
+        "scope=openid",
+    ] {
         assert_eq!(post_to(&client, query, &[]).outcome(), "400 invalid_request", "{query}");
     }
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", "x")];
-    assert_eq!(post_to(&client, "scope=openid", &refresh).outcome(), "400 invalid_request");
+    assert_eq!(
+        post_to(&client, "scope=openid", &refresh).outcome(),
+        "400 invalid_request"
+    );
 }
 
 #[test]
@@ -477,7 +583,10 @@ fn a_name_in_query_and_body_is_refused() {
     let twice = params.clone().set("include_consented_scopes", "true");
     let answer = post_to(&client, "include_consented_scopes=true", &twice.pairs());
     assert_eq!(answer.outcome(), "400 invalid_request");
-    assert_eq!(post_to(&client, "include_consented_scopes=true", &params.pairs()).outcome(), "200");
+    assert_eq!(
+        post_to(&client, "include_consented_scopes=true", &params.pairs()).outcome(),
+        "200"
+    );
 }
 
 /// Decisions section 3: addresses are logged on the way, so a secret in one is refused and
@@ -488,7 +597,13 @@ fn secrets_in_the_query_are_refused_and_burn_the_code() {
     let browser = signed_in(&server);
     let client = server.client().confidential().create();
     let public = server.client().public_installed().create();
-    for name in ["client_secret", "client_assertion", "refresh_token", "token", "code_verifier"] {
+    for name in [
+        "client_secret",
+        "client_assertion",
+        "refresh_token",
+        "token",
+        "code_verifier",
+    ] {
         let code = client.code(&browser, "openid");
         let params = client.exchange_params(&code);
         let answer = post_to(&client, &format!("{name}=x"), &params.pairs());
@@ -502,7 +617,10 @@ fn secrets_in_the_query_are_refused_and_burn_the_code() {
     let code = public.code(&browser, "openid");
     let params = public.exchange_params(&code).without("code_verifier");
     let query = format!("code_verifier={}", crate::support::VERIFIER);
-    assert_eq!(post_to(&public, &query, &params.pairs()).outcome(), "400 invalid_request");
+    assert_eq!(
+        post_to(&public, &query, &params.pairs()).outcome(),
+        "400 invalid_request"
+    );
     assert_eq!(public.try_exchange(&code).outcome(), "400 invalid_grant");
 }
 
@@ -512,18 +630,27 @@ fn the_neighbours_read_neither_token_nor_credentials_from_the_query() {
     let server = TestServer::new();
     let client = server.client().confidential().create();
     let token = client.credentials("openid").access_token().to_owned();
-    let Auth::Basic(id, secret) = client.auth() else { panic!("confidential") };
+    let Auth::Basic(id, secret) = client.auth() else {
+        panic!("confidential")
+    };
     let secret: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
 
     for path in [INTROSPECT, VALIDATE] {
         let answer = client.post(&format!("{path}?token={token}"), &[]);
         assert_eq!(answer.status, 400, "{path}");
         let by_query = format!("{path}?client_id={id}&client_secret={secret}");
-        assert_eq!(server.post_form(&by_query, &Auth::None, &[("token", &token)]).status, 401, "{path}");
+        assert_eq!(
+            server.post_form(&by_query, &Auth::None, &[("token", &token)]).status,
+            401,
+            "{path}"
+        );
     }
     client.post(&format!("{REVOKE}?token={token}"), &[]);
     let by_query = format!("{REVOKE}?client_id={id}&client_secret={secret}");
-    assert_eq!(server.post_form(&by_query, &Auth::None, &[("token", &token)]).status, 401);
+    assert_eq!(
+        server.post_form(&by_query, &Auth::None, &[("token", &token)]).status,
+        401
+    );
     assert!(client.is_active(&token));
 }
 
@@ -550,7 +677,10 @@ fn failed_authentications_are_limited_per_address_and_client() {
         assert_eq!(attempt(&client, &client.auth(), "192.0.2.7").status, 200);
     }
     assert_eq!(attempt(&client, &wrong, "192.0.2.8").status, 401);
-    assert_eq!(attempt(&other, &basic(&other.id.to_string(), "wrong"), "192.0.2.7").status, 401);
+    assert_eq!(
+        attempt(&other, &basic(&other.id.to_string(), "wrong"), "192.0.2.7").status,
+        401
+    );
     for path in [INTROSPECT, VALIDATE, REVOKE] {
         let request = server.request(Method::POST, path).auth(&wrong, &[("token", "x")]);
         assert_eq!(request.from("192.0.2.7".parse().unwrap()).send().status, 429, "{path}");
@@ -577,9 +707,18 @@ fn a_large_form_is_taken_and_a_huge_one_refused() {
 fn the_null_character_and_bad_encodings_are_refused_not_an_error_of_the_server() {
     let server = TestServer::new();
     let client = server.client().confidential().create();
-    for body in ["grant_type=%00", "scope=a%00b&grant_type=client_credentials", "grant_type=%FF%FE", "=&=&&&", "%"] {
+    for body in [
+        "grant_type=%00",
+        "scope=a%00b&grant_type=client_credentials",
+        "grant_type=%FF%FE",
+        "=&=&&&",
+        "%",
+    ] {
         let request = server.request(Method::POST, TOKEN).authorization(&client.auth());
-        let answer = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send();
+        let answer = request
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body)
+            .send();
         assert!(answer.status.is_client_error(), "{body}: {}", answer.summary());
     }
 }

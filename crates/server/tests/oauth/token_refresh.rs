@@ -77,7 +77,10 @@ fn a_refresh_gives_the_token_of_one_resource_server() {
 
     let transfer = client.refresh(tokens.of("transfer.api.globus.org").refresh_token());
 
-    assert_ne!(tokens.refresh_token(), tokens.of("transfer.api.globus.org").refresh_token());
+    assert_ne!(
+        tokens.refresh_token(),
+        tokens.of("transfer.api.globus.org").refresh_token()
+    );
     assert_eq!(transfer.0["resource_server"], "transfer.api.globus.org");
     assert_eq!(transfer.0["scope"], TRANSFER);
     assert_eq!(transfer.0["other_tokens"], json!([]));
@@ -132,7 +135,11 @@ fn scopes_can_be_narrowed_for_one_answer_but_never_widened() {
     assert_eq!(narrowed["scope"], "email");
     let token = client.introspect(narrowed["access_token"].as_str().unwrap());
     assert_eq!(token["scope"], "email");
-    for wider in ["openid urn:globus:auth:scope:auth.globus.org:manage_projects", TRANSFER, "no-such-scope"] {
+    for wider in [
+        "openid urn:globus:auth:scope:auth.globus.org:manage_projects",
+        TRANSFER,
+        "no-such-scope",
+    ] {
         assert_eq!(with(wider).outcome(), "400 invalid_scope", "{wider}");
     }
     let all = client.refresh(refresh_token);
@@ -235,7 +242,10 @@ fn a_predecessor_that_comes_back_too_late_ends_the_family() {
 
         assert_eq!(replay.outcome(), "400 invalid_grant", "{successor_used}");
         assert_eq!(replay.json()["error_description"], "refresh token was already used");
-        assert_eq!(client.try_refresh(newest.refresh_token()).outcome(), "400 invalid_grant");
+        assert_eq!(
+            client.try_refresh(newest.refresh_token()).outcome(),
+            "400 invalid_grant"
+        );
         for ended in [tokens.access_token(), first.access_token(), newest.access_token()] {
             assert!(!client.is_active(ended));
         }
@@ -255,7 +265,10 @@ fn a_stranger_cannot_end_a_family_with_an_old_token() {
     let first = client.refresh(tokens.refresh_token());
     let second = client.refresh(first.refresh_token());
 
-    assert_eq!(stranger.try_refresh(tokens.refresh_token()).outcome(), "400 invalid_grant");
+    assert_eq!(
+        stranger.try_refresh(tokens.refresh_token()).outcome(),
+        "400 invalid_grant"
+    );
 
     client.refresh(second.refresh_token());
 }
@@ -275,7 +288,11 @@ fn the_switch_decides_who_rotates() {
         for (client, rotates) in [(public, public_rotates), (confidential, confidential_rotates)] {
             let tokens = client.offline_tokens(&browser, "openid");
             let answer = client.refresh(tokens.refresh_token());
-            assert_eq!(answer.refresh_token() != tokens.refresh_token(), rotates, "{rotation:?}");
+            assert_eq!(
+                answer.refresh_token() != tokens.refresh_token(),
+                rotates,
+                "{rotation:?}"
+            );
         }
     }
 }
@@ -289,10 +306,13 @@ fn a_template_instance_keeps_its_refresh_token() {
     let instance = server.instance_of(template.id, "laptop");
     let tokens = instance.offline_tokens(&browser, "openid");
 
-    assert_eq!(instance.refresh(tokens.refresh_token()).refresh_token(), tokens.refresh_token());
+    assert_eq!(
+        instance.refresh(tokens.refresh_token()).refresh_token(),
+        tokens.refresh_token()
+    );
 }
 
-/// Must-show: parallel refreshes all carry one successor, and one row is left.
+/// Parallel refreshes all carry one successor, and one row is left.
 #[test]
 fn parallel_refreshes_of_a_public_client_get_one_successor() {
     each_engine(|server| {
@@ -309,7 +329,13 @@ fn parallel_refreshes_of_a_public_client_get_one_successor() {
                 .filter(|answer| answer.status == 200)
                 .map(|answer| answer.json()["refresh_token"].as_str().unwrap().to_owned())
                 .collect();
-            assert_eq!(successors.len(), 32, "on {:?}: {}", server.engine(), summaries(&answers));
+            assert_eq!(
+                successors.len(),
+                32,
+                "on {:?}: {}",
+                server.engine(),
+                summaries(&answers)
+            );
             assert!(successors.iter().all(|successor| *successor == successors[0]));
             assert_ne!(successors[0], refresh_token);
             assert_eq!(live_rows(server, &refresh_token), 1);
@@ -322,7 +348,7 @@ fn summaries(answers: &[Answer]) -> String {
     answers.iter().map(|answer| answer.outcome() + " ").collect()
 }
 
-/// Must-show: without grace exactly one succeeds.
+/// Without grace exactly one succeeds.
 #[test]
 fn with_no_grace_exactly_one_of_parallel_refreshes_succeeds() {
     each_engine_with(
@@ -338,7 +364,10 @@ fn with_no_grace_exactly_one_of_parallel_refreshes_succeeds() {
 
                 let good = answers.iter().filter(|answer| answer.status == 200).count();
                 assert_eq!(good, 1, "on {:?}: {}", server.engine(), summaries(&answers));
-                let refused = answers.iter().filter(|answer| answer.outcome() == "400 invalid_grant").count();
+                let refused = answers
+                    .iter()
+                    .filter(|answer| answer.outcome() == "400 invalid_grant")
+                    .count();
                 assert_eq!(refused, 31, "on {:?}: {}", server.engine(), summaries(&answers));
                 // The others were replays of it: the family has ended.
                 let winner = answers.iter().find(|answer| answer.status == 200).unwrap().json();
@@ -372,7 +401,10 @@ fn a_refresh_token_ends_after_six_months_without_use() {
     let day = 86_400;
     let server = TestServer::new();
     let alice = server.user("alice").create();
-    for client in [server.client().confidential().create(), server.client().public_installed().create()] {
+    for client in [
+        server.client().confidential().create(),
+        server.client().public_installed().create(),
+    ] {
         let tokens = client.offline_tokens(&server.browser_of(&alice), "openid");
         let mut refresh_token = tokens.refresh_token().to_owned();
         for _ in 0..3 {
@@ -389,7 +421,10 @@ fn a_refresh_token_ends_after_six_months_without_use() {
 fn the_absolute_end_comes_although_the_token_is_used() {
     let server = TestServer::with(|config| config.refresh_absolute_lifetime_seconds = Some(1000));
     let browser = signed_in(&server);
-    for client in [server.client().confidential().create(), server.client().public_installed().create()] {
+    for client in [
+        server.client().confidential().create(),
+        server.client().public_installed().create(),
+    ] {
         let tokens = client.offline_tokens(&browser, "openid");
         server.advance_seconds(600);
         let second = client.refresh(tokens.refresh_token());

@@ -76,7 +76,10 @@ fn unknown_claims_are_left_out() {
     let bob = server.user("bob").without_organization().create();
     let client = server.client().confidential().create();
     let tokens = client.tokens(&server.browser_of(&bob), "openid profile email");
-    server.sql("UPDATE identities SET email = NULL, name = NULL WHERE id = $1", params![bob.id]);
+    server.sql(
+        "UPDATE identities SET email = NULL, name = NULL WHERE id = $1",
+        params![bob.id],
+    );
 
     let document = ask(&server, tokens.access_token()).ok().json();
 
@@ -97,8 +100,16 @@ fn get_and_post_answer_alike() {
     let bearer = Auth::Bearer(token.to_owned());
 
     let by_get = ask(&server, token).ok().json();
-    let by_post = server.request(Method::POST, PATH).authorization(&bearer).send().ok().json();
-    let by_form = server.post_form(PATH, &Auth::None, &[("access_token", token)]).ok().json();
+    let by_post = server
+        .request(Method::POST, PATH)
+        .authorization(&bearer)
+        .send()
+        .ok()
+        .json();
+    let by_form = server
+        .post_form(PATH, &Auth::None, &[("access_token", token)])
+        .ok()
+        .json();
 
     assert_eq!(by_get, by_post);
     assert_eq!(by_get, by_form);
@@ -143,20 +154,36 @@ fn refusals_have_the_challenge_of_rfc_6750() {
     client.revoke(revoked.access_token());
 
     let none = server.get(PATH);
-    assert_eq!((none.status.as_u16(), none.header("www-authenticate")), (401, Some("Bearer")));
+    assert_eq!(
+        (none.status.as_u16(), none.header("www-authenticate")),
+        (401, Some("Bearer"))
+    );
     for bad in ["x", "AgPA", "", "a b", "AgPA\u{7f}", revoked.access_token()] {
         let request = server.request(Method::GET, PATH);
-        let Ok(header) = http::HeaderValue::from_str(&format!("Bearer {bad}")) else { continue };
-        let answer = request.header(AUTHORIZATION, header.to_str().unwrap_or("Bearer x")).send();
+        let Ok(header) = http::HeaderValue::from_str(&format!("Bearer {bad}")) else {
+            continue;
+        };
+        let answer = request
+            .header(AUTHORIZATION, header.to_str().unwrap_or("Bearer x"))
+            .send();
         assert_eq!(answer.status, 401, "{bad}");
-        assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer error=\"invalid_token\""), "{bad}");
+        assert!(
+            answer
+                .header("www-authenticate")
+                .unwrap()
+                .starts_with("Bearer error=\"invalid_token\""),
+            "{bad}"
+        );
         assert_eq!(answer.json()["errors"][0]["code"], "UNAUTHORIZED");
         assert_eq!(answer.json()["errors"][0]["detail"], "Call must be authenticated");
     }
     let narrow = ask(&server, without_openid.access_token());
     assert_eq!(narrow.status, 403);
     let challenge = narrow.header("www-authenticate").unwrap();
-    assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");
+    assert!(
+        challenge.starts_with("Bearer error=\"insufficient_scope\""),
+        "{challenge}"
+    );
     assert!(challenge.contains("scope=\"openid\""), "{challenge}");
     assert_eq!(narrow.json()["errors"][0]["code"], "FORBIDDEN");
 }
@@ -177,9 +204,16 @@ fn a_token_in_the_query_or_twice_is_refused() {
     }
     let both = server.post_form(PATH, &bearer, &[("access_token", token)]);
     assert_eq!(both.status, 400);
-    let two = server.request(Method::GET, PATH).authorization(&bearer).authorization(&bearer).send();
+    let two = server
+        .request(Method::GET, PATH)
+        .authorization(&bearer)
+        .authorization(&bearer)
+        .send();
     assert_eq!(two.status, 400);
-    let in_get = server.request(Method::GET, PATH).form(&[("access_token", token)]).send();
+    let in_get = server
+        .request(Method::GET, PATH)
+        .form(&[("access_token", token)])
+        .send();
     assert_eq!(in_get.status, 401, "a GET has no form");
 }
 
@@ -208,7 +242,11 @@ fn only_an_access_token_of_this_server_is_accepted() {
     for token in wrong {
         assert_eq!(ask(&server, token).status, 401, "{token}");
     }
-    assert_eq!(server.get_as(PATH, &client.auth()).status, 401, "Basic is no bearer token");
+    assert_eq!(
+        server.get_as(PATH, &client.auth()).status,
+        401,
+        "Basic is no bearer token"
+    );
     assert_eq!(ask(&server, tokens.access_token()).status, 200);
 }
 

@@ -56,7 +56,10 @@ fn asking_does_not_count_as_use() {
     assert!(client.is_valid(tokens.refresh_token()));
     server.advance_seconds(86_400);
     assert!(!client.is_valid(tokens.refresh_token()));
-    assert_eq!(client.try_refresh(tokens.refresh_token()).outcome(), "400 invalid_grant");
+    assert_eq!(
+        client.try_refresh(tokens.refresh_token()).outcome(),
+        "400 invalid_grant"
+    );
 }
 
 #[test]
@@ -85,7 +88,9 @@ fn a_refresh_token_without_its_consent_is_not_active() {
 fn the_answer_is_the_one_word_and_not_stored() {
     let server = TestServer::new();
     let client = server.client().confidential().create();
-    let answer = client.post(PATH, &[("token", client.credentials("openid").access_token())]).ok();
+    let answer = client
+        .post(PATH, &[("token", client.credentials("openid").access_token())])
+        .ok();
     assert_eq!(answer.text(), r#"{"active":true}"#);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(client.post(PATH, &[]).outcome(), "400 invalid_request");

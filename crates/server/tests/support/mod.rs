@@ -84,7 +84,24 @@ impl TestServer {
         }
     }
 
+    /// With passwords that cost more than tests usually pay, for those about that cost.
+    pub fn with_hashing(hashing: Settings, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(TestDb::sqlite(MIGRATIONS), hashing, change)
+    }
+
     fn start(store: TestDb, change: impl FnOnce(&mut Config)) -> Self {
+        let cheap = Settings {
+            cost: Cost {
+                memory_kib: 8,
+                iterations: 1,
+                lanes: 1,
+            },
+            ..Settings::default()
+        };
+        Self::start_with(store, cheap, change)
+    }
+
+    fn start_with(store: TestDb, hashing: Settings, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = test_config();
         change(&mut config);
         config.validate().expect("the configuration of a test is valid");
@@ -93,14 +110,7 @@ impl TestServer {
             .write_blocking(move |tx| signing_keys.iter().try_for_each(|key| keys::insert(tx, key)))
             .expect("keys can be inserted");
         let db = portolan_db::Db::clone(&store);
-        let hasher = Hasher::new(&Settings {
-            cost: Cost {
-                memory_kib: 8,
-                iterations: 1,
-                lanes: 1,
-            },
-            ..Settings::default()
-        });
+        let hasher = Hasher::new(&hashing);
         let app = start::assemble(config, db, Clock::fixed(START), master_key, hasher).expect("the server starts");
         let router = router(app.clone());
         Self(Arc::new(Inner { router, app, store }))

@@ -310,7 +310,8 @@ fn several_optional_branches_are_ticked_each_for_itself() {
     let boxes: Vec<String> = form
         .fields
         .iter()
-        .filter_map(|(name, value)| (name == "scope_optional").then(|| value.clone()))
+        .filter(|(name, _)| name == "scope_optional")
+        .map(|(_, value)| value.clone())
         .collect();
     assert_eq!(boxes.len(), 3);
 

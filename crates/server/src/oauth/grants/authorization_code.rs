@@ -47,7 +47,7 @@ impl Request {
 enum Found {
     Good(Box<Redeemable>),
     /// Used before: by its own client, so what it gave ends.
-    Replayed(AuthorizationCode),
+    Replayed(Box<AuthorizationCode>),
 }
 
 struct Redeemable {
@@ -128,7 +128,7 @@ fn find(tx: &mut ReadTx, now: Timestamp, client: Client, request: &Request, reso
         ));
     }
     if code.consumed_at.is_some() {
-        return Ok(Found::Replayed(code));
+        return Ok(Found::Replayed(Box::new(code)));
     }
     if code.expires_at <= now {
         return Err(Error::invalid_grant("the authorization code has expired"));

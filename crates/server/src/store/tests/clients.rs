@@ -119,7 +119,7 @@ db_test!(
             "the oldest first"
         );
         let mut hashes = read(db, |tx| clients::list_credential_hashes(tx, APP));
-        hashes.sort();
+        hashes.sort_by_key(|hash| hash.0);
         assert_eq!(hashes, [hash(1), hash(2)]);
 
         let delete = |client_id, number| {

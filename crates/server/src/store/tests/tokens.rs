@@ -74,7 +74,10 @@ fn issue(db: &Db) {
 }
 
 /// Everything outside of the token that ends it (decisions, section 1).
-fn causes() -> Vec<(&'static str, fn(&mut WriteTx) -> Result<()>)> {
+/// What is done to the store, with a name for the message.
+type Change = (&'static str, fn(&mut WriteTx) -> Result<()>);
+
+fn causes() -> Vec<Change> {
     fn run(tx: &mut WriteTx, sql: &str) -> Result<()> {
         assert!(tx.execute(sql, params![])? > 0, "{sql}");
         Ok(())
@@ -107,7 +110,7 @@ fn causes() -> Vec<(&'static str, fn(&mut WriteTx) -> Result<()>)> {
 }
 
 /// What ends a token through its consents: one of several is enough.
-fn lost_consents() -> Vec<(&'static str, fn(&mut WriteTx) -> Result<()>)> {
+fn lost_consents() -> Vec<Change> {
     vec![
         ("consent deleted", |tx| consents::delete(tx, WRITE_CONSENT)),
         ("consent denied", |tx| {
