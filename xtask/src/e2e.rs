@@ -244,7 +244,10 @@ fn pytest(name: &str, requirements: &str, tests: &str, versions: Versions) -> Re
     let environment = if name == CLI.0 {
         vec![("GLOBUS", python.with_file_name("globus"))]
     } else {
-        Vec::new()
+        // The guides' commands use these two, and domain names are proven by a DNS server.
+        setup::program("curl", "curl")?;
+        setup::program("jq", "jq")?;
+        vec![("DNSMASQ", setup::program("dnsmasq", "dnsmasq-base")?)]
     };
     Ok(Script {
         name: name.to_owned(),

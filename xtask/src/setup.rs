@@ -103,6 +103,20 @@ pub fn chromium() -> Result<PathBuf> {
     find().context("Chromium is installed, but not in the PATH")
 }
 
+/// A program of the system, freshly installed from this package if it is missing.
+pub fn program(name: &str, package: &str) -> Result<PathBuf> {
+    let find = || {
+        // Programs for administrators are not in everybody's PATH.
+        let administrators = Path::new("/usr/sbin").join(name);
+        find_program(name).or(Some(administrators).filter(|path| path.is_file()))
+    };
+    if let Some(path) = find() {
+        return Ok(path);
+    }
+    install_packages(&[package])?;
+    find().with_context(|| format!("{package} is installed, but {name} is not to be found"))
+}
+
 fn install_packages(names: &[&str]) -> Result<()> {
     let wanted = names.join(" ");
     if !geteuid().is_root() || find_program("apt-get").is_none() {

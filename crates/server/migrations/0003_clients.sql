@@ -43,6 +43,7 @@ CREATE TABLE clients (
 );
 CREATE INDEX clients_project ON clients (project_id) WHERE project_id IS NOT NULL;
 CREATE INDEX clients_parent ON clients (parent_client_id) WHERE parent_client_id IS NOT NULL;
+CREATE INDEX clients_resource_server ON clients (resource_server) WHERE resource_server IS NOT NULL;
 CREATE INDEX clients_unused_instances ON clients (created_at) WHERE is_instance = 1 AND first_used_at IS NULL;
 
 CREATE TABLE client_credentials (

@@ -10,9 +10,7 @@ use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::api::{
-    clients, consents, credentials, fqdns, identities, identity_providers, policies, projects, scopes,
-};
+use crate::api::{clients, consents, credentials, fqdns, identities, identity_providers, policies, projects, scopes};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::{context, cors, render};
@@ -36,7 +34,10 @@ pub fn router(app: App) -> Router {
         .route("/.well-known/openid-configuration", get(discovery::discovery))
         .route("/.well-known/oauth-authorization-server", get(discovery::discovery))
         .route("/jwk.json", get(jwks::jwks))
-        .route("/v2/api/clients", get(clients::list_clients).post(clients::create_client))
+        .route(
+            "/v2/api/clients",
+            get(clients::list_clients).post(clients::create_client),
+        )
         .route(
             "/v2/api/clients/{client_id}",
             get(clients::get_client)
@@ -57,14 +58,20 @@ pub fn router(app: App) -> Router {
             "/v2/api/clients/{client_id}/scopes/{scope_id}",
             get(scopes::get_scope_of_client),
         )
-        .route("/v2/api/projects", get(projects::list_projects).post(projects::create_project))
+        .route(
+            "/v2/api/projects",
+            get(projects::list_projects).post(projects::create_project),
+        )
         .route(
             "/v2/api/projects/{project_id}",
             get(projects::get_project)
                 .put(projects::update_project)
                 .delete(projects::delete_project),
         )
-        .route("/v2/api/policies", get(policies::list_policies).post(policies::create_policy))
+        .route(
+            "/v2/api/policies",
+            get(policies::list_policies).post(policies::create_policy),
+        )
         .route(
             "/v2/api/policies/{policy_id}",
             get(policies::get_policy)
@@ -84,7 +91,10 @@ pub fn router(app: App) -> Router {
         )
         .route("/v2/api/identities", get(identities::list_identities))
         .route("/v2/api/identities/{identity_id}", get(identities::get_identity))
-        .route("/v2/api/identities/{identity_id}/consents", get(consents::list_consents))
+        .route(
+            "/v2/api/identities/{identity_id}/consents",
+            get(consents::list_consents),
+        )
         .route(
             "/v2/api/identities/{identity_id}/consents/{consent_id}",
             delete(consents::revoke_consent),

@@ -6,7 +6,7 @@
 //! `coverage.txt` with the status and the reason, and an exception that is not needed
 //! fails too. A route of `router.rs` without an entry here fails: the routes are read
 //! from its source.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
@@ -256,8 +256,8 @@ fn calls() -> Vec<(&'static str, Call)> {
                 }
             }),
         ),
-        ("GET /v2/api/clients/{client_id}", Program(|w| own_record(w))),
-        ("DELETE /v2/api/clients/{client_id}", Program(|w| own_record(w))),
+        ("GET /v2/api/clients/{client_id}", Program(own_record)),
+        ("DELETE /v2/api/clients/{client_id}", Program(own_record)),
         ("GET /v2/api/clients", Program(|w| bearer("/v2/api/clients", w))),
         (
             "GET /v2/api/clients#by-name",

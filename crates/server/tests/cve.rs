@@ -1,7 +1,7 @@
 //! The classes of attack that other authorization servers fell to, and that ours does not.
 //! One module for each class, named after it; the security documentation lists them with
 //! the published cases. Classes of features that are not offered have no module.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
@@ -50,13 +50,19 @@ fn authorize(server: &TestServer, params: &[(&str, &str)]) -> Answer {
 }
 
 fn encode(params: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish()
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(params)
+        .finish()
 }
 
 /// A page that says no and sends nobody anywhere.
 #[track_caller]
 fn assert_stays(answer: &Answer, case: &str) {
     assert!(answer.status.is_client_error(), "{case}: {}", answer.summary());
-    assert!(answer.header("location").is_none(), "{case}: sent to {:?}", answer.header("location"));
+    assert!(
+        answer.header("location").is_none(),
+        "{case}: sent to {:?}",
+        answer.header("location")
+    );
     assert!(answer.header("set-cookie").is_none(), "{case}: a session was begun");
 }

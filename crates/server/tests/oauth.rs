@@ -20,6 +20,8 @@ mod identities_api;
 mod introspect;
 #[path = "oauth/jwks.rs"]
 mod jwks;
+#[path = "oauth/nodes.rs"]
+mod nodes;
 #[path = "oauth/relying_party.rs"]
 mod relying_party;
 #[path = "oauth/revoke.rs"]

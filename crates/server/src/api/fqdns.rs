@@ -16,9 +16,15 @@ use crate::upstream::dns::{self, Found};
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum FqdnBody {
-    Flat { fqdn: String },
-    Nested { fqdn: Name },
-    InClient { client: Name },
+    Flat {
+        fqdn: String,
+    },
+    Nested {
+        fqdn: Name,
+    },
+    InClient {
+        client: Name,
+    },
     /// None of them: refused with the words for a missing member.
     Other(serde::de::IgnoredAny),
 }

@@ -12,8 +12,8 @@ pub mod scopes;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use http::request::Parts;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::{Timestamp, TokenHash};
@@ -151,7 +151,11 @@ impl Call {
     fn prover(&self) -> impl Fn(&mut ReadTx) -> Result<Known> + Send + 'static {
         let (presented, ctx) = (self.presented.clone(), self.ctx.clone());
         let resource_server = self.app.config.resource_server_name.clone();
-        let gate = if self.app.config.session_gate { Gate::On } else { Gate::Off };
+        let gate = if self.app.config.session_gate {
+            Gate::On
+        } else {
+            Gate::Off
+        };
         move |tx| {
             Ok(Known {
                 caller: presented.authenticate(tx, ctx.now, &resource_server)?,

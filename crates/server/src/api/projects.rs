@@ -73,11 +73,7 @@ pub async fn create_project(call: Call, Json(body): Json<ProjectBody>) -> Result
 }
 
 /// `PUT /v2/api/projects/{project_id}`
-pub async fn update_project(
-    call: Call,
-    Path(id): Path<String>,
-    Json(body): Json<ProjectBody>,
-) -> Result<Response> {
+pub async fn update_project(call: Call, Path(id): Path<String>, Json(body): Json<ProjectBody>) -> Result<Response> {
     let answer = call
         .write(move |tx, known| {
             let manager = known.manager(tx)?;

@@ -11,8 +11,8 @@ use super::{Call, Caller, Known, created, ok};
 use crate::domain::scope::registration;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Params};
-use crate::store::scopes::{self, Scope};
 use crate::store::clients;
+use crate::store::scopes::{self, Scope};
 
 /// The most that one look-up may ask for.
 const MAXIMUM: usize = 500;

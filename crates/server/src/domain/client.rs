@@ -4,9 +4,7 @@
 pub mod registration;
 
 use portolan_db::{ReadTx, WriteTx};
-use portolan_types::{
-    ClientId, CredentialId, IdentityId, IdentityProviderId, ProjectId, Secret, Timestamp, TokenHash,
-};
+use portolan_types::{ClientId, CredentialId, IdentityId, IdentityProviderId, ProjectId, Secret, Timestamp, TokenHash};
 
 use crate::app::{Ctx, new_uuid, random_bytes};
 use crate::config::Config;
@@ -51,17 +49,17 @@ pub enum Claim<'a> {
 /// The client, if the claim holds. Every refusal is the same: nothing tells an unknown
 /// client from a wrong secret.
 pub fn authenticate(tx: &mut ReadTx, id: ClientId, claim: Claim<'_>) -> Result<Client> {
-    let client = clients::find(tx, id)?.filter(|client| client.enabled);
-    match claim {
-        Claim::IdOnly => client.filter(Client::is_public).ok_or_else(Error::invalid_client),
-        Claim::Secrets(presented) => {
-            let hashes = clients::list_credential_hashes(tx, id)?;
-            // `TokenHash` compares in constant time: the presented one is chosen by the caller.
-            let genuine = hashes.iter().any(|hash| presented.contains(hash));
-            client
-                .filter(|client| genuine && !client.is_public())
-                .ok_or_else(Error::invalid_client)
-        }
+    let found = clients::find_with_secrets(tx, id)?.filter(|(client, _)| client.enabled);
+    let (client, hashes) = found.ok_or_else(Error::invalid_client)?;
+    // `TokenHash` compares in constant time: the presented one is chosen by the caller.
+    let proven = match claim {
+        Claim::IdOnly => client.is_public(),
+        Claim::Secrets(presented) => !client.is_public() && hashes.iter().any(|hash| presented.contains(hash)),
+    };
+    if proven {
+        Ok(client)
+    } else {
+        Err(Error::invalid_client())
     }
 }
 

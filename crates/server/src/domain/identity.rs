@@ -125,7 +125,8 @@ fn provider_of(tx: &mut ReadTx, username: &str, local_domain: &str) -> Result<Op
     let Some((local, domain)) = username.rsplit_once('@') else {
         return Ok(None);
     };
-    let possible = !local.is_empty() && !local.contains(char::is_whitespace) && check_text("username", username).is_ok();
+    let possible =
+        !local.is_empty() && !local.contains(char::is_whitespace) && check_text("username", username).is_ok();
     if !possible || (domain == local_domain && local_username(username, local_domain).is_err()) {
         return Ok(None);
     }

@@ -10,10 +10,7 @@ use crate::store::sessions::Authentication;
 
 /// True if the person, as they authenticated, satisfies the policy.
 pub fn evaluate(policy: &Policy, set: &[Identity], authentications: &[Authentication], now: Timestamp) -> bool {
-    let candidates: Vec<&Identity> = set
-        .iter()
-        .filter(|identity| is_candidate(policy, identity))
-        .collect();
+    let candidates: Vec<&Identity> = set.iter().filter(|identity| is_candidate(policy, identity)).collect();
     let in_time = |authentication: &Authentication| match policy.authentication_assurance_timeout {
         None => true,
         Some(seconds) => now.since(authentication.authenticated_at).as_secs() <= u64::try_from(seconds).unwrap_or(0),

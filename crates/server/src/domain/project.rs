@@ -44,6 +44,8 @@ pub struct Manager {
     client: Option<ClientId>,
     /// The project of that client, whose private records it may read.
     member_of: Option<ProjectId>,
+    /// The client proved its secret in this very call: it may make children.
+    proved_secret: bool,
     presence: Presence,
 }
 
@@ -75,6 +77,7 @@ impl Manager {
             identities: live(&identities),
             client: None,
             member_of: None,
+            proved_secret: false,
             presence: Presence::NotAsked,
         };
         if own_token {
@@ -99,6 +102,7 @@ impl Manager {
             identities: vec![client.id.identity()],
             client: Some(client.id),
             member_of: client.project_id,
+            proved_secret: true,
             presence: Presence::NotAsked,
         }
     }
@@ -110,6 +114,7 @@ impl Manager {
             identities: Vec::new(),
             client: None,
             member_of: None,
+            proved_secret: false,
             presence: Presence::Operator,
         }
     }
@@ -126,6 +131,11 @@ impl Manager {
 
     pub fn client(&self) -> Option<ClientId> {
         self.client
+    }
+
+    /// The client that new ones can be children of.
+    pub fn parent(&self) -> Option<ClientId> {
+        self.client.filter(|_| self.proved_secret)
     }
 
     /// The projects it administers, by name.
@@ -192,7 +202,11 @@ impl Manager {
                 && admins.contains(&authentication.identity_id)
                 && now.since(authentication.authenticated_at) <= limit
         });
-        if present { Ok(()) } else { Err(gate_closed(project.admin_policy_id)) }
+        if present {
+            Ok(())
+        } else {
+            Err(gate_closed(project.admin_policy_id))
+        }
     }
 
     /// Lets whoever administers the client pass, through the gate of its project.
@@ -247,7 +261,14 @@ pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ProjectC
     let mut project = projects::get(tx, id)?;
     project.set_admin_group_ids(&groups);
     projects::update(tx, &project)?;
-    record(tx, ctx, manager, "project.create", &project, serde_json::json!({ "admin_ids": admins }))?;
+    record(
+        tx,
+        ctx,
+        manager,
+        "project.create",
+        &project,
+        serde_json::json!({ "admin_ids": admins }),
+    )?;
     Ok(project)
 }
 
@@ -289,7 +310,14 @@ pub fn update(
     }
     projects::update(tx, &project)?;
     let admins = projects::list_admins(tx, id)?;
-    record(tx, ctx, manager, "project.update", &project, serde_json::json!({ "admin_ids": admins }))?;
+    record(
+        tx,
+        ctx,
+        manager,
+        "project.update",
+        &project,
+        serde_json::json!({ "admin_ids": admins }),
+    )?;
     Ok(project)
 }
 
@@ -331,13 +359,7 @@ pub fn remove_admin(
     set_admins(tx, ctx, manager, id, &admins)
 }
 
-fn set_admins(
-    tx: &mut WriteTx,
-    ctx: &Ctx,
-    manager: &Manager,
-    id: ProjectId,
-    admins: &[IdentityId],
-) -> Result<Project> {
+fn set_admins(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ProjectId, admins: &[IdentityId]) -> Result<Project> {
     let changes = ProjectChanges {
         admin_ids: Change::Set(admins.iter().map(IdentityId::to_string).collect()),
         ..ProjectChanges::default()
@@ -403,7 +425,11 @@ fn parse_ids(field: &'static str, change: &Change<Vec<String>>) -> Result<Option
     let mut ids: Vec<IdentityId> = Vec::new();
     for text in texts {
         let id = text.parse().map_err(|_| {
-            let list = texts.iter().map(|text| format!("'{text}'")).collect::<Vec<_>>().join(", ");
+            let list = texts
+                .iter()
+                .map(|text| format!("'{text}'"))
+                .collect::<Vec<_>>()
+                .join(", ");
             Error::invalid_parameters(format!(
                 "Invalid value for '{field}' parameter: [{list}]. '{field}' must be a list of UUIDs"
             ))

@@ -125,6 +125,9 @@ impl<S> ContextService<S> {
     }
 }
 
+/// A uuid with its dashes.
+const LONGEST_ID: usize = 36;
+
 /// What the log says about the request; made only if it will be written.
 struct Line {
     method: Method,
@@ -145,15 +148,18 @@ impl Line {
 
     /// The path, unless it holds the secret of a one-time link: then the pattern of its
     /// route. Of a path without a route only the beginning: it may be such a link with a
-    /// slip in it.
+    /// slip in it. No id is longer than a uuid; what is may be a token that somebody put in
+    /// the wrong place.
     fn path(&self) -> &str {
         let path = self.uri.path();
+        let may_hold_secret = |path: &str| path.split('/').any(|segment| segment.len() > LONGEST_ID);
         match self.pattern.as_ref().map(MatchedPath::as_str) {
-            Some(pattern) if pattern.contains("{token}") => pattern,
+            Some(pattern) if pattern.contains("{token}") || may_hold_secret(path) => pattern,
             Some(_) => path,
             None => {
                 let end = path.match_indices('/').nth(2).map_or(path.len(), |(at, _)| at);
-                &path[..path.floor_char_boundary(end.min(64))]
+                let beginning = &path[..end];
+                if may_hold_secret(beginning) { "/" } else { beginning }
             }
         }
     }
@@ -321,6 +327,7 @@ mod tests {
         assert_eq!(path("/p/setup/very-secret?x=secret"), "/p/setup");
         assert_eq!(path("/nothing?code=secret"), "/nothing");
         assert_eq!(path("/"), "/");
+        assert_eq!(path(&format!("/{}", "A".repeat(53))), "/");
     }
 
     mod over_http {

@@ -12,7 +12,14 @@ use crate::error::{Error, Kind, Result};
 
 /// Lists, read with [`Params::list`]: boxes of our own pages, which browsers send once for each
 /// that is ticked, and look-ups of the JSON interface (wire.md 3.2).
-const REPEATABLE: &[&str] = &["scope_optional", "ids", "usernames", "scope_strings", "domains", "include"];
+const REPEATABLE: &[&str] = &[
+    "scope_optional",
+    "ids",
+    "usernames",
+    "scope_strings",
+    "domains",
+    "include",
+];
 
 /// Parameters in the order they came, each name once.
 #[derive(Clone, Debug, Default)]
@@ -156,7 +163,9 @@ fn invalid_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Error 
     let path = error.path().to_string();
     let reason = error.inner().to_string();
     // Where it stands in the text is of no use to whoever sees the member's name.
-    let reason = reason.split_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
+    let reason = reason
+        .split_once(" at line ")
+        .map_or(reason.as_str(), |(reason, _)| reason);
     match path.split_once('.') {
         Some((_, member)) if !member.is_empty() && !path.starts_with('.') => {
             Error::invalid_parameters(format!("{member}: {reason}"))

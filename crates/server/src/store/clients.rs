@@ -5,6 +5,9 @@ use portolan_types::{ClientId, CredentialId, IdentityProviderId, ProjectId, Scop
 
 use crate::error::{Error, Result};
 
+/// This server as a resource: the built-in client that owns `openid` and its kin.
+pub const AUTH: ClientId = ClientId::from_u128(0xe686_dd20_3a53_45a0_8d6f_0711_62d9_ef76);
+
 /// A client as the table holds it (wire.md 1.6).
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -131,6 +134,36 @@ impl Client {
 
 pub fn find(tx: &mut ReadTx, id: ClientId) -> Result<Option<Client>> {
     Ok(tx.fetch_optional(&format!("{SELECT} WHERE id = $1"), params![id])?)
+}
+
+/// The client with the hashes its secrets are compared with, in one look: every call of a
+/// client begins with it.
+pub fn find_with_secrets(tx: &mut ReadTx, id: ClientId) -> Result<Option<(Client, Vec<TokenHash>)>> {
+    let rows: Vec<WithSecret> = tx.fetch_all(
+        "SELECT c.id, c.name, c.project_id, c.parent_client_id, c.client_type, c.is_template, c.is_instance,
+                c.device_name, c.grant_types, c.visibility, c.redirect_uris, c.terms_and_conditions,
+                c.privacy_policy, c.required_idp, c.preselect_idp, c.requested_scopes,
+                c.userinfo_from_effective_identity, c.prompt_for_named_grant, c.id_token_algorithm,
+                c.resource_server, c.enabled, c.created_at, c.first_used_at, k.hash
+           FROM clients c LEFT JOIN client_credentials k ON k.client_id = c.id
+          WHERE c.id = $1",
+        params![id],
+    )?;
+    let mut client = None;
+    let mut hashes = Vec::new();
+    for WithSecret(row, hash) in rows {
+        hashes.extend(hash);
+        client = Some(row);
+    }
+    Ok(client.map(|client| (client, hashes)))
+}
+
+struct WithSecret(Client, Option<TokenHash>);
+
+impl FromRow for WithSecret {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self(Client::from_row(row)?, row.take()?))
+    }
 }
 
 pub fn get(tx: &mut ReadTx, id: ClientId) -> Result<Client> {
@@ -300,15 +333,6 @@ pub fn list_credentials(tx: &mut ReadTx, client_id: ClientId) -> Result<Vec<Cred
         "SELECT id, client_id, name, created_at FROM client_credentials WHERE client_id = $1 ORDER BY created_at, id",
         params![client_id],
     )?)
-}
-
-/// The hashes a secret of this client is compared with.
-pub fn list_credential_hashes(tx: &mut ReadTx, client_id: ClientId) -> Result<Vec<TokenHash>> {
-    let hashes: Vec<(TokenHash,)> = tx.fetch_all(
-        "SELECT hash FROM client_credentials WHERE client_id = $1",
-        params![client_id],
-    )?;
-    Ok(hashes.into_iter().map(|(hash,)| hash).collect())
 }
 
 /// Ends new authentications with this credential; tokens it got live on (wire.md 1.8).

@@ -171,10 +171,12 @@ pub fn insert(tx: &mut WriteTx, identity: &Identity) -> Result<bool> {
 /// Somebody has proven to own an identity that was only known by its name so far: the row
 /// and its id stay, what was given to it counts. `None` if there is no such identity.
 pub fn claim(tx: &mut WriteTx, identity: &Identity) -> Result<Option<IdentityId>> {
+    // Said twice about the status: SQLite takes the index of usernames only if it reads the
+    // very condition of that index.
     let row: Option<(IdentityId,)> = tx.fetch_optional(
         "UPDATE identities
             SET subject = $3, name = $4, email = $5, organization = $6, status = $7, identity_type = $8
-          WHERE username = $1 AND identity_provider_id = $2 AND status = 'unused'
+          WHERE username = $1 AND identity_provider_id = $2 AND status = 'unused' AND status <> 'closed'
       RETURNING id",
         params![
             &identity.username,

@@ -107,8 +107,10 @@ pub fn list_by_admins(tx: &mut ReadTx, identities: &[IdentityId]) -> Result<Vec<
     Ok(tx.fetch_all(
         &format!(
             "{SELECT}
-              WHERE id IN (SELECT project_id FROM project_admins WHERE identity_id IN ({list}))
-                 OR (id = $1 AND EXISTS (SELECT 1 FROM administrators WHERE identity_id IN ({list})))
+              WHERE id IN (SELECT project_id FROM project_admins WHERE identity_id IN ({list})
+                            UNION ALL
+                           SELECT id FROM projects
+                            WHERE id = $1 AND EXISTS (SELECT 1 FROM administrators WHERE identity_id IN ({list})))
               ORDER BY display_name, id"
         ),
         values,
@@ -118,7 +120,10 @@ pub fn list_by_admins(tx: &mut ReadTx, identities: &[IdentityId]) -> Result<Vec<
 /// Who administers a project: live or not, in no particular order of rank.
 pub fn list_admins(tx: &mut ReadTx, id: ProjectId) -> Result<Vec<IdentityId>> {
     let rows: Vec<(IdentityId,)> = if id == BUILT_IN {
-        tx.fetch_all("SELECT identity_id FROM administrators ORDER BY added_at, identity_id", params![])?
+        tx.fetch_all(
+            "SELECT identity_id FROM administrators ORDER BY added_at, identity_id",
+            params![],
+        )?
     } else {
         tx.fetch_all(
             "SELECT identity_id FROM project_admins WHERE project_id = $1 ORDER BY identity_id",

@@ -10,7 +10,9 @@ use crate::developer::text;
 use crate::support::TestServer;
 
 fn entries(server: &TestServer) -> Vec<Entry> {
-    let all = |tx: &mut portolan_db::ReadTx| audit::list_before(tx, (Timestamp::from_seconds(4_000_000_000), Uuid::max()), 500);
+    let all = |tx: &mut portolan_db::ReadTx| {
+        audit::list_before(tx, (Timestamp::from_seconds(4_000_000_000), Uuid::max()), 500)
+    };
     server.read(all)
 }
 
@@ -19,19 +21,33 @@ fn every_change_is_recorded_with_its_actor() {
     let server = TestServer::new();
     let alice = server.developer("alice");
     let project = alice.project("P");
-    alice.put(&format!("/v2/api/projects/{project}"), json!({ "project": { "display_name": "Q" } })).ok();
+    alice
+        .put(
+            &format!("/v2/api/projects/{project}"),
+            json!({ "project": { "display_name": "Q" } }),
+        )
+        .ok();
     let client = alice.client(&project, "resource_server");
     let path = format!("/v2/api/clients/{}", client.id);
-    server.call(&client.auth(), Method::PUT, &path, json!({ "client": { "name": "n" } })).ok();
+    server
+        .call(&client.auth(), Method::PUT, &path, json!({ "client": { "name": "n" } }))
+        .ok();
     let credentials = format!("{path}/credentials");
     let credential = text(&alice.get(&credentials).json()["credentials"][0]["id"]);
     let scope = text(&alice.scope(&client, "read", json!({}))["id"]);
-    alice.put(&format!("/v2/api/scopes/{scope}"), json!({ "scope": { "name": "n" } })).ok();
+    alice
+        .put(&format!("/v2/api/scopes/{scope}"), json!({ "scope": { "name": "n" } }))
+        .ok();
     alice.delete(&format!("/v2/api/scopes/{scope}")).ok();
     alice.delete(&format!("{credentials}/{credential}")).ok();
     let policy = json!({ "policy": { "project_id": project, "display_name": "p", "description": "d" } });
     let policy = text(&alice.post("/v2/api/policies", policy).ok().json()["policy"]["id"]);
-    alice.put(&format!("/v2/api/policies/{policy}"), json!({ "policy": { "display_name": "q" } })).ok();
+    alice
+        .put(
+            &format!("/v2/api/policies/{policy}"),
+            json!({ "policy": { "display_name": "q" } }),
+        )
+        .ok();
     alice.delete(&format!("/v2/api/policies/{policy}")).ok();
     alice.delete(&path).ok();
     alice.delete(&format!("/v2/api/projects/{project}")).ok();
@@ -62,12 +78,19 @@ fn every_change_is_recorded_with_its_actor() {
         ("policy.delete", &policy),
     ] {
         let entry = find(action, resource);
-        assert_eq!((entry.actor_kind.as_str(), entry.actor_id), ("identity", Some(alice.user.id.0)), "{action}");
+        assert_eq!(
+            (entry.actor_kind.as_str(), entry.actor_id),
+            ("identity", Some(alice.user.id.0)),
+            "{action}"
+        );
         assert_eq!(entry.address.as_deref(), Some("192.0.2.1"));
         assert!(entry.request_id.is_some());
     }
     let by_itself = find("client.update", &client_id);
-    assert_eq!((by_itself.actor_kind.as_str(), by_itself.actor_id), ("client", Some(client.id.0)));
+    assert_eq!(
+        (by_itself.actor_kind.as_str(), by_itself.actor_id),
+        ("client", Some(client.id.0))
+    );
     let secret = client.secret.clone().unwrap();
     assert!(entries.iter().all(|entry| !entry.detail.contains(&secret)));
 }
@@ -82,9 +105,17 @@ fn what_was_refused_is_not_recorded_as_done() {
 
     bob.delete(&format!("/v2/api/clients/{}", client.id));
     alice.delete(&format!("/v2/api/projects/{project}"));
-    alice.put(&format!("/v2/api/projects/{project}"), json!({ "project": { "admin_ids": [] } }));
-    alice.post(&format!("/v2/api/clients/{}/scopes", client.id), json!({ "scope": { "name": "n" } }));
-    server.call(&bob.auth, Method::GET, "/v2/api/projects", Value::Null).ok();
+    alice.put(
+        &format!("/v2/api/projects/{project}"),
+        json!({ "project": { "admin_ids": [] } }),
+    );
+    alice.post(
+        &format!("/v2/api/clients/{}/scopes", client.id),
+        json!({ "scope": { "name": "n" } }),
+    );
+    server
+        .call(&bob.auth, Method::GET, "/v2/api/projects", Value::Null)
+        .ok();
 
     assert_eq!(entries(&server).len(), before);
 }

@@ -90,13 +90,48 @@ fn the_type_decides_what_a_client_can_do() {
     let code = ["authorization_code", "refresh_token"];
     let table: [(Value, &str, bool, bool); 9] = [
         (json!({ "public_client": true }), "public_installed_client", true, true),
-        (json!({ "public_client": false }), "hybrid_confidential_client_resource_server", false, false),
-        (json!({ "client_type": "public_installed_client" }), "public_installed_client", true, true),
-        (json!({ "client_type": "public_webapp_client" }), "public_webapp_client", true, false),
-        (json!({ "client_type": "confidential_client" }), "confidential_client", false, false),
-        (json!({ "client_type": "client_identity" }), "client_identity", false, false),
-        (json!({ "client_type": "resource_server" }), "resource_server", false, false),
-        (json!({ "client_type": "globus_connect_server" }), "globus_connect_server", false, false),
+        (
+            json!({ "public_client": false }),
+            "hybrid_confidential_client_resource_server",
+            false,
+            false,
+        ),
+        (
+            json!({ "client_type": "public_installed_client" }),
+            "public_installed_client",
+            true,
+            true,
+        ),
+        (
+            json!({ "client_type": "public_webapp_client" }),
+            "public_webapp_client",
+            true,
+            false,
+        ),
+        (
+            json!({ "client_type": "confidential_client" }),
+            "confidential_client",
+            false,
+            false,
+        ),
+        (
+            json!({ "client_type": "client_identity" }),
+            "client_identity",
+            false,
+            false,
+        ),
+        (
+            json!({ "client_type": "resource_server" }),
+            "resource_server",
+            false,
+            false,
+        ),
+        (
+            json!({ "client_type": "globus_connect_server" }),
+            "globus_connect_server",
+            false,
+            false,
+        ),
         (
             json!({ "client_type": "hybrid_confidential_client_resource_server", "public_client": null }),
             "hybrid_confidential_client_resource_server",
@@ -121,7 +156,8 @@ fn the_type_decides_what_a_client_can_do() {
         create(wrong).names("client_type");
     }
     create(json!({ "public_client": "yes" })).names("public_client");
-    let chosen = json!({ "public_client": true, "prompt_for_named_grant": false, "userinfo_from_effective_identity": false });
+    let chosen =
+        json!({ "public_client": true, "prompt_for_named_grant": false, "userinfo_from_effective_identity": false });
     let client = create(chosen).ok().json()["client"].clone();
     assert_eq!(client["prompt_for_named_grant"], json!(false));
     assert_eq!(client["userinfo_from_effective_identity"], json!(false));
@@ -144,7 +180,10 @@ fn what_is_wrong_with_a_client_is_named() {
         ("redirect_uris", json!(["https://a.example/#f"])),
         ("redirect_uris[1]", json!(["https://a.example/", 7])),
         ("links", json!({ "terms_and_conditions": "https://e.org/t" })),
-        ("links.terms_and_conditions", json!({ "terms_and_conditions": "javascript:x", "privacy_policy": "https://e.org" })),
+        (
+            "links.terms_and_conditions",
+            json!({ "terms_and_conditions": "javascript:x", "privacy_policy": "https://e.org" }),
+        ),
         ("required_idp", json!(nobody)),
         ("preselect_idp", json!("no uuid")),
     ];
@@ -153,7 +192,9 @@ fn what_is_wrong_with_a_client_is_named() {
         let mut created = json!({ "name": "c", "project": project, "public_client": false });
         created[field] = value.clone();
         alice.post(PATH, json!({ "client": created })).names(member);
-        alice.put(&at(own.id), json!({ "client": { field: value } })).names(member);
+        alice
+            .put(&at(own.id), json!({ "client": { field: value } }))
+            .names(member);
     }
     let mut unknown = json!({ "client": { "name": "c", "project": nobody, "public_client": true } });
     alice.post(PATH, unknown.clone()).names("project");
@@ -182,7 +223,9 @@ fn private_clients_are_for_their_project_and_public_ones_for_everybody() {
     }
     assert_eq!(get(&Auth::None).refusal(), "401 UNAUTHORIZED");
 
-    alice.put(&at(client.id), json!({ "client": { "visibility": "public" } })).ok();
+    alice
+        .put(&at(client.id), json!({ "client": { "visibility": "public" } }))
+        .ok();
     for auth in [&bob.auth, &stranger.auth(), &weak] {
         assert_eq!(get(auth).status, 200, "{auth:?}");
     }
@@ -196,19 +239,27 @@ fn only_admins_change_a_client() {
     let project = alice.project("P");
     let client = alice.client(&project, "confidential_client");
     let sister = alice.client(&project, "confidential_client");
-    alice.put(&at(client.id), json!({ "client": { "visibility": "public" } })).ok();
+    alice
+        .put(&at(client.id), json!({ "client": { "visibility": "public" } }))
+        .ok();
     let of_bob = client.tokens(&bob.browser, MANAGE);
     let of_bob = Auth::Bearer(of_bob.access_token().to_owned());
     let document = json!({ "client": { "name": "Taken over" } });
 
     for auth in [&bob.auth, &sister.auth(), &of_bob] {
         for (method, document) in [(Method::PUT, document.clone()), (Method::DELETE, Value::Null)] {
-            assert_eq!(server.call(auth, method, &at(client.id), document).refusal(), "403 FORBIDDEN");
+            assert_eq!(
+                server.call(auth, method, &at(client.id), document).refusal(),
+                "403 FORBIDDEN"
+            );
         }
     }
     let new = json!({ "client": { "name": "n", "project": project, "public_client": true } });
     for auth in [&bob.auth, &of_bob] {
-        assert_eq!(server.call(auth, Method::POST, PATH, new.clone()).refusal(), "403 FORBIDDEN");
+        assert_eq!(
+            server.call(auth, Method::POST, PATH, new.clone()).refusal(),
+            "403 FORBIDDEN"
+        );
     }
     assert_eq!(client.record().name, "A Client");
 }
@@ -222,14 +273,26 @@ fn a_client_administers_itself() {
     let token = Auth::Bearer(client.credentials(MANAGE).access_token().to_owned());
     let weak = Auth::Bearer(client.credentials("openid").access_token().to_owned());
     for (auth, name) in [(&client.auth(), "one"), (&token, "two")] {
-        server.call(auth, Method::PUT, &at(client.id), json!({ "client": { "name": name } })).ok();
+        server
+            .call(auth, Method::PUT, &at(client.id), json!({ "client": { "name": name } }))
+            .ok();
         let listed = server.call(auth, Method::GET, PATH, Value::Null).ok().json();
         assert_eq!(listed["clients"].as_array().unwrap().len(), 1);
         assert_eq!(listed["clients"][0]["name"], name);
     }
-    let refused = server.call(&weak, Method::PUT, &at(client.id), json!({ "client": { "name": "three" } }));
+    let refused = server.call(
+        &weak,
+        Method::PUT,
+        &at(client.id),
+        json!({ "client": { "name": "three" } }),
+    );
     assert_eq!(refused.refusal(), "403 FORBIDDEN");
-    assert_eq!(server.call(&client.auth(), Method::DELETE, &at(client.id), Value::Null).status, 200);
+    assert_eq!(
+        server
+            .call(&client.auth(), Method::DELETE, &at(client.id), Value::Null)
+            .status,
+        200
+    );
 }
 
 #[test]
@@ -252,7 +315,10 @@ fn a_client_has_children_in_its_project() {
     assert_eq!(child["parent_client"], parent.id.to_string());
     assert_eq!(child["project"], project.as_str());
     // Old tooling names the project as well.
-    assert_eq!(new(json!({ "project": project })).ok().json()["client"]["parent_client"], parent.id.to_string());
+    assert_eq!(
+        new(json!({ "project": project })).ok().json()["client"]["parent_client"],
+        parent.id.to_string()
+    );
     let foreign = server.developer("bob").project("Q");
     assert_eq!(new(json!({ "project": foreign })).refusal(), "403 FORBIDDEN");
 
@@ -260,10 +326,20 @@ fn a_client_has_children_in_its_project() {
     let listed = server.call(&parent.auth(), Method::GET, PATH, Value::Null).ok().json();
     assert_eq!(listed["clients"].as_array().unwrap().len(), 3);
     let path = format!("{}/credentials", at(text(&child["id"])));
-    let answer = server.call(&parent.auth(), Method::POST, &path, json!({ "credential": { "name": "n" } })).ok();
+    let answer = server
+        .call(
+            &parent.auth(),
+            Method::POST,
+            &path,
+            json!({ "credential": { "name": "n" } }),
+        )
+        .ok();
     let child_auth = Auth::Basic(text(&child["id"]), text(&answer.json()["credential"]["secret"]));
     let rename = json!({ "client": { "name": "n" } });
-    assert_eq!(server.call(&child_auth, Method::PUT, &at(parent.id), rename).refusal(), "403 FORBIDDEN");
+    assert_eq!(
+        server.call(&child_auth, Method::PUT, &at(parent.id), rename).refusal(),
+        "403 FORBIDDEN"
+    );
 
     // They outlive it.
     alice.delete(&at(parent.id)).ok();
@@ -277,10 +353,51 @@ fn a_client_without_a_project_has_no_children_and_a_token_makes_none() {
     let alice = server.developer("alice");
     let document = json!({ "client": { "name": "kid", "client_type": "confidential_client" } });
     let lone = server.client().create();
-    assert_eq!(server.call(&lone.auth(), Method::POST, PATH, document.clone()).refusal(), "403 FORBIDDEN");
-    let robot = alice.client(&alice.project("P"), "client_identity");
+    assert_eq!(
+        server
+            .call(&lone.auth(), Method::POST, PATH, document.clone())
+            .refusal(),
+        "403 FORBIDDEN"
+    );
+    let project = alice.project("P");
+    let robot = alice.client(&project, "client_identity");
     let token = Auth::Bearer(robot.credentials(MANAGE).access_token().to_owned());
-    server.call(&token, Method::POST, PATH, document).names("project");
+    server
+        .call(&token, Method::POST, PATH, document.clone())
+        .names("project");
+    let mut named = document;
+    named["client"]["project"] = json!(project);
+    assert_eq!(
+        server.call(&token, Method::POST, PATH, named.clone()).refusal(),
+        "403 FORBIDDEN"
+    );
+
+    // As an admin it makes clients of the project, which are nobody's children.
+    let admins = json!({ "project": { "admin_ids": [alice.user.id, robot.id] } });
+    alice.put(&format!("/v2/api/projects/{project}"), admins).ok();
+    for auth in [&token, &robot.auth()] {
+        let made = server.call(auth, Method::POST, PATH, named.clone()).ok().json();
+        assert_eq!(made["client"]["parent_client"], Value::Null);
+    }
+}
+
+/// Not even by an administrator of the server, by mistake.
+#[test]
+fn this_server_keeps_itself_and_its_scopes() {
+    let server = TestServer::new();
+    let alice = server.developer("alice");
+    server.sql(
+        "INSERT INTO administrators (identity_id, added_at) VALUES ($1, 0)",
+        params![alice.user.id],
+    );
+    let auth = alice.get(&format!("{PATH}?fqdn=auth.globus.org")).ok().json()["client"].clone();
+    assert_eq!(alice.delete(&at(text(&auth["id"]))).refusal(), "409 CONFLICT");
+    for scope in auth["scopes"].as_array().unwrap() {
+        assert_eq!(
+            alice.delete(&format!("/v2/api/scopes/{}", text(scope))).refusal(),
+            "409 CONFLICT"
+        );
+    }
 }
 
 #[test]
@@ -306,9 +423,15 @@ fn scopes_that_old_tooling_sets_are_shown_beside_the_owned_ones() {
     let other = "73320ffe-4cb4-4b25-a0a3-83d53d59ce4f";
 
     let set = json!({ "client": { "scopes": [other, own, other] } });
-    assert_eq!(alice.put(&at(client.id), set).ok().json()["client"]["scopes"], json!([own, other]));
+    assert_eq!(
+        alice.put(&at(client.id), set).ok().json()["client"]["scopes"],
+        json!([own, other])
+    );
     let cleared = json!({ "client": { "scopes": [] } });
-    assert_eq!(alice.put(&at(client.id), cleared).ok().json()["client"]["scopes"], json!([own]));
+    assert_eq!(
+        alice.put(&at(client.id), cleared).ok().json()["client"]["scopes"],
+        json!([own])
+    );
 }
 
 /// Everything that rests on a client ends with it, at once (wire.md 3.5).
@@ -330,13 +453,22 @@ fn deleting_a_client_ends_what_rests_on_it() {
         assert!(!app.is_valid(tokens.of(&service.id.to_string()).access_token()));
         assert!(!app.is_valid(tokens.of(&service.id.to_string()).refresh_token()));
         assert!(observer.is_active(tokens.of("observer.example.org").access_token()));
-        assert_eq!(server.count("SELECT count(*) FROM scopes WHERE client_id = $1", params![service.id]), 0);
+        assert_eq!(
+            server.count("SELECT count(*) FROM scopes WHERE client_id = $1", params![service.id]),
+            0
+        );
 
         // The app goes.
         alice.delete(&at(app.id)).ok();
         assert!(!observer.is_active(tokens.of("observer.example.org").access_token()));
-        assert_eq!(server.count("SELECT count(*) FROM consents WHERE client_id = $1", params![app.id]), 0);
-        assert_eq!(server.get_as("/v2/api/clients", &app.auth()).refusal(), "401 UNAUTHORIZED");
+        assert_eq!(
+            server.count("SELECT count(*) FROM consents WHERE client_id = $1", params![app.id]),
+            0
+        );
+        assert_eq!(
+            server.get_as("/v2/api/clients", &app.auth()).refusal(),
+            "401 UNAUTHORIZED"
+        );
     });
 }
 
@@ -348,11 +480,18 @@ fn a_template_with_instances_and_the_last_admin_of_a_project_stay() {
     let template = server.client().template().in_project(project.parse().unwrap()).create();
     let instance = server.instance_of(template.id, "laptop");
     assert_eq!(alice.delete(&at(template.id)).refusal(), "409 CONFLICT");
-    server.call(&instance.auth(), Method::DELETE, &at(instance.id), Value::Null).ok();
+    server
+        .call(&instance.auth(), Method::DELETE, &at(instance.id), Value::Null)
+        .ok();
     assert_eq!(alice.delete(&at(template.id)).status, 200);
 
     let robot = alice.client(&project, "client_identity");
-    alice.put(&format!("/v2/api/projects/{project}"), json!({ "project": { "admin_ids": [robot.id] } })).ok();
+    alice
+        .put(
+            &format!("/v2/api/projects/{project}"),
+            json!({ "project": { "admin_ids": [robot.id] } }),
+        )
+        .ok();
     let refused = server.call(&robot.auth(), Method::DELETE, &at(robot.id), Value::Null);
     assert_eq!(refused.refusal(), "400 INVALID_PARAMETERS");
 }
@@ -365,11 +504,27 @@ fn an_instance_of_a_template_cannot_change_its_record() {
     let instance = server.instance_of(template.id, "laptop");
     let own = at(instance.id);
     let table = [
-        (Method::PUT, own.clone(), json!({ "client": { "redirect_uris": ["https://evil.example/"] } })),
+        (
+            Method::PUT,
+            own.clone(),
+            json!({ "client": { "redirect_uris": ["https://evil.example/"] } }),
+        ),
         (Method::GET, format!("{own}/credentials"), Value::Null),
-        (Method::POST, format!("{own}/credentials"), json!({ "credential": { "name": "n" } })),
-        (Method::POST, format!("{own}/fqdns"), json!({ "fqdn": "svc.example.org" })),
-        (Method::POST, format!("{own}/scopes"), json!({ "scope": { "name": "n", "description": "d", "scope_suffix": "s" } })),
+        (
+            Method::POST,
+            format!("{own}/credentials"),
+            json!({ "credential": { "name": "n" } }),
+        ),
+        (
+            Method::POST,
+            format!("{own}/fqdns"),
+            json!({ "fqdn": "svc.example.org" }),
+        ),
+        (
+            Method::POST,
+            format!("{own}/scopes"),
+            json!({ "scope": { "name": "n", "description": "d", "scope_suffix": "s" } }),
+        ),
         (Method::GET, "/v2/api/projects".into(), Value::Null),
         (Method::GET, "/v2/api/policies".into(), Value::Null),
         (Method::GET, "/v2/api/scopes".into(), Value::Null),
@@ -380,6 +535,9 @@ fn an_instance_of_a_template_cannot_change_its_record() {
         let answer = server.call(&instance.auth(), method.clone(), &path, document);
         assert_eq!(answer.refusal(), "403 FORBIDDEN", "{method} {path}");
     }
-    let listed = server.call(&instance.auth(), Method::GET, PATH, Value::Null).ok().json();
+    let listed = server
+        .call(&instance.auth(), Method::GET, PATH, Value::Null)
+        .ok()
+        .json();
     assert_eq!(listed["clients"][0]["id"], instance.id.to_string());
 }

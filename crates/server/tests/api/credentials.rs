@@ -25,7 +25,13 @@ fn a_secret_is_shown_once_and_ends_when_it_is_deleted_but_not_its_tokens() {
         assert!(text(&credential["created"]).ends_with("+00:00"));
         let listed = alice.get(&path).ok().json()["credentials"].clone();
         assert_eq!(listed.as_array().unwrap().len(), 2);
-        assert!(listed.as_array().unwrap().iter().all(|credential| credential["secret"].is_null()));
+        assert!(
+            listed
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|credential| credential["secret"].is_null())
+        );
 
         let second = server.known_client(client.id, Some(&secret), &client.redirect_uri);
         let tokens = second.credentials("openid");
@@ -57,7 +63,9 @@ fn a_public_client_has_no_secret_and_a_secret_has_a_name() {
     let client = alice.client(&project, "confidential_client");
     let path = format!("/v2/api/clients/{}/credentials", client.id);
     for name in [json!(null), json!(""), json!("two\nlines"), json!(7)] {
-        alice.post(&path, json!({ "credential": { "name": name } })).names("name");
+        alice
+            .post(&path, json!({ "credential": { "name": name } }))
+            .names("name");
     }
     alice.post(&path, json!({ "credential": {} })).names("name");
 }
@@ -69,7 +77,12 @@ fn credentials_are_for_admins_and_the_client_itself() {
     let project = alice.project("P");
     let client = alice.client(&project, "confidential_client");
     let sister = alice.client(&project, "confidential_client");
-    alice.put(&format!("/v2/api/clients/{}", client.id), json!({ "client": { "visibility": "public" } })).ok();
+    alice
+        .put(
+            &format!("/v2/api/clients/{}", client.id),
+            json!({ "client": { "visibility": "public" } }),
+        )
+        .ok();
     let path = format!("/v2/api/clients/{}/credentials", client.id);
     let id = text(&alice.get(&path).json()["credentials"][0]["id"]);
     let calls = |auth: &Auth| {
@@ -80,15 +93,33 @@ fn credentials_are_for_admins_and_the_client_itself() {
         ]
     };
 
-    for (auth, refusal) in [(&bob.auth, "403 FORBIDDEN"), (&sister.auth(), "403 FORBIDDEN"), (&Auth::None, "401 UNAUTHORIZED")] {
+    for (auth, refusal) in [
+        (&bob.auth, "403 FORBIDDEN"),
+        (&sister.auth(), "403 FORBIDDEN"),
+        (&Auth::None, "401 UNAUTHORIZED"),
+    ] {
         for answer in calls(auth) {
             assert_eq!(answer.refusal(), refusal);
         }
     }
     // A credential of another client is not there.
     let of_sister = format!("/v2/api/clients/{}/credentials/{id}", sister.id);
-    assert_eq!(server.call(&alice.auth, Method::DELETE, &of_sister, Value::Null).refusal(), "404 CREDENTIAL_NOT_FOUND");
-    assert_eq!(server.count("SELECT count(*) FROM client_credentials WHERE client_id = $1", params![client.id]), 1);
+    assert_eq!(
+        server
+            .call(&alice.auth, Method::DELETE, &of_sister, Value::Null)
+            .refusal(),
+        "404 CREDENTIAL_NOT_FOUND"
+    );
+    assert_eq!(
+        server.count(
+            "SELECT count(*) FROM client_credentials WHERE client_id = $1",
+            params![client.id]
+        ),
+        1
+    );
     let [listed, created, deleted] = calls(&client.auth());
-    assert_eq!([listed.status, created.status, deleted.status].map(|status| status.as_u16()), [200, 201, 200]);
+    assert_eq!(
+        [listed.status, created.status, deleted.status].map(|status| status.as_u16()),
+        [200, 201, 200]
+    );
 }

@@ -90,13 +90,15 @@ impl Developer {
             let answer = self.post(&format!("/v2/api/clients/{id}/credentials"), document).ok();
             Some(text(&answer.json()["credential"]["secret"]))
         };
-        self.server.known_client(id.parse().unwrap(), secret.as_deref(), REDIRECT_URI)
+        self.server
+            .known_client(id.parse().unwrap(), secret.as_deref(), REDIRECT_URI)
     }
 
     /// A scope of a client; the document of the answer.
     #[track_caller]
     pub fn scope(&self, client: &TestClient, suffix: &str, more: Value) -> Value {
-        let mut scope = json!({ "name": format!("Scope {suffix}"), "description": "What it is for.", "scope_suffix": suffix });
+        let mut scope =
+            json!({ "name": format!("Scope {suffix}"), "description": "What it is for.", "scope_suffix": suffix });
         for (member, value) in more.as_object().unwrap() {
             scope[member] = value.clone();
         }
@@ -109,7 +111,11 @@ impl Developer {
         let params = self.console.params(&format!("openid {MANAGE}")).set("prompt", "login");
         self.browser.authorize(&self.console, &params);
         let outcome = self.browser.login(&self.user);
-        let code = if outcome.is_page() { self.browser.allow().code() } else { outcome.code() };
+        let code = if outcome.is_page() {
+            self.browser.allow().code()
+        } else {
+            outcome.code()
+        };
         self.auth = Auth::Bearer(self.console.exchange(&code).access_token().to_owned());
     }
 }
@@ -125,7 +131,12 @@ impl Answer {
     pub fn refusal(&self) -> String {
         let document = self.json();
         let element = &document["errors"][0];
-        assert_eq!(element["status"], self.status.as_u16().to_string(), "{}", self.summary());
+        assert_eq!(
+            element["status"],
+            self.status.as_u16().to_string(),
+            "{}",
+            self.summary()
+        );
         format!("{} {}", self.status.as_u16(), text(&element["code"]))
     }
 

@@ -18,12 +18,26 @@ fn unknown_usernames_become_known_when_their_domain_is() {
     each_engine(|server| {
         let alice = server.developer("alice");
         let names = "New@GlobusID.org,new@globusid.org,bob@portolan.local,who@nowhere.example,alice@portolan.local";
-        assert_eq!(look_up(server, &alice.auth, names, "false").ok().json()["identities"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            look_up(server, &alice.auth, names, "false").ok().json()["identities"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
 
         let found = look_up(server, &alice.auth, names, "true").ok().json()["identities"].clone();
 
-        let usernames: Vec<&str> = found.as_array().unwrap().iter().map(|one| one["username"].as_str().unwrap()).collect();
-        assert_eq!(usernames, ["alice@portolan.local", "bob@portolan.local", "new@globusid.org"]);
+        let usernames: Vec<&str> = found
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["username"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            usernames,
+            ["alice@portolan.local", "bob@portolan.local", "new@globusid.org"]
+        );
         let made = &found[2];
         assert_eq!(
             *made,
@@ -34,7 +48,9 @@ fn unknown_usernames_become_known_when_their_domain_is() {
             })
         );
         // Once made, it is the same for everybody.
-        let again = look_up(server, &alice.console.auth(), "new@globusid.org", "false").ok().json();
+        let again = look_up(server, &alice.console.auth(), "new@globusid.org", "false")
+            .ok()
+            .json();
         assert_eq!(again["identities"][0]["id"], made["id"]);
     });
 }
@@ -44,13 +60,28 @@ fn names_that_nobody_can_have_are_passed_over() {
     let server = TestServer::new();
     let alice = server.developer("alice");
     let client = "5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f@clients.auth.globus.org";
-    for name in ["%40globusid.org", "a%20b@globusid.org", "a%2Fb@portolan.local", client, "x@sub.globusid.org"] {
+    for name in [
+        "%40globusid.org",
+        "a%20b@globusid.org",
+        "a%2Fb@portolan.local",
+        client,
+        "x@sub.globusid.org",
+    ] {
         let answer = look_up(&server, &alice.auth, name, "true");
         assert_eq!(answer.ok().json(), json!({ "identities": [] }), "{name}");
     }
-    assert_eq!(look_up(&server, &alice.auth, "no-at-sign", "true").refusal(), "400 INVALID_PARAMETERS");
-    server.sql("UPDATE identity_providers SET enabled = 0 WHERE short_name = $1", params!["globusid"]);
-    assert_eq!(look_up(&server, &alice.auth, "x@globusid.org", "true").ok().json(), json!({ "identities": [] }));
+    assert_eq!(
+        look_up(&server, &alice.auth, "no-at-sign", "true").refusal(),
+        "400 INVALID_PARAMETERS"
+    );
+    server.sql(
+        "UPDATE identity_providers SET enabled = 0 WHERE short_name = $1",
+        params!["globusid"],
+    );
+    assert_eq!(
+        look_up(&server, &alice.auth, "x@globusid.org", "true").ok().json(),
+        json!({ "identities": [] })
+    );
 }
 
 #[test]
@@ -61,10 +92,14 @@ fn only_people_and_clients_of_projects_make_identities() {
     let lone = server.client().create();
     let instance = server.instance_of(server.client().template().create().id, "laptop");
     let weak = Auth::Bearer(alice.console.tokens(&alice.browser, "openid").access_token().to_owned());
-    let by_token = |client: &crate::support::TestClient| Auth::Bearer(client.credentials("openid").access_token().to_owned());
+    let by_token =
+        |client: &crate::support::TestClient| Auth::Bearer(client.credentials("openid").access_token().to_owned());
     for (number, auth) in [weak, member.auth(), by_token(&member)].iter().enumerate() {
         let name = format!("new{number}@globusid.org");
-        assert_eq!(look_up(&server, auth, &name, "true").ok().json()["identities"][0]["status"], "unused");
+        assert_eq!(
+            look_up(&server, auth, &name, "true").ok().json()["identities"][0]["status"],
+            "unused"
+        );
     }
     for (auth, refusal) in [
         (lone.auth(), "403 FORBIDDEN"),
@@ -74,14 +109,25 @@ fn only_people_and_clients_of_projects_make_identities() {
     ] {
         assert_eq!(look_up(&server, &auth, "more@globusid.org", "true").refusal(), refusal);
     }
-    assert_eq!(server.count("SELECT count(*) FROM identities WHERE username = $1", params!["more@globusid.org"]), 0);
+    assert_eq!(
+        server.count(
+            "SELECT count(*) FROM identities WHERE username = $1",
+            params!["more@globusid.org"]
+        ),
+        0
+    );
 }
 
 #[test]
 fn a_caller_makes_a_hundred_identities_in_an_hour() {
     let server = TestServer::new();
     let (alice, bob) = (server.developer("alice"), server.developer("bob"));
-    let names = |range: std::ops::Range<u32>| range.map(|n| format!("p{n}@globusid.org")).collect::<Vec<_>>().join(",");
+    let names = |range: std::ops::Range<u32>| {
+        range
+            .map(|n| format!("p{n}@globusid.org"))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
     let made = || server.count("SELECT count(*) FROM identities WHERE status = 'unused'", params![]);
     look_up(&server, &alice.auth, &names(0..60), "true").ok();
     assert_eq!(made(), 60);
@@ -91,8 +137,17 @@ fn a_caller_makes_a_hundred_identities_in_an_hour() {
     assert_eq!(refused.header("retry-after"), Some("3600"));
     assert_eq!(made(), 60, "all or nothing");
     look_up(&server, &alice.auth, &names(0..100), "true").ok();
-    assert_eq!(look_up(&server, &alice.auth, &names(0..100), "true").ok().json()["identities"].as_array().unwrap().len(), 100);
-    assert_eq!(look_up(&server, &alice.auth, &names(100..101), "true").refusal(), "429 TOO_MANY_REQUESTS");
+    assert_eq!(
+        look_up(&server, &alice.auth, &names(0..100), "true").ok().json()["identities"]
+            .as_array()
+            .unwrap()
+            .len(),
+        100
+    );
+    assert_eq!(
+        look_up(&server, &alice.auth, &names(100..101), "true").refusal(),
+        "429 TOO_MANY_REQUESTS"
+    );
     look_up(&server, &bob.auth, &names(100..101), "true").ok();
 
     server.advance_seconds(3601);
@@ -104,7 +159,10 @@ fn a_caller_makes_a_hundred_identities_in_an_hour() {
 fn a_local_account_takes_over_the_identity_that_waits_under_its_name() {
     let server = TestServer::new();
     let alice = server.developer("alice");
-    let waiting = look_up(&server, &alice.auth, "carol@portolan.local", "true").ok().json()["identities"][0].clone();
+    let waiting = look_up(&server, &alice.auth, "carol@portolan.local", "true")
+        .ok()
+        .json()["identities"][0]
+        .clone();
     let project = json!({ "project": {
         "display_name": "For Carol", "contact_email": "p@example.org", "admin_ids": [alice.user.id, waiting["id"]]
     } });
@@ -113,7 +171,10 @@ fn a_local_account_takes_over_the_identity_that_waits_under_its_name() {
     let carol = server.developer("carol");
 
     assert_eq!(carol.user.id.to_string(), text(&waiting["id"]));
-    assert_eq!(carol.get("/v2/api/projects").json()["projects"][0]["id"], project.as_str());
+    assert_eq!(
+        carol.get("/v2/api/projects").json()["projects"][0]["id"],
+        project.as_str()
+    );
     let (ctx, domain) = (server.ctx(), server.config().local_domain.clone());
     let again = server.app().db.write_blocking(move |tx| {
         let new = NewLocalIdentity {

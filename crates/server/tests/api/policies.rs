@@ -51,7 +51,10 @@ fn a_policy_is_made_read_changed_and_deleted() {
         expected["domain_constraints_include"] = Value::Null;
         expected["domain_constraints_exclude"] = json!([]);
         assert_eq!(changed, expected);
-        assert_eq!(alice.put(&at(&policy), json!({ "policy": {} })).ok().json()["policy"], expected);
+        assert_eq!(
+            alice.put(&at(&policy), json!({ "policy": {} })).ok().json()["policy"],
+            expected
+        );
 
         assert_eq!(alice.delete(&at(&policy)).ok().json(), json!({ "policy": expected }));
         assert_eq!(alice.get(&at(&policy)).refusal(), "404 POLICY_NOT_FOUND");
@@ -66,7 +69,10 @@ fn what_is_wrong_with_a_policy_is_named() {
     let project = alice.project("P");
     let good = json!({ "project_id": project, "display_name": "p", "description": "d" });
     let existing = alice.post(PATH, json!({ "policy": good })).ok().json()["policy"].clone();
-    assert_eq!((&existing["high_assurance"], &existing["required_mfa"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        (&existing["high_assurance"], &existing["required_mfa"]),
+        (&json!(false), &json!(false))
+    );
     let table = [
         ("project_id", json!("5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f")),
         ("project_id", json!("x")),
@@ -87,10 +93,14 @@ fn what_is_wrong_with_a_policy_is_named() {
         let mut policy = good.clone();
         policy[member] = value.clone();
         alice.post(PATH, json!({ "policy": policy })).names(member);
-        alice.put(&at(&existing), json!({ "policy": { member: value } })).names(member);
+        alice
+            .put(&at(&existing), json!({ "policy": { member: value } }))
+            .names(member);
     }
     // High assurance is decided once.
-    alice.put(&at(&existing), json!({ "policy": { "high_assurance": true } })).names("high_assurance");
+    alice
+        .put(&at(&existing), json!({ "policy": { "high_assurance": true } }))
+        .names("high_assurance");
     assert_eq!(alice.get(PATH).json(), json!({ "policies": [existing] }));
 }
 
@@ -111,7 +121,11 @@ fn policies_are_for_the_admins_of_their_project() {
             server.call(auth, Method::DELETE, &at(&policy), Value::Null),
         ]
     };
-    for (auth, refusal) in [(&bob.auth, "403 FORBIDDEN"), (&robot.auth(), "403 FORBIDDEN"), (&Auth::None, "401 UNAUTHORIZED")] {
+    for (auth, refusal) in [
+        (&bob.auth, "403 FORBIDDEN"),
+        (&robot.auth(), "403 FORBIDDEN"),
+        (&Auth::None, "401 UNAUTHORIZED"),
+    ] {
         for answer in calls(auth) {
             assert_eq!(answer.refusal(), refusal);
         }

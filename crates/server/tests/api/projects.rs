@@ -42,7 +42,10 @@ fn a_project_is_made_read_changed_and_deleted() {
 
         let changes = json!({ "project": { "display_name": "Beamline 7", "admin_group_ids": null } });
         let changed = alice.put(&at(&id), changes).ok().json()["project"].clone();
-        assert_eq!((&changed["display_name"], &changed["project_name"]), (&json!("Beamline 7"), &json!("Beamline 7")));
+        assert_eq!(
+            (&changed["display_name"], &changed["project_name"]),
+            (&json!("Beamline 7"), &json!("Beamline 7"))
+        );
         assert_eq!(changed["contact_email"], "beam@example.org", "what is not named stays");
         assert_eq!(changed["admin_group_ids"], Value::Null);
         assert_eq!(changed["admin_ids"], json!([alice.user.id]));
@@ -79,7 +82,10 @@ fn what_is_wrong_with_a_project_is_named() {
     for envelope in [json!({}), json!({ "project": [] }), json!({ "client": {} }), json!([])] {
         assert_eq!(alice.post(PATH, envelope).refusal(), "400 INVALID_PARAMETERS");
     }
-    assert_eq!(server.count("SELECT count(*) FROM projects WHERE display_name = 'P'", params![]), 0);
+    assert_eq!(
+        server.count("SELECT count(*) FROM projects WHERE display_name = 'P'", params![]),
+        0
+    );
 }
 
 /// The two texts that clients know (wire.md 2.6.1).
@@ -98,7 +104,10 @@ fn admins_are_refused_in_the_words_of_the_service() {
     for none in [Value::Null, json!([])] {
         let refused = post(none);
         assert_eq!(refused.refusal(), "400 INVALID_PARAMETERS");
-        assert_eq!(refused.detail(), "Either admin_ids or admin_group_ids has to be defined");
+        assert_eq!(
+            refused.detail(),
+            "Either admin_ids or admin_group_ids has to be defined"
+        );
     }
     let refused = post(json!([alice.user.id, "bob"]));
     let id = alice.user.id;
@@ -133,9 +142,21 @@ fn admins_are_equal_and_others_have_no_say() {
     let (alice, bob) = (server.developer("alice"), server.developer("bob"));
     let id = alice.project("Shared");
     for method in [Method::GET, Method::PUT, Method::DELETE] {
-        let document = if method == Method::PUT { json!({ "project": { "display_name": "x" } }) } else { Value::Null };
-        assert_eq!(server.call(&bob.auth, method.clone(), &at(&id), document.clone()).refusal(), "403 FORBIDDEN");
-        assert_eq!(server.call(&Auth::None, method, &at(&id), document).refusal(), "401 UNAUTHORIZED");
+        let document = if method == Method::PUT {
+            json!({ "project": { "display_name": "x" } })
+        } else {
+            Value::Null
+        };
+        assert_eq!(
+            server
+                .call(&bob.auth, method.clone(), &at(&id), document.clone())
+                .refusal(),
+            "403 FORBIDDEN"
+        );
+        assert_eq!(
+            server.call(&Auth::None, method, &at(&id), document).refusal(),
+            "401 UNAUTHORIZED"
+        );
     }
 
     let both = json!({ "project": { "admin_ids": [alice.user.id, bob.user.id] } });
@@ -170,14 +191,21 @@ fn a_project_keeps_an_admin_who_is_enabled() {
     server.sql("UPDATE identities SET enabled = 0 WHERE id = $1", params![gone.id]);
     let id = alice.project("P");
 
-    for (admins, member) in [(json!([gone.id]), Some("admin_ids")), (json!([]), None), (json!(null), None)] {
+    for (admins, member) in [
+        (json!([gone.id]), Some("admin_ids")),
+        (json!([]), None),
+        (json!(null), None),
+    ] {
         let refused = alice.put(&at(&id), json!({ "project": { "admin_ids": admins } }));
         assert_eq!(refused.refusal(), "400 INVALID_PARAMETERS");
         if let Some(member) = member {
             refused.names(member);
         }
     }
-    assert_eq!(alice.get(&at(&id)).json()["project"]["admin_ids"], json!([alice.user.id]));
+    assert_eq!(
+        alice.get(&at(&id)).json()["project"]["admin_ids"],
+        json!([alice.user.id])
+    );
 }
 
 #[test]
@@ -197,7 +225,11 @@ fn a_project_that_holds_something_is_not_deleted() {
 
     let left = "SELECT count(*) FROM policies WHERE project_id = $1";
     let id: portolan_types::ProjectId = id.parse().unwrap();
-    assert_eq!(server.count(left, params![id]), 0, "the policy of its gate goes with it");
+    assert_eq!(
+        server.count(left, params![id]),
+        0,
+        "the policy of its gate goes with it"
+    );
 }
 
 #[test]
@@ -215,7 +247,10 @@ fn projects_need_the_scope_to_manage_them() {
     let other = server.resource_server("data.example.org").scope("read").create();
     let foreign = alice.console.tokens(&alice.browser, other.scope("read"));
     let foreign = Auth::Bearer(foreign.access_token().to_owned());
-    assert_eq!(server.call(&foreign, Method::GET, PATH, Value::Null).refusal(), "401 UNAUTHORIZED");
+    assert_eq!(
+        server.call(&foreign, Method::GET, PATH, Value::Null).refusal(),
+        "401 UNAUTHORIZED"
+    );
 }
 
 /// A client identity is an admin like any other, by its token and by its secret.
@@ -228,19 +263,31 @@ fn a_service_account_can_be_an_admin() {
     let token = Auth::Bearer(robot.credentials(MANAGE).access_token().to_owned());
     for auth in [&token, &robot.auth()] {
         let path = at(&id);
-        assert_eq!(server.call(auth, Method::GET, &path, Value::Null).refusal(), "403 FORBIDDEN", "not by being in it");
+        assert_eq!(
+            server.call(auth, Method::GET, &path, Value::Null).refusal(),
+            "403 FORBIDDEN",
+            "not by being in it"
+        );
     }
 
     let admins = json!({ "project": { "admin_ids": [alice.user.id, robot.id] } });
     let answer = alice.put(&at(&id), admins).ok().json();
     let username = format!("{}@clients.auth.globus.org", robot.id);
     let shown = answer["project"]["admins"]["identities"].as_array().unwrap().iter();
-    assert_eq!(shown.filter(|identity| identity["username"] == username.as_str()).count(), 1);
+    assert_eq!(
+        shown
+            .filter(|identity| identity["username"] == username.as_str())
+            .count(),
+        1
+    );
 
     for (auth, name) in [(&token, "By token"), (&robot.auth(), "By secret")] {
         let changes = json!({ "project": { "display_name": name } });
         server.call(auth, Method::PUT, &at(&id), changes).ok();
-        assert_eq!(server.call(auth, Method::GET, PATH, Value::Null).json()["projects"][0]["display_name"], name);
+        assert_eq!(
+            server.call(auth, Method::GET, PATH, Value::Null).json()["projects"][0]["display_name"],
+            name
+        );
     }
 }
 
@@ -252,19 +299,33 @@ fn the_built_in_project_is_administered_by_the_servers_administrators() {
     let built_in = at(&portolan_server::store::projects::BUILT_IN.to_string());
     assert_eq!(alice.get(&built_in).refusal(), "403 FORBIDDEN");
 
-    server.sql("INSERT INTO administrators (identity_id, added_at) VALUES ($1, 0)", params![alice.user.id]);
+    server.sql(
+        "INSERT INTO administrators (identity_id, added_at) VALUES ($1, 0)",
+        params![alice.user.id],
+    );
 
     let project = alice.get(&built_in).ok().json()["project"].clone();
     assert_eq!(project["display_name"], "Built-in");
     assert_eq!(project["admin_ids"], json!([alice.user.id]));
     assert_eq!(alice.get(PATH).json()["projects"], json!([project]));
     let groups = "31d4e1ae-6f5b-4c2a-8a3e-000000000000";
-    alice.put(&built_in, json!({ "project": { "admin_ids": [alice.user.id, groups] } })).names("admin_ids");
+    alice
+        .put(
+            &built_in,
+            json!({ "project": { "admin_ids": [alice.user.id, groups] } }),
+        )
+        .names("admin_ids");
     assert_eq!(alice.delete(&built_in).refusal(), "409 CONFLICT");
     // A laboratory runs its own Groups: the well-known service gets a secret.
     let services = alice.get("/v2/api/clients").ok().json();
     let groups = services["clients"].as_array().unwrap().iter();
-    let groups = groups.clone().find(|client| client["fqdns"] == json!(["groups.api.globus.org"])).unwrap();
+    let groups = groups
+        .clone()
+        .find(|client| client["fqdns"] == json!(["groups.api.globus.org"]))
+        .unwrap();
     let path = format!("/v2/api/clients/{}/credentials", text(&groups["id"]));
-    assert_eq!(alice.post(&path, json!({ "credential": { "name": "ours" } })).status, 201);
+    assert_eq!(
+        alice.post(&path, json!({ "credential": { "name": "ours" } })).status,
+        201
+    );
 }

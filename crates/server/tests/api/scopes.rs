@@ -4,8 +4,8 @@ use http::Method;
 use portolan_db::params;
 use serde_json::{Value, json};
 
-use crate::developer::{GROUPS, MANAGE, text};
-use crate::support::{Auth, TestServer, each_engine};
+use crate::developer::{Developer, GROUPS, MANAGE, text};
+use crate::support::{Answer, Auth, TestServer, each_engine};
 
 const PATH: &str = "/v2/api/scopes";
 const PREFIX: &str = "https://auth.globus.org/scopes";
@@ -66,7 +66,10 @@ fn a_scope_is_made_read_changed_and_deleted() {
         expected["required_domains"] = json!([]);
         expected["dependent_scopes"] = json!([]);
         assert_eq!(changed, expected);
-        assert_eq!(alice.put(&at(&scope), json!({ "scope": {} })).ok().json()["scope"], expected);
+        assert_eq!(
+            alice.put(&at(&scope), json!({ "scope": {} })).ok().json()["scope"],
+            expected
+        );
         // The old suffix is free again.
         alice.scope(&service, "action_all", json!({}));
 
@@ -82,8 +85,14 @@ fn what_is_not_named_has_its_default() {
     let alice = server.developer("alice");
     let service = alice.client(&alice.project("P"), "resource_server");
     let scope = alice.scope(&service, "plain", json!({}));
-    assert_eq!((&scope["advertised"], &scope["allows_refresh_token"]), (&json!(false), &json!(true)));
-    assert_eq!((&scope["required_domains"], &scope["dependent_scopes"]), (&json!([]), &json!([])));
+    assert_eq!(
+        (&scope["advertised"], &scope["allows_refresh_token"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(
+        (&scope["required_domains"], &scope["dependent_scopes"]),
+        (&json!([]), &json!([]))
+    );
 }
 
 #[test]
@@ -109,8 +118,14 @@ fn what_is_wrong_with_a_scope_is_named() {
         ("advertised", json!("yes")),
         ("required_domains", json!(["no domain"])),
         ("dependent_scopes", json!(["x"])),
-        ("dependent_scopes", json!([{ "scope": "5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f" }])),
-        ("dependent_scopes", json!([{ "scope": GROUPS }, { "scope": GROUPS, "optional": true }])),
+        (
+            "dependent_scopes",
+            json!([{ "scope": "5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f" }]),
+        ),
+        (
+            "dependent_scopes",
+            json!([{ "scope": GROUPS }, { "scope": GROUPS, "optional": true }]),
+        ),
     ];
     for (member, value) in table {
         let mut scope = json!({ "name": "n", "description": "d", "scope_suffix": "new" });
@@ -144,7 +159,10 @@ fn advertised_scopes_are_for_everybody_others_as_visible_as_their_client() {
     let sees = |auth: &Auth, scope: &Value| {
         let id = text(&scope["id"]);
         let one = server.call(auth, Method::GET, &at(scope), Value::Null);
-        let by_id = server.call(auth, Method::GET, &format!("{PATH}?ids={id}"), Value::Null).ok().json();
+        let by_id = server
+            .call(auth, Method::GET, &format!("{PATH}?ids={id}"), Value::Null)
+            .ok()
+            .json();
         let by_string = format!("{PATH}?scope_strings={}", text(&scope["scope_string"]));
         let by_string = server.call(auth, Method::GET, &by_string, Value::Null).ok().json();
         assert_eq!(by_id, by_string);
@@ -159,9 +177,17 @@ fn advertised_scopes_are_for_everybody_others_as_visible_as_their_client() {
     for auth in [&bob.auth, &weak, &stranger.auth()] {
         assert!(!sees(auth, &hidden) && sees(auth, &open), "{auth:?}");
     }
-    alice.put(&format!("/v2/api/clients/{}", service.id), json!({ "client": { "visibility": "public" } })).ok();
+    alice
+        .put(
+            &format!("/v2/api/clients/{}", service.id),
+            json!({ "client": { "visibility": "public" } }),
+        )
+        .ok();
     assert!(sees(&weak, &hidden));
-    assert_eq!(server.call(&Auth::None, Method::GET, &at(&open), Value::Null).refusal(), "401 UNAUTHORIZED");
+    assert_eq!(
+        server.call(&Auth::None, Method::GET, &at(&open), Value::Null).refusal(),
+        "401 UNAUTHORIZED"
+    );
 }
 
 /// The look-up of the guides, with a secret and with a login that manages nothing.
@@ -175,7 +201,12 @@ fn a_scope_is_looked_up_by_its_string() {
     for auth in [&bob.console.auth(), &weak] {
         let path = format!("{PATH}?scope_strings={groups},{transfer},unknown");
         let found = server.call(auth, Method::GET, &path, Value::Null).ok().json();
-        let ids: Vec<&Value> = found["scopes"].as_array().unwrap().iter().map(|scope| &scope["id"]).collect();
+        let ids: Vec<&Value> = found["scopes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|scope| &scope["id"])
+            .collect();
         assert_eq!(ids, [&json!(GROUPS), &json!("89ecabba-4acf-4e2e-a98d-ce592ccc2818")]);
     }
     for (query, status) in [
@@ -187,7 +218,11 @@ fn a_scope_is_looked_up_by_its_string() {
         let answer = server.call(&weak, Method::GET, &format!("{PATH}?{query}"), Value::Null);
         assert_eq!(answer.status, status, "{query:.80}");
     }
-    assert_eq!(server.call(&weak, Method::GET, PATH, Value::Null).refusal(), "403 FORBIDDEN", "own ones need more");
+    assert_eq!(
+        server.call(&weak, Method::GET, PATH, Value::Null).refusal(),
+        "403 FORBIDDEN",
+        "own ones need more"
+    );
 }
 
 #[test]
@@ -195,12 +230,20 @@ fn without_a_filter_a_client_sees_its_own_scopes_and_a_person_those_of_their_pro
     let server = TestServer::new();
     let (alice, bob) = (server.developer("alice"), server.developer("bob"));
     let project = alice.project("P");
-    let (first, second) = (alice.client(&project, "resource_server"), alice.client(&project, "resource_server"));
+    let (first, second) = (
+        alice.client(&project, "resource_server"),
+        alice.client(&project, "resource_server"),
+    );
     alice.scope(&first, "one", json!({}));
     alice.scope(&second, "two", json!({ "advertised": true }));
     let names = |auth: &Auth| -> Vec<String> {
         let answer = server.call(auth, Method::GET, PATH, Value::Null).ok().json();
-        let mut names: Vec<String> = answer["scopes"].as_array().unwrap().iter().map(|scope| text(&scope["name"])).collect();
+        let mut names: Vec<String> = answer["scopes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|scope| text(&scope["name"]))
+            .collect();
         names.sort();
         names
     };
@@ -236,7 +279,10 @@ fn only_the_owner_and_admins_change_scopes() {
     for answer in calls(&Auth::None) {
         assert_eq!(answer.refusal(), "401 UNAUTHORIZED");
     }
-    for auth in [&service.auth(), &Auth::Bearer(service.credentials(MANAGE).access_token().to_owned())] {
+    for auth in [
+        &service.auth(),
+        &Auth::Bearer(service.credentials(MANAGE).access_token().to_owned()),
+    ] {
         assert_eq!(server.call(auth, Method::PUT, &at(&scope), change.clone()).status, 200);
     }
     let statuses = calls(&service.auth()).map(|answer| answer.status.as_u16());
@@ -261,7 +307,17 @@ fn a_dependency_has_to_be_visible_to_the_owner_or_to_who_acts_for_it() {
     assert_eq!(alice.put(&at(&own), depends_on(&open)).status, 200);
     alice.put(&at(&own), depends_on(&hidden)).names("dependent_scopes");
     let kept = alice.get(&at(&own)).ok().json()["scope"]["dependent_scopes"].clone();
-    assert_eq!(kept, json!([dependency(&open, true)]), "what was refused changed nothing");
+    assert_eq!(
+        kept,
+        json!([dependency(&open, true)]),
+        "what was refused changed nothing"
+    );
+}
+
+/// Writes the dependencies of a scope.
+fn depend(admin: &Developer, from: &Value, to: &[Value]) -> Answer {
+    let dependencies: Vec<Value> = to.iter().map(|scope| dependency(scope, true)).collect();
+    admin.put(&at(from), json!({ "scope": { "dependent_scopes": dependencies } }))
 }
 
 #[test]
@@ -269,40 +325,57 @@ fn a_circle_and_too_deep_a_tree_are_refused() {
     let server = TestServer::new();
     let alice = server.developer("alice");
     let service = alice.client(&alice.project("P"), "resource_server");
-    let depend = |from: &Value, to: &[&Value]| {
-        let dependencies: Vec<Value> = to.iter().map(|scope| dependency(scope, true)).collect();
-        alice.put(&at(from), json!({ "scope": { "dependent_scopes": dependencies } }))
-    };
-    let chain: Vec<Value> = (0..11).map(|n| alice.scope(&service, &format!("s{n}"), json!({}))).collect();
-    depend(&chain[0], &[&chain[0]]).names("dependent_scopes");
+    let chain: Vec<Value> = (0..11)
+        .map(|n| alice.scope(&service, &format!("s{n}"), json!({})))
+        .collect();
+    let depend = |from: usize, to: usize| depend(&alice, &chain[from], &chain[to..=to]);
+    depend(0, 0).names("dependent_scopes");
     // From the lowest up: s9 needs s10, s8 needs s9 ..
     for n in (1..10).rev() {
-        assert_eq!(depend(&chain[n], &[&chain[n + 1]]).status, 200, "{n}");
+        assert_eq!(depend(n, n + 1).status, 200, "{n}");
     }
-    depend(&chain[10], &[&chain[1]]).names("dependent_scopes");
-    depend(&chain[10], &[&chain[9]]).names("dependent_scopes");
-    let too_deep = depend(&chain[0], &[&chain[1]]);
+    for circle in [1, 9] {
+        let refused = depend(10, circle);
+        refused.names("dependent_scopes");
+        assert!(refused.detail().contains("lead back"), "{}", refused.detail());
+    }
+    let too_deep = depend(0, 1);
     too_deep.names("dependent_scopes");
     assert!(too_deep.detail().contains("deeper than 10"), "{}", too_deep.detail());
-    assert_eq!(depend(&chain[0], &[&chain[2]]).status, 200, "ten levels are enough");
-    // Each level twice as wide as the one above: 2^9 and more below the top.
+    assert_eq!(depend(0, 2).status, 200, "ten levels are enough");
+}
+
+#[test]
+fn too_wide_a_tree_is_refused() {
     let server = TestServer::new();
     let alice = server.developer("alice");
     let service = alice.client(&alice.project("P"), "resource_server");
-    let level = |n: usize, below: &[Value]| -> Vec<Value> {
+    // Each of four needs all four of the level below: 4 + 16 + 64 + 256 + 1024 nodes.
+    let mut below: Vec<Value> = Vec::new();
+    for level in 0..4 {
         let dependencies: Vec<Value> = below.iter().map(|scope| dependency(scope, true)).collect();
-        ["a", "b", "c", "d"]
-            .map(|side| alice.scope(&service, &format!("{side}{n}"), json!({ "dependent_scopes": dependencies })))
-            .to_vec()
-    };
-    let mut below = Vec::new();
-    for n in 0..5 {
-        below = level(n, &below);
+        let make = |side: &str| {
+            alice.scope(
+                &service,
+                &format!("{side}{level}"),
+                json!({ "dependent_scopes": dependencies }),
+            )
+        };
+        below = ["a", "b", "c", "d"].map(make).to_vec();
     }
-    let top = alice.scope(&service, "top", json!({}));
-    let dependencies: Vec<&Value> = below.iter().collect();
-    let too_wide = depend(&top, &dependencies);
-    too_wide.names("dependent_scopes");
+    let top = alice.scope(
+        &service,
+        "top",
+        json!({ "dependent_scopes": [dependency(&below[0], true)] }),
+    );
+    assert_eq!(depend(&alice, &top, &below[..4]).status, 200, "340 below the top");
+    let wider = alice.scope(&service, "wider", json!({}));
+    let twice = [below.as_slice(), &[top]].concat();
+
+    let refused = depend(&alice, &wider, &twice);
+
+    refused.names("dependent_scopes");
+    assert!(refused.detail().contains("more than 500"), "{}", refused.detail());
 }
 
 /// The scope's consents go, and what rests on nothing else; the rest of a token stays.
@@ -316,17 +389,28 @@ fn deleting_a_scope_ends_its_consents_and_tokens() {
         let browser = server.browser_of(&server.user("bob").create());
         let [gone_name, stays_name] = [&gone, &stays].map(|scope| text(&scope["scope_string"]));
         let alone = alice.console.offline_tokens(&browser, &gone_name);
-        let both = alice.console.offline_tokens(&browser, &format!("{gone_name} {stays_name}"));
+        let both = alice
+            .console
+            .offline_tokens(&browser, &format!("{gone_name} {stays_name}"));
         assert!(service.is_active(alone.access_token()) && service.is_active(both.access_token()));
 
         alice.delete(&at(&gone)).ok();
 
         assert!(!service.is_active(alone.access_token()));
-        assert_eq!(alice.console.try_refresh(alone.refresh_token()).outcome(), "400 invalid_grant");
+        assert_eq!(
+            alice.console.try_refresh(alone.refresh_token()).outcome(),
+            "400 invalid_grant"
+        );
         assert_eq!(service.introspect(both.access_token())["scope"], stays_name.as_str());
-        assert_eq!(alice.console.refresh(both.refresh_token()).0["scope"], stays_name.as_str());
+        assert_eq!(
+            alice.console.refresh(both.refresh_token()).0["scope"],
+            stays_name.as_str()
+        );
         let scope: portolan_types::ScopeId = text(&gone["id"]).parse().unwrap();
-        assert_eq!(server.count("SELECT count(*) FROM consents WHERE scope_id = $1", params![scope]), 0);
+        assert_eq!(
+            server.count("SELECT count(*) FROM consents WHERE scope_id = $1", params![scope]),
+            0
+        );
         // The same suffix later is another scope: nothing comes back.
         let again = alice.scope(&service, "gone", json!({ "advertised": true }));
         assert_ne!(again["id"], gone["id"]);
@@ -340,12 +424,18 @@ fn a_scope_is_below_its_own_client_only() {
     let server = TestServer::new();
     let alice = server.developer("alice");
     let project = alice.project("P");
-    let (first, second) = (alice.client(&project, "resource_server"), alice.client(&project, "resource_server"));
+    let (first, second) = (
+        alice.client(&project, "resource_server"),
+        alice.client(&project, "resource_server"),
+    );
     let scope = alice.scope(&first, "read", json!({}));
     let below = |id: String| alice.get(&format!("{}/{}", of_client(id), text(&scope["id"])));
     assert_eq!(below(first.id.to_string()).status, 200);
     assert_eq!(below(second.id.to_string()).refusal(), "404 SCOPE_NOT_FOUND");
-    assert_eq!(below("5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f".into()).refusal(), "404 CLIENT_NOT_FOUND");
+    assert_eq!(
+        below("5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f".into()).refusal(),
+        "404 CLIENT_NOT_FOUND"
+    );
 }
 
 /// Built-in scopes keep their names; their texts are the catalogue's.
@@ -353,10 +443,20 @@ fn a_scope_is_below_its_own_client_only() {
 fn a_built_in_name_is_not_changed() {
     let server = TestServer::new();
     let alice = server.developer("alice");
-    server.sql("INSERT INTO administrators (identity_id, added_at) VALUES ($1, 0)", params![alice.user.id]);
+    server.sql(
+        "INSERT INTO administrators (identity_id, added_at) VALUES ($1, 0)",
+        params![alice.user.id],
+    );
     let path = format!("{PATH}/{GROUPS}");
-    alice.put(&path, json!({ "scope": { "scope_suffix": "mine" } })).names("scope_suffix");
-    assert_eq!(alice.put(&path, json!({ "scope": { "allows_refresh_token": false } })).status, 200);
+    alice
+        .put(&path, json!({ "scope": { "scope_suffix": "mine" } }))
+        .names("scope_suffix");
+    assert_eq!(
+        alice
+            .put(&path, json!({ "scope": { "allows_refresh_token": false } }))
+            .status,
+        200
+    );
 }
 
 /// A dependency that needs a refresh token of a scope that gives none does not ask for ever.
@@ -365,7 +465,11 @@ fn a_dependency_without_refresh_tokens_is_approved_once() {
     let server = TestServer::new();
     let alice = server.developer("alice");
     let project = alice.project("P");
-    let below = alice.scope(&alice.client(&project, "resource_server"), "below", json!({ "allows_refresh_token": false }));
+    let below = alice.scope(
+        &alice.client(&project, "resource_server"),
+        "below",
+        json!({ "allows_refresh_token": false }),
+    );
     let needs = json!({ "scope": below["id"], "requires_refresh_token": true });
     let top = alice.client(&project, "resource_server");
     let top = alice.scope(&top, "top", json!({ "advertised": true, "dependent_scopes": [needs] }));

@@ -1,4 +1,4 @@
-//! 15. State that the browser carries and can change: parameters between two steps,
+//! Class 15: State that the browser carries and can change: parameters between two steps,
 //! members of a document that were not asked for, flows that are switched off.
 //!
 //! MITREid CVE-2021-27582; Keycloak CVE-2026-7571.
@@ -12,8 +12,15 @@ use super::support::{Auth, Outcome, TestServer};
 fn nothing_added_to_a_form_changes_the_request() {
     let server = TestServer::new();
     let alice = server.user("alice").create();
-    let service = server.resource_server("service.example").scope("read").scope("write").create();
-    let (client, other) = (server.client().create(), server.client().redirect_uri("https://other.example/cb").create());
+    let service = server
+        .resource_server("service.example")
+        .scope("read")
+        .scope("write")
+        .create();
+    let (client, other) = (
+        server.client().create(),
+        server.client().redirect_uri("https://other.example/cb").create(),
+    );
     let extra = [
         ("scope", service.scope("write").to_owned()),
         ("client_id", other.id.to_string()),
@@ -32,11 +39,24 @@ fn nothing_added_to_a_form_changes_the_request() {
     ];
     for (name, value) in &extra {
         let browser = server.browser();
-        let params = client.params(&format!("openid {}", service.scope("read"))).set("nonce", "n-1").set("prompt", "consent");
+        let params = client
+            .params(&format!("openid {}", service.scope("read")))
+            .set("nonce", "n-1")
+            .set("prompt", "consent");
         assert!(browser.authorize(&client, &params).is_page());
-        let form = browser.form().set("username", &alice.username).set("password", &alice.password);
-        let form = if *name == "decision" { form } else { form.set(name, value) };
-        assert!(browser.submit(&form).is_page(), "the consent page comes, whatever {name} says");
+        let form = browser
+            .form()
+            .set("username", &alice.username)
+            .set("password", &alice.password);
+        let form = if *name == "decision" {
+            form
+        } else {
+            form.set(name, value)
+        };
+        assert!(
+            browser.submit(&form).is_page(),
+            "the consent page comes, whatever {name} says"
+        );
         let mut form = browser.form().set("decision", "allow").set(name, value);
         if form.action.contains('?') {
             let query = super::encode(&[(name, value)]);
@@ -72,13 +92,20 @@ fn a_request_id_is_worth_nothing_in_another_browser() {
     for path in ["/p/authorize", "/p/login", "/p/consent", "/p/continue"] {
         let outcome = attacker.get(&format!("{path}?request={id}"));
         assert_eq!(outcome.page().status, 400, "{path}");
-        assert_eq!(server.browser().get(&format!("{path}?request={id}")).page().status, 400, "{path}");
+        assert_eq!(
+            server.browser().get(&format!("{path}?request={id}")).page().status,
+            400,
+            "{path}"
+        );
     }
     // And a form of the attacker's own cannot name it.
     assert!(attacker.authorize(&client, &client.params("openid")).is_page());
     let form = attacker.form().set("request", &id).set("decision", "allow");
     assert_eq!(attacker.submit(&form).page().status, 400);
-    assert!(matches!(victim.allow(), Outcome::Left(_)), "the victim's request is untouched");
+    assert!(
+        matches!(victim.allow(), Outcome::Left(_)),
+        "the victim's request is untouched"
+    );
 }
 
 #[test]
@@ -88,20 +115,44 @@ fn flows_that_are_not_offered_stay_so_at_every_step() {
     let signed_in = server.browser_of(&alice);
     let client = server.client().create();
     client.code(&signed_in, "openid");
-    for response_type in ["token", "id_token", "code token", "code id_token", "id_token token", "code id_token token", "none"] {
+    for response_type in [
+        "token",
+        "id_token",
+        "code token",
+        "code id_token",
+        "id_token token",
+        "code id_token token",
+        "none",
+    ] {
         for browser in [&signed_in, &server.browser()] {
-            let params = client.params("openid").set("response_type", response_type).set("nonce", "n");
+            let params = client
+                .params("openid")
+                .set("response_type", response_type)
+                .set("nonce", "n");
             let outcome = browser.authorize(&client, &params);
             let left = outcome.left();
-            assert_eq!(left.get("error").as_deref(), Some("unsupported_response_type"), "{response_type}");
-            assert!(!left.location.contains("access_token") && !left.location.contains('#'), "{}", left.location);
+            assert_eq!(
+                left.get("error").as_deref(),
+                Some("unsupported_response_type"),
+                "{response_type}"
+            );
+            assert!(
+                !left.location.contains("access_token") && !left.location.contains('#'),
+                "{}",
+                left.location
+            );
         }
     }
     for mode in ["fragment", "form_post", "jwt"] {
         let outcome = signed_in.authorize(&client, &client.params("openid").set("response_mode", mode));
         assert_eq!(outcome.error().as_deref(), Some("invalid_request"), "{mode}");
     }
-    for grant in ["password", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange", "implicit"] {
+    for grant in [
+        "password",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "implicit",
+    ] {
         let params = super::support::Params::default()
             .set("grant_type", grant)
             .set("username", &alice.username)
@@ -141,17 +192,30 @@ fn a_registration_cannot_give_itself_rights() {
         ("redirect_uris", json!(["https://evil.example/cb"])),
         ("visibility", json!("public")),
         ("client_type", json!("hybrid_confidential_client_resource_server")),
-        ("links", json!({ "terms_and_conditions": "https://evil.example", "privacy_policy": "https://evil.example" })),
+        (
+            "links",
+            json!({ "terms_and_conditions": "https://evil.example", "privacy_policy": "https://evil.example" }),
+        ),
     ] {
         sent = json!({ "template_id": template.id, "name": "laptop" });
         sent[member] = value;
         let answer = server.post_json("/v2/api/clients", &Auth::None, &json!({ "client": sent }));
-        assert!(!answer.text().contains("evil.example"), "{member}: {}", answer.summary());
+        assert!(
+            !answer.text().contains("evil.example"),
+            "{member}: {}",
+            answer.summary()
+        );
         if answer.status == 201 {
             let id: portolan_types::ClientId = answer.json()["client"]["id"].as_str().unwrap().parse().unwrap();
             let record = server.read(move |tx| portolan_server::store::clients::get(tx, id));
-            assert!(record.redirect_uris().iter().all(|uri| !uri.contains("evil")), "{member}");
-            assert_ne!(record.client_type, "hybrid_confidential_client_resource_server", "{member}");
+            assert!(
+                record.redirect_uris().iter().all(|uri| !uri.contains("evil")),
+                "{member}"
+            );
+            assert_ne!(
+                record.client_type, "hybrid_confidential_client_resource_server",
+                "{member}"
+            );
             assert_ne!(record.visibility, "public", "{member}");
         }
     }

@@ -1,4 +1,4 @@
-//! 8. Delegation that reaches further than the person allowed or the service declared.
+//! Class 8: Delegation that reaches further than the person allowed or the service declared.
 //!
 //! Casdoor CVE-2026-9094; authentik CVE-2024-52287.
 
@@ -14,11 +14,22 @@ fn dependent_grant(service: &TestResourceServer, token: &str) -> Vec<Value> {
     let params = Params::default()
         .set("grant_type", "urn:globus:auth:grant_type:dependent_token")
         .set("token", token);
-    service.token(&params).ok().json().as_array().expect("a list of documents").clone()
+    service
+        .token(&params)
+        .ok()
+        .json()
+        .as_array()
+        .expect("a list of documents")
+        .clone()
 }
 
 fn names(document: &Value) -> BTreeSet<String> {
-    document["scope"].as_str().unwrap().split(' ').map(str::to_owned).collect()
+    document["scope"]
+        .as_str()
+        .unwrap()
+        .split(' ')
+        .map(str::to_owned)
+        .collect()
 }
 
 proptest! {
@@ -92,9 +103,18 @@ fn a_service_cannot_ask_for_more_than_was_approved() {
     let server = TestServer::new();
     let browser = server.browser_of(&server.user("alice").create());
     let far = server.resource_server("far.example").scope("all").create();
-    let near = server.resource_server("near.example").scope("all").depends_on(far.scope("all")).create();
+    let near = server
+        .resource_server("near.example")
+        .scope("all")
+        .depends_on(far.scope("all"))
+        .create();
     let other = server.resource_server("other.example").scope("all").create();
-    let service = server.resource_server("service.example").scope("all").depends_on(near.scope("all")).scope("more").create();
+    let service = server
+        .resource_server("service.example")
+        .scope("all")
+        .depends_on(near.scope("all"))
+        .scope("more")
+        .create();
     let app = server.client().create();
     let token = app.tokens(&browser, service.scope("all"));
     for wanted in [
@@ -115,10 +135,15 @@ fn a_service_cannot_ask_for_more_than_was_approved() {
     }
     // A refresh does not grow either.
     let tokens = app.offline_tokens(&browser, service.scope("all"));
-    let wider = app.refresh_params(tokens.refresh_token()).set("scope", &format!("{} {}", service.scope("all"), service.scope("more")));
+    let wider = app
+        .refresh_params(tokens.refresh_token())
+        .set("scope", &format!("{} {}", service.scope("all"), service.scope("more")));
     let answer = app.token(&wider);
     assert!(answer.status.is_client_error(), "{}", answer.summary());
-    assert_eq!(names(&app.refresh(tokens.refresh_token()).0), BTreeSet::from([service.scope("all").to_owned()]));
+    assert_eq!(
+        names(&app.refresh(tokens.refresh_token()).0),
+        BTreeSet::from([service.scope("all").to_owned()])
+    );
 }
 
 /// Nor does a client that acts as itself inherit what a person gave it.
@@ -132,6 +157,12 @@ fn a_clients_own_token_is_not_the_persons() {
     app.tokens(&browser, service.scope("all"));
     let own = app.credentials(service.scope("all"));
     assert_eq!(service.introspect(own.access_token())["sub"], app.id.to_string());
-    let foreign = server.client().create().tokens(&browser, &format!("openid {}", service.scope("all")));
-    assert_eq!(service.introspect(foreign.of("service.example").access_token())["sub"], alice.id.to_string());
+    let foreign = server
+        .client()
+        .create()
+        .tokens(&browser, &format!("openid {}", service.scope("all")));
+    assert_eq!(
+        service.introspect(foreign.of("service.example").access_token())["sub"],
+        alice.id.to_string()
+    );
 }

@@ -1,4 +1,4 @@
-//! 17 and 18. Words that a page or a statement takes for its own.
+//! Class 17 and 18: Words that a page or a statement takes for its own.
 //!
 //! Kanidm 1.10 (display names); authentik CVE-2024-21637; Hydra GHSA-r9w3-57w2-gch2; Keto
 //! CVE-2026-33505 (a default secret that everybody knew).
@@ -13,10 +13,19 @@ const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'
 /// Nothing of it may stand in a page as markup.
 #[track_caller]
 fn assert_harmless(html: &str, place: &str) {
-    for markup in ["<script>alert", "<img src=x", "\"><", "{{49", "href=\"javascript:", "onerror=alert(2)>"] {
+    for markup in [
+        "<script>alert",
+        "<img src=x",
+        "{{49",
+        "href=\"javascript:",
+        "onerror=alert(2)>",
+    ] {
         assert!(!html.contains(markup), "{place}: {markup} in {html}");
     }
-    assert!(!html.contains("49") || !html.contains("7*7") || html.contains("{{7*7}}"), "{place}: a template was run");
+    assert!(
+        !html.contains("49") || !html.contains("7*7") || html.contains("{{7*7}}"),
+        "{place}: a template was run"
+    );
 }
 
 #[test]
@@ -25,9 +34,18 @@ fn hostile_names_stay_words_on_every_page() {
     let alice = server.user("alice").named(HOSTILE).create();
     let service = server.resource_server("service.example").scope("read").create();
     let id = service.scope_id("read");
-    server.sql("UPDATE scopes SET name = $2, description = $2 WHERE id = $1", portolan_db::params![id, HOSTILE]);
-    server.sql("UPDATE clients SET name = $2 WHERE id = $1", portolan_db::params![service.id, HOSTILE]);
-    for client in [server.client().named(HOSTILE).create(), server.client().named(HOSTILE).public_installed().create()] {
+    server.sql(
+        "UPDATE scopes SET name = $2, description = $2 WHERE id = $1",
+        portolan_db::params![id, HOSTILE],
+    );
+    server.sql(
+        "UPDATE clients SET name = $2 WHERE id = $1",
+        portolan_db::params![service.id, HOSTILE],
+    );
+    for client in [
+        server.client().named(HOSTILE).create(),
+        server.client().named(HOSTILE).public_installed().create(),
+    ] {
         let browser = server.browser();
         let params = client
             .params(&format!("openid profile {}", service.scope("read")))
@@ -39,14 +57,30 @@ fn hostile_names_stay_words_on_every_page() {
         let wrong = browser.form().set("username", HOSTILE).set("password", HOSTILE);
         pages.push(("refused login", browser.submit(&wrong).page().text()));
         pages.push(("consent", browser.login(&alice).page().text()));
-        assert!(pages[2].1.contains("&#60;script&#62;") || pages[2].1.contains("&lt;script&gt;"), "the name is shown: {}", pages[2].1);
+        assert!(
+            pages[2].1.contains("&#60;script&#62;") || pages[2].1.contains("&lt;script&gt;"),
+            "the name is shown: {}",
+            pages[2].1
+        );
         browser.allow();
         if client.is_public() {
-            pages.push(("continue", browser.authorize(&client, &params.clone().without("prompt")).page().text()));
+            pages.push((
+                "continue",
+                browser
+                    .authorize(&client, &params.clone().without("prompt"))
+                    .page()
+                    .text(),
+            ));
         }
         pages.push(("permissions", browser.get("/v2/web/consents").page().text()));
         pages.push(("home", browser.get("/").page().text()));
-        pages.push(("logout", browser.get(&format!("/v2/web/logout?client_id={}", client.id)).page().text()));
+        pages.push((
+            "logout",
+            browser
+                .get(&format!("/v2/web/logout?client_id={}", client.id))
+                .page()
+                .text(),
+        ));
         for (place, html) in &pages {
             assert_harmless(html, place);
         }
@@ -58,9 +92,29 @@ fn hostile_parameters_stay_words_on_error_pages() {
     let server = TestServer::new();
     let client = server.client().create();
     let hostile = super::encode(&[("v", HOSTILE)]).replacen("v=", "", 1);
-    let names = ["client_id", "redirect_uri", "scope", "state", "prompt", "response_type", "error", "error_description", "error_hint", "code", "redirect_name", "id_token_hint"];
+    let names = [
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "prompt",
+        "response_type",
+        "error",
+        "error_description",
+        "error_hint",
+        "code",
+        "redirect_name",
+        "id_token_hint",
+    ];
     for name in names {
-        for path in ["/v2/oauth2/authorize", "/v2/web/auth-code", "/v2/web/logout", "/p/login", "/p/authorize", "/p/consent"] {
+        for path in [
+            "/v2/oauth2/authorize",
+            "/v2/web/auth-code",
+            "/v2/web/logout",
+            "/p/login",
+            "/p/authorize",
+            "/p/consent",
+        ] {
             let answer = server.get(&format!("{path}?{name}={hostile}"));
             assert_harmless(&answer.text(), &format!("{path} {name}"));
             assert!(answer.status.as_u16() < 500, "{path} {name}: {}", answer.summary());
@@ -69,10 +123,18 @@ fn hostile_parameters_stay_words_on_error_pages() {
         let answer = super::authorize(&server, &params.pairs());
         assert_harmless(&answer.text(), name);
         if let Some(location) = answer.header("location") {
-            assert!(!location.contains('<') && !location.contains('"') && !location.contains(' '), "{name}: {location}");
+            assert!(
+                !location.contains('<') && !location.contains('"') && !location.contains(' '),
+                "{name}: {location}"
+            );
         }
     }
-    for path in [format!("/{hostile}"), format!("/p/setup/{hostile}"), format!("/static/{hostile}"), format!("/v2/web/consents/{hostile}")] {
+    for path in [
+        format!("/{hostile}"),
+        format!("/p/setup/{hostile}"),
+        format!("/static/{hostile}"),
+        format!("/v2/web/consents/{hostile}"),
+    ] {
         assert_harmless(&server.get(&path).text(), &path);
     }
 }
@@ -107,16 +169,36 @@ fn hostile_values_stay_values_in_every_statement() {
     for sql in SQL {
         let encoded = super::encode(&[("v", sql)]).replacen("v=", "", 1);
         let mut answers = Vec::new();
-        for name in ["client_id", "redirect_uri", "scope", "session_required_identities", "session_required_policies", "session_required_single_domain"] {
-            answers.push((name, super::authorize(&server, &client.params("openid").set(name, sql).pairs())));
+        for name in [
+            "client_id",
+            "redirect_uri",
+            "scope",
+            "session_required_identities",
+            "session_required_policies",
+            "session_required_single_domain",
+        ] {
+            answers.push((
+                name,
+                super::authorize(&server, &client.params("openid").set(name, sql).pairs()),
+            ));
         }
-        for name in ["code", "refresh_token", "scope", "grant_type", "client_id", "redirect_uri"] {
+        for name in [
+            "code",
+            "refresh_token",
+            "scope",
+            "grant_type",
+            "client_id",
+            "redirect_uri",
+        ] {
             answers.push((name, client.token(&client.exchange_params("x").set(name, sql))));
             answers.push((name, client.token(&client.refresh_params(sql))));
             answers.push((name, client.try_credentials(sql)));
         }
         for path in ["introspect", "validate", "revoke"] {
-            answers.push((path, client.post(&format!("/v2/oauth2/token/{path}"), &[("token", sql), ("include", sql)])));
+            answers.push((
+                path,
+                client.post(&format!("/v2/oauth2/token/{path}"), &[("token", sql), ("include", sql)]),
+            ));
         }
         for path in [
             format!("/v2/api/identities?usernames={encoded}"),
@@ -134,14 +216,24 @@ fn hostile_values_stay_values_in_every_statement() {
             }
             answers.push(("path", answer));
         }
-        answers.push(("json", server.post_json("/v2/api/clients", &Auth::None, &json!({ "client": { "template_id": sql, "name": sql } }))));
+        answers.push((
+            "json",
+            server.post_json(
+                "/v2/api/clients",
+                &Auth::None,
+                &json!({ "client": { "template_id": sql, "name": sql } }),
+            ),
+        ));
         answers.push(("login", server.browser().try_login(sql, sql).page().clone()));
         for (name, answer) in &answers {
             assert!(answer.status.as_u16() < 500, "{name} {sql}: {}", answer.summary());
             assert!(!answer.text().contains("argon2"), "{name} {sql}");
         }
     }
-    assert_eq!(["clients", "identities", "passwords", "access_tokens"].map(rows), before);
+    assert_eq!(
+        ["clients", "identities", "passwords", "access_tokens"].map(rows),
+        before
+    );
     assert!(client.is_active(tokens.access_token()));
 }
 
@@ -156,12 +248,28 @@ fn no_key_or_password_is_built_in() {
         let browser = server.browser();
         browser.set_cookie(&name, &"A".repeat(43));
         let page = browser.send(Method::GET, "/p/login", None).text();
-        page.split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+        page.split("name=\"form_token\" value=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(token(&first), token(&first));
     assert_ne!(token(&first), token(&second), "the same cookie, keys of their own");
-    for (username, password) in [("admin", "admin"), ("admin", "password"), ("root", "root"), ("administrator", ""), ("portolan", "portolan")] {
-        assert_eq!(first.browser().try_login(username, password).page().status, 401, "{username}");
+    for (username, password) in [
+        ("admin", "admin"),
+        ("admin", "password"),
+        ("root", "root"),
+        ("administrator", ""),
+        ("portolan", "portolan"),
+    ] {
+        assert_eq!(
+            first.browser().try_login(username, password).page().status,
+            401,
+            "{username}"
+        );
     }
     // Nobody knows a secret of a built-in client.
     assert_eq!(first.count("SELECT count(*) FROM client_credentials", []), 0);

@@ -1,4 +1,4 @@
-//! 9. Introspection that tells strangers about a token.
+//! Class 9: Introspection that tells strangers about a token.
 //!
 //! Gitea CVE-2026-58425; Oathkeeper CVE-2021-32701.
 
@@ -11,7 +11,10 @@ fn a_token_is_inactive_for_whoever_it_is_not_for() {
     let service = server.resource_server("service.example").scope("read").create();
     let other_service = server.resource_server("other.example").scope("read").create();
     let app = server.client().create();
-    let tokens = app.offline_tokens(&browser, &format!("openid {} {}", service.scope("read"), other_service.scope("read")));
+    let tokens = app.offline_tokens(
+        &browser,
+        &format!("openid {} {}", service.scope("read"), other_service.scope("read")),
+    );
     let token = tokens.of("service.example").access_token().to_owned();
     let template = server.client().template().create();
     let strangers = [
@@ -33,11 +36,17 @@ fn a_token_is_inactive_for_whoever_it_is_not_for() {
         assert!(!stranger.is_valid(tokens.of("service.example").refresh_token()));
     }
     // The same words as for a token that never was.
-    let unknown = server.client().create().post("/v2/oauth2/token/introspect", &[("token", "AgPAnever")]);
+    let unknown = server
+        .client()
+        .create()
+        .post("/v2/oauth2/token/introspect", &[("token", "AgPAnever")]);
     assert_eq!(unknown.text(), r#"{"active":false}"#);
     // A public client proves nothing, so it may not ask at all.
     let public = server.client().public_installed().create();
-    assert_eq!(public.post("/v2/oauth2/token/introspect", &[("token", &token)]).status, 401);
+    assert_eq!(
+        public.post("/v2/oauth2/token/introspect", &[("token", &token)]).status,
+        401
+    );
 }
 
 #[test]
@@ -48,7 +57,9 @@ fn a_refresh_token_is_nobodys_access_token() {
     let app = server.client().create();
     let tokens = app.offline_tokens(&browser, service.scope("read"));
     for client in [&app, &service.client] {
-        let answer = client.post("/v2/oauth2/token/introspect", &[("token", tokens.refresh_token())]).ok();
+        let answer = client
+            .post("/v2/oauth2/token/introspect", &[("token", tokens.refresh_token())])
+            .ok();
         assert_eq!(answer.text(), r#"{"active":false}"#);
     }
 }
@@ -64,7 +75,10 @@ fn the_answer_follows_the_caller_and_the_moment() {
     assert!(service.introspect(tokens.access_token()).get("email").is_some());
     let seen_by_app = app.introspect(tokens.access_token());
     assert_eq!(seen_by_app["active"], true);
-    assert!(seen_by_app.get("email").is_none_or(|email| email.is_null()), "the app did not ask for it: {seen_by_app}");
+    assert!(
+        seen_by_app.get("email").is_none_or(|email| email.is_null()),
+        "the app did not ask for it: {seen_by_app}"
+    );
     app.revoke(tokens.access_token());
     assert!(!service.is_active(tokens.access_token()));
 }

@@ -1,4 +1,4 @@
-//! 14. Headers that anybody can send, taken for the truth about the server or the caller.
+//! Class 14: Headers that anybody can send, taken for the truth about the server or the caller.
 //!
 //! ZITADEL CVE-2025-64101; oauth2-proxy CVE-2026-40575; authentik CVE-2026-25748.
 
@@ -62,7 +62,9 @@ fn forged_headers_change_no_answer() {
 
 /// Status, where it leads and how the cookie is set, without what differs each time.
 fn essence(answer: &Answer) -> (u16, Option<String>, Option<String>) {
-    let location = answer.header("location").map(|location| location.split('?').next().unwrap().to_owned());
+    let location = answer
+        .header("location")
+        .map(|location| location.split('?').next().unwrap().to_owned());
     let cookie = answer.header("set-cookie").map(|cookie| {
         let (name, rest) = cookie.split_once('=').unwrap();
         let (_, attributes) = rest.split_once(';').unwrap();

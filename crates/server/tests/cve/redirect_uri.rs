@@ -1,4 +1,4 @@
-//! 1. Redirect URIs that match although they are others: wildcards, dot segments, user
+//! Class 1: Redirect URIs that match although they are others: wildcards, dot segments, user
 //! information, case, dots of patterns, encodings, matrix parameters.
 //!
 //! Keycloak CVE-2023-6291, CVE-2024-1132, CVE-2024-8883; authentik CVE-2024-52289.
@@ -118,7 +118,11 @@ fn mutated_uris_are_refused_before_the_login_and_nobody_is_sent_there() {
     for uri in MUTATED {
         for prompt in ["", "none", "login"] {
             let params = client.params("openid").set("redirect_uri", uri);
-            let params = if prompt.is_empty() { params } else { params.set("prompt", prompt) };
+            let params = if prompt.is_empty() {
+                params
+            } else {
+                params.set("prompt", prompt)
+            };
             assert_stays(&authorize(&server, &params.pairs()), uri);
         }
     }
@@ -134,9 +138,17 @@ fn errors_are_sent_to_no_mutated_uri() {
     let server = TestServer::new();
     let client = server.client().redirect_uri(REGISTERED).create();
     for uri in MUTATED {
-        for (name, value) in [("response_type", "token"), ("scope", ""), ("request", "x"), ("max_age", "x")] {
+        for (name, value) in [
+            ("response_type", "token"),
+            ("scope", ""),
+            ("request", "x"),
+            ("max_age", "x"),
+        ] {
             let params = client.params("openid").set("redirect_uri", uri).set(name, value);
-            assert_stays(&authorize(&server, &params.pairs()), &format!("{uri} with {name}={value}"));
+            assert_stays(
+                &authorize(&server, &params.pairs()),
+                &format!("{uri} with {name}={value}"),
+            );
         }
     }
 }
@@ -152,7 +164,9 @@ fn a_form_to_the_endpoint_is_no_way_around() {
             continue;
         }
         let location = answer.location().to_owned();
-        let path = location.strip_prefix(&server.config().public_url()).expect("it stays on the server");
+        let path = location
+            .strip_prefix(&server.config().public_url())
+            .unwrap_or(&location);
         assert!(path.starts_with("/v2/oauth2/authorize?"), "{uri}: {location}");
         assert_stays(&server.get(path), uri);
     }
@@ -192,7 +206,9 @@ fn loopback_addresses_match_with_any_port_and_nothing_else() {
         let params = client.params("openid").set("redirect_uri", uri);
         assert_stays(&authorize(&server, &params.pairs()), uri);
     }
-    let params = client.params("openid").set("redirect_uri", "http://127.0.0.1:1234/callback");
+    let params = client
+        .params("openid")
+        .set("redirect_uri", "http://127.0.0.1:1234/callback");
     assert!(authorize(&server, &params.pairs()).status.is_redirection());
 }
 
@@ -240,7 +256,11 @@ fn native_apps_reach_this_machine_alone() {
 fn a_code_is_redeemed_with_the_uri_it_was_sent_to() {
     let server = TestServer::new();
     let browser = server.browser_of(&server.user("alice").create());
-    let client = server.client().redirect_uri(REGISTERED).redirect_uri("https://app.example/other").create();
+    let client = server
+        .client()
+        .redirect_uri(REGISTERED)
+        .redirect_uri("https://app.example/other")
+        .create();
     let code = client.code(&browser, "openid");
     for uri in MUTATED.iter().chain(&["https://app.example/other"]) {
         let answer = client.token(&client.exchange_params(&code).set("redirect_uri", uri));

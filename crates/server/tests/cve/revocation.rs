@@ -1,4 +1,4 @@
-//! 7. Revocation that some place does not honour.
+//! Class 7: Revocation that some place does not honour.
 //!
 //! authentik CVE-2025-29928, CVE-2025-64521; Keycloak CVE-2026-8922; Casdoor CVE-2026-9097.
 
@@ -6,7 +6,9 @@ use portolan_server::domain::{client, identity, token_format};
 use portolan_server::store::{access_tokens, consents, grants};
 use portolan_types::Secret;
 
-use super::support::{Auth, Browser, Params, TestClient, TestResourceServer, TestServer, TestUser, each_engine, runtime};
+use super::support::{
+    Auth, Browser, Params, TestClient, TestResourceServer, TestServer, TestUser, each_engine, runtime,
+};
 
 struct World {
     server: TestServer,
@@ -28,9 +30,16 @@ impl World {
         let alice = server.user(&format!("alice{number}")).create();
         let browser: Browser = server.browser_of(&alice);
         let app = server.client().create();
-        let downstream = server.resource_server(&format!("downstream{number}.example")).scope("all").create();
+        let downstream = server
+            .resource_server(&format!("downstream{number}.example"))
+            .scope("all")
+            .create();
         let name = format!("service{number}.example");
-        let service = server.resource_server(&name).scope("read").depends_on(downstream.scope("all")).create();
+        let service = server
+            .resource_server(&name)
+            .scope("read")
+            .depends_on(downstream.scope("all"))
+            .create();
         let scope = format!("openid {MANAGE} {}", service.scope("read"));
         let code = app.code_with(&browser, &app.params(&scope).set("access_type", "offline"));
         let tokens = app.exchange(&code);
@@ -52,7 +61,12 @@ impl World {
         if self.service.is_active(&self.service_token) {
             places.push("introspection by the service");
         }
-        let active = |path: &str, token: &str| self.app.post(path, &[("token", token)]).text().contains("\"active\":true");
+        let active = |path: &str, token: &str| {
+            self.app
+                .post(path, &[("token", token)])
+                .text()
+                .contains("\"active\":true")
+        };
         if active("/v2/oauth2/token/introspect", &self.service_token) {
             places.push("introspection by the app");
         }
@@ -71,7 +85,9 @@ impl World {
     /// The places where the refresh token is still good. Asked last: asking uses it.
     fn refresh_token_is_good_at(&self) -> Vec<&'static str> {
         let mut places = Vec::new();
-        let validated = self.app.post("/v2/oauth2/token/validate", &[("token", &self.refresh_token)]);
+        let validated = self
+            .app
+            .post("/v2/oauth2/token/validate", &[("token", &self.refresh_token)]);
         if validated.text().contains("\"active\":true") {
             places.push("validation");
         }
@@ -87,7 +103,11 @@ impl World {
         if self.server.get_as("/v2/oauth2/userinfo", &bearer).status == 200 {
             places.push("userinfo");
         }
-        let form = self.server.post_form("/v2/oauth2/userinfo", &Auth::None, &[("access_token", &self.auth_token)]);
+        let form = self.server.post_form(
+            "/v2/oauth2/userinfo",
+            &Auth::None,
+            &[("access_token", &self.auth_token)],
+        );
         if form.status == 200 {
             places.push("userinfo by form");
         }
@@ -100,7 +120,12 @@ impl World {
                 places.push("the interface");
             }
         }
-        if self.app.post("/v2/oauth2/token/validate", &[("token", &self.auth_token)]).text().contains("\"active\":true") {
+        if self
+            .app
+            .post("/v2/oauth2/token/validate", &[("token", &self.auth_token)])
+            .text()
+            .contains("\"active\":true")
+        {
             places.push("validation");
         }
         places
@@ -109,7 +134,11 @@ impl World {
     fn consent_for_the_service(&self) -> portolan_types::ConsentId {
         let (identity, app, scope) = (self.alice.id, self.app.id, self.service.scope_id("read"));
         let trees = self.server.read(move |tx| consents::list_trees(tx, identity, app));
-        trees.iter().find(|consent| consent.scope_id == scope && consent.parent_id.is_none()).unwrap().id
+        trees
+            .iter()
+            .find(|consent| consent.scope_id == scope && consent.parent_id.is_none())
+            .unwrap()
+            .id
     }
 }
 
@@ -121,25 +150,61 @@ struct Left {
     auth_token: bool,
 }
 
-const NOTHING: Left = Left { service_token: false, refresh_token: false, auth_token: false };
+const NOTHING: Left = Left {
+    service_token: false,
+    refresh_token: false,
+    auth_token: false,
+};
 
 type Act = fn(&World);
 
 fn acts() -> Vec<(&'static str, Act, Left)> {
-    let all = Left { service_token: true, refresh_token: true, auth_token: true };
+    let all = Left {
+        service_token: true,
+        refresh_token: true,
+        auth_token: true,
+    };
     vec![
         ("nothing", |_| {}, all),
-        ("access token revoked", |w| w.app.revoke(&w.service_token), Left { service_token: false, ..all }),
-        ("another access token revoked", |w| w.app.revoke(&w.auth_token), Left { auth_token: false, ..all }),
-        ("refresh token revoked", |w| w.app.revoke(&w.refresh_token), Left { auth_token: true, ..NOTHING }),
+        (
+            "access token revoked",
+            |w| w.app.revoke(&w.service_token),
+            Left {
+                service_token: false,
+                ..all
+            },
+        ),
+        (
+            "another access token revoked",
+            |w| w.app.revoke(&w.auth_token),
+            Left {
+                auth_token: false,
+                ..all
+            },
+        ),
+        (
+            "refresh token revoked",
+            |w| w.app.revoke(&w.refresh_token),
+            Left {
+                auth_token: true,
+                ..NOTHING
+            },
+        ),
         (
             "consent withdrawn",
             |w| {
-                let path = format!("/v2/api/identities/{}/consents/{}", w.alice.id, w.consent_for_the_service());
+                let path = format!(
+                    "/v2/api/identities/{}/consents/{}",
+                    w.alice.id,
+                    w.consent_for_the_service()
+                );
                 let request = w.server.request(http::Method::DELETE, &path);
                 request.authorization(&Auth::Bearer(w.auth_token.clone())).send().ok();
             },
-            Left { auth_token: true, ..NOTHING },
+            Left {
+                auth_token: true,
+                ..NOTHING
+            },
         ),
         (
             "code replayed",
@@ -167,7 +232,9 @@ fn acts() -> Vec<(&'static str, Act, Left)> {
             "password changed",
             |w| {
                 let (id, ctx) = (w.alice.id, w.server.ctx());
-                let hash = runtime().block_on(w.server.app().hasher.hash(Secret::new("another long password"))).unwrap();
+                let hash = runtime()
+                    .block_on(w.server.app().hasher.hash(Secret::new("another long password")))
+                    .unwrap();
                 w.server.write(move |tx| identity::set_password(tx, &ctx, id, &hash));
             },
             NOTHING,
@@ -184,7 +251,11 @@ fn acts() -> Vec<(&'static str, Act, Left)> {
             "client disabled",
             |w| {
                 let id = w.app.id;
-                assert_eq!(w.server.sql("UPDATE clients SET enabled = 0 WHERE id = $1", portolan_db::params![id]), 1);
+                assert_eq!(
+                    w.server
+                        .sql("UPDATE clients SET enabled = 0 WHERE id = $1", portolan_db::params![id]),
+                    1
+                );
             },
             NOTHING,
         ),
@@ -213,7 +284,10 @@ fn acts() -> Vec<(&'static str, Act, Left)> {
             |w| {
                 let (hash, now) = (token_format::hash(&w.auth_token), w.server.now());
                 w.server.write(move |tx| {
-                    let session = access_tokens::find_active(tx, &hash, now)?.unwrap().app_session_id.unwrap();
+                    let session = access_tokens::find_active(tx, &hash, now)?
+                        .unwrap()
+                        .app_session_id
+                        .unwrap();
                     grants::end(tx, session.0, now)
                 });
             },
@@ -230,7 +304,12 @@ fn what_is_revoked_is_refused_everywhere_at_once() {
             let world = World::new(server);
             act(&world);
             let places = [
-                ("token of the service", world.service_token_is_good_at(), left.service_token, 4),
+                (
+                    "token of the service",
+                    world.service_token_is_good_at(),
+                    left.service_token,
+                    4,
+                ),
                 ("token of Auth", world.auth_token_is_good_at(), left.auth_token, 6),
                 ("refresh token", world.refresh_token_is_good_at(), left.refresh_token, 2),
             ];
@@ -260,7 +339,10 @@ fn a_disabled_person_is_out_of_every_browser() {
     server.write(move |tx| identity::set_enabled(tx, id, false));
     for browser in [&first, &second] {
         let params = client.params("openid").set("prompt", "none");
-        assert_eq!(browser.authorize(&client, &params).error().as_deref(), Some("login_required"));
+        assert_eq!(
+            browser.authorize(&client, &params).error().as_deref(),
+            Some("login_required")
+        );
     }
     let refused = server.browser().try_login("alice", &alice.password);
     assert_eq!(refused.page().status, 401);

@@ -138,7 +138,8 @@ fn errors_have_the_status_and_words_of_rfc_6749() {
     let service = server.resource_server("data.example.org").scope("read").create();
     let public = server.client().public_installed().create();
     let good = client.auth();
-    let table: &[(&Auth, &[(&str, &str)], &str)] = &[
+    type Params<'a> = &'a [(&'a str, &'a str)];
+    let table: &[(&Auth, Params<'_>, &str)] = &[
         (&good, &[], "400 invalid_request"),
         (&good, &[("grant_type", "client_credentials")], "400 invalid_request"),
         (

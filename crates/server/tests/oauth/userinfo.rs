@@ -250,7 +250,7 @@ fn only_an_access_token_of_this_server_is_accepted() {
     assert_eq!(ask(&server, tokens.access_token()).status, 200);
 }
 
-/// The name of a linked identity without a name is null, as clients know it.
+/// wire.md 2.2.7: a later login elsewhere does not show here.
 #[test]
 fn last_authentication_is_of_this_session() {
     let server = TestServer::new();

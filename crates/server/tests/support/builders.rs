@@ -293,6 +293,14 @@ impl TestClient {
         self.public
     }
 
+    /// The same client, calling another node.
+    pub fn at(&self, node: &TestServer) -> Self {
+        Self {
+            server: node.clone(),
+            ..self.clone()
+        }
+    }
+
     pub fn record(&self) -> Client {
         let id = self.id;
         self.server.read(move |tx| clients::get(tx, id))

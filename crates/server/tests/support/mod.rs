@@ -29,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use portolan_db::testing::TestDb;
-use portolan_db::{Engine, ReadTx, Value, WriteTx};
+use portolan_db::{Db, Engine, ReadTx, Value, WriteTx};
 use portolan_server::app::{App, Clock, Ctx, new_uuid};
 use portolan_server::config::Config;
 use portolan_server::domain::keys::{KeyKind, StoredKey};
@@ -61,8 +61,8 @@ pub struct TestServer(Arc<Inner>);
 struct Inner {
     router: axum::Router,
     app: App,
-    // Dropped last: it removes the store.
-    store: TestDb,
+    // Dropped last: the last of its servers removes the store.
+    store: Arc<TestDb>,
 }
 
 impl TestServer {
@@ -111,9 +111,36 @@ impl TestServer {
             .expect("keys can be inserted");
         let db = portolan_db::Db::clone(&store);
         let hasher = Hasher::new(&hashing);
-        let app = start::assemble(config, db, Clock::fixed(START), master_key, hasher).expect("the server starts");
+        Self::assemble(config, db, Clock::fixed(START), master_key, hasher, Arc::new(store))
+    }
+
+    fn assemble(
+        config: Config,
+        db: Db,
+        clock: Clock,
+        master_key: MasterKey,
+        hasher: Hasher,
+        store: Arc<TestDb>,
+    ) -> Self {
+        let app = start::assemble(config, db, clock, master_key, hasher).expect("the server starts");
         let router = router(app.clone());
         Self(Arc::new(Inner { router, app, store }))
+    }
+
+    /// Another server on the same store with the same clock, as several nodes share a
+    /// PostgreSQL database.
+    pub fn second_node(&self) -> Self {
+        let db = self.0.store.open_again(|_| {}).expect("the store opens again");
+        let (master_key, _) = spare_keys();
+        let (clock, hasher) = (self.0.app.clock.clone(), self.0.app.hasher.clone());
+        Self::assemble(
+            self.config().clone(),
+            db,
+            clock,
+            master_key,
+            hasher,
+            self.0.store.clone(),
+        )
     }
 
     pub fn app(&self) -> &App {

@@ -3,7 +3,7 @@
 
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::api::{Change, ClientChanges, ClientType};
-use portolan_types::{ClientId, CredentialId, IdentityProviderId, ScopeId, Secret};
+use portolan_types::{ClientId, CredentialId, IdentityProviderId, ProjectId, ScopeId, Secret};
 use serde_json::json;
 
 use super::{NewClient, check_links, check_name, check_redirect_uri, create_credential, register};
@@ -24,25 +24,7 @@ const MAXIMUM_SCOPES: usize = 500;
 pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ClientChanges) -> Result<Client> {
     let name = required("name", &changes.name)?;
     let client_type = client_type(changes)?;
-    let parent = match manager.client() {
-        Some(id) => Some(clients::get(tx, id)?),
-        None => None,
-    };
-    let (project_id, parent_client_id) = match (changes.project.value(), parent) {
-        // Old tooling names the project that its own client is in.
-        (None, Some(parent)) => (parent.project_id, Some(parent.id)),
-        (Some(project), Some(parent)) if parent.project_id == Some(*project) => (Some(*project), Some(parent.id)),
-        (Some(project), _) => {
-            let project = projects::find(tx, *project)?
-                .ok_or_else(|| Error::invalid_parameters("project: there is no such project"))?;
-            manager.authorize_project(tx, ctx.now, &project)?;
-            (Some(project.id), None)
-        }
-        (None, None) => return Err(Error::invalid_parameters("project: is missing")),
-    };
-    if project_id.is_none() {
-        return Err(Error::forbidden("a client without a project cannot have children"));
-    }
+    let (project_id, parent_client_id) = place(tx, ctx, manager, changes)?;
     let links = changes.links.value();
     let link = |pick: fn(&portolan_types::api::LinkChanges) -> &Change<String>| {
         links.and_then(|links| pick(links).value().cloned())
@@ -50,10 +32,13 @@ pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ClientCh
     let new = NewClient {
         name: name.clone(),
         client_type: client_type.as_str().to_owned(),
-        project_id,
+        project_id: Some(project_id),
         parent_client_id,
         redirect_uris: redirect_uris(client_type.as_str(), &changes.redirect_uris)?.unwrap_or_default(),
-        visibility: changes.visibility.value().map(|visibility| visibility.as_str().to_owned()),
+        visibility: changes
+            .visibility
+            .value()
+            .map(|visibility| visibility.as_str().to_owned()),
         terms_and_conditions: link(|links| &links.terms_and_conditions),
         privacy_policy: link(|links| &links.privacy_policy),
         required_idp: provider(tx, "required_idp", &changes.required_idp)?.apply(None),
@@ -66,6 +51,36 @@ pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ClientCh
     let detail = json!({ "name": client.name, "client_type": client.client_type, "project": client.project_id });
     record(tx, ctx, manager, "client.create", &client, detail)?;
     Ok(client)
+}
+
+/// Where a new client belongs: to the project that is named, or beside its parent.
+fn place(
+    tx: &mut ReadTx,
+    ctx: &Ctx,
+    manager: &Manager,
+    changes: &ClientChanges,
+) -> Result<(ProjectId, Option<ClientId>)> {
+    let parent = match manager.parent() {
+        Some(id) => Some(clients::get(tx, id)?),
+        None => None,
+    };
+    if let Some(id) = changes.project.value() {
+        let project =
+            projects::find(tx, *id)?.ok_or_else(|| Error::invalid_parameters("project: there is no such project"))?;
+        // Old tooling names the project that its own client is in.
+        if let Some(parent) = parent.filter(|parent| parent.project_id == Some(*id))
+            && !manager.administers(tx, *id)?
+        {
+            return Ok((*id, Some(parent.id)));
+        }
+        manager.authorize_project(tx, ctx.now, &project)?;
+        return Ok((*id, None));
+    }
+    let parent = parent.ok_or_else(|| Error::invalid_parameters("project: is missing"))?;
+    match parent.project_id {
+        Some(project) => Ok((project, Some(parent.id))),
+        None => Err(Error::forbidden("a client without a project cannot have children")),
+    }
 }
 
 /// Exactly one of the two members decides.
@@ -115,13 +130,7 @@ fn provider(
 }
 
 /// Changes what is named; what never changes is left alone.
-pub fn update(
-    tx: &mut WriteTx,
-    ctx: &Ctx,
-    manager: &Manager,
-    id: ClientId,
-    changes: &ClientChanges,
-) -> Result<Client> {
+pub fn update(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId, changes: &ClientChanges) -> Result<Client> {
     let mut client = get_authorized(tx, ctx, manager, id)?;
     if let Some(name) = changed("name", &changes.name)? {
         check_name(name)?;
@@ -155,7 +164,14 @@ pub fn update(
         client.set_requested_scopes(&requested_scopes(tx, id, requested)?);
     }
     clients::update(tx, &client)?;
-    record(tx, ctx, manager, "client.update", &client, json!({ "name": client.name }))?;
+    record(
+        tx,
+        ctx,
+        manager,
+        "client.update",
+        &client,
+        json!({ "name": client.name }),
+    )?;
     Ok(client)
 }
 
@@ -178,9 +194,19 @@ fn requested_scopes(tx: &mut ReadTx, id: ClientId, requested: &[ScopeId]) -> Res
 /// not left without one.
 pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId) -> Result<Client> {
     let client = get_authorized(tx, ctx, manager, id)?;
+    if id == clients::AUTH {
+        return Err(Error::conflict("this server cannot be without itself"));
+    }
     project::check_not_last_admin(tx, id.identity())?;
     super::delete(tx, id)?;
-    record(tx, ctx, manager, "client.delete", &client, json!({ "name": client.name }))?;
+    record(
+        tx,
+        ctx,
+        manager,
+        "client.delete",
+        &client,
+        json!({ "name": client.name }),
+    )?;
     Ok(client)
 }
 
@@ -319,7 +345,16 @@ mod tests {
     #[test]
     fn a_domain_name_is_fully_qualified_and_lower_case() {
         assert_eq!(parse_fqdn(" Svc.Example.ORG. ").unwrap(), "svc.example.org");
-        for bad in ["", "localhost", "*.example.org", "a b.org", "192.0.2.1", "::1", "a_b.example.org", "-a.org"] {
+        for bad in [
+            "",
+            "localhost",
+            "*.example.org",
+            "a b.org",
+            "192.0.2.1",
+            "::1",
+            "a_b.example.org",
+            "-a.org",
+        ] {
             assert!(parse_fqdn(bad).is_err(), "{bad}");
         }
     }

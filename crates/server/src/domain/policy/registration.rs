@@ -43,13 +43,7 @@ pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &PolicyCh
 }
 
 /// Changes what is named. With `project_id` the policy moves; both projects have to agree.
-pub fn update(
-    tx: &mut WriteTx,
-    ctx: &Ctx,
-    manager: &Manager,
-    id: PolicyId,
-    changes: &PolicyChanges,
-) -> Result<Policy> {
+pub fn update(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: PolicyId, changes: &PolicyChanges) -> Result<Policy> {
     let mut policy = get_authorized(tx, ctx, manager, id)?;
     if let Some(high_assurance) = changed("high_assurance", &changes.high_assurance)?
         && *high_assurance != policy.high_assurance
@@ -194,7 +188,17 @@ mod tests {
             check_domains("f", &given).unwrap(),
             ["example.edu", "*.lab.example.org", "münchen.example"]
         );
-        for bad in ["", "*", "*.", "a..b", "-a.org", "a b.org", "a.*.org", "a@b.org", "https://a.org"] {
+        for bad in [
+            "",
+            "*",
+            "*.",
+            "a..b",
+            "-a.org",
+            "a b.org",
+            "a.*.org",
+            "a@b.org",
+            "https://a.org",
+        ] {
             let error = check_domains("required_domains", &[bad.to_owned()]).unwrap_err();
             assert!(error.detail().starts_with("required_domains: "), "{bad}");
         }

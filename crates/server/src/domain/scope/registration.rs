@@ -115,7 +115,10 @@ pub fn update(
 /// Deletes a scope: its consents go with it, with effect at the next look at any token.
 /// The same suffix later is another scope, and nothing comes back to life.
 pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ScopeId) -> Result<Scope> {
-    let (scope, _) = get_authorized(tx, ctx, manager, id)?;
+    let (scope, client) = get_authorized(tx, ctx, manager, id)?;
+    if client.id == clients::AUTH {
+        return Err(Error::conflict("this server needs its own scopes"));
+    }
     scopes::delete(tx, id)?;
     record(tx, ctx, manager, "scope.delete", &scope)?;
     Ok(scope)
@@ -129,12 +132,7 @@ fn get_authorized(tx: &mut ReadTx, ctx: &Ctx, manager: &Manager, id: ScopeId) ->
 }
 
 /// Every spelling of a scope with this suffix: by client id, then by each domain name.
-fn spellings(
-    tx: &mut ReadTx,
-    prefix: &str,
-    client: &Client,
-    suffix: &str,
-) -> Result<Vec<(Option<String>, String)>> {
+fn spellings(tx: &mut ReadTx, prefix: &str, client: &Client, suffix: &str) -> Result<Vec<(Option<String>, String)>> {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if suffix.is_empty() || !suffix.bytes().all(is_allowed) {
         return Err(Error::invalid_parameters(

@@ -118,7 +118,12 @@ db_test!(
             format!("{:?}", [credential(2, APP), credential(1, APP)]),
             "the oldest first"
         );
-        let mut hashes = read(db, |tx| clients::list_credential_hashes(tx, APP));
+        let secrets = |db: &Db| {
+            read(db, |tx| clients::find_with_secrets(tx, APP))
+                .expect("the client is there")
+                .1
+        };
+        let mut hashes = secrets(db);
         hashes.sort_by_key(|hash| hash.0);
         assert_eq!(hashes, [hash(1), hash(2)]);
 
@@ -130,9 +135,11 @@ db_test!(
         assert!(delete(SERVICE, 1).is_none(), "of another client");
         assert_eq!(delete(APP, 1).unwrap().name, "Credential 1");
         assert!(delete(APP, 1).is_none());
-        assert_eq!(read(db, |tx| clients::list_credential_hashes(tx, APP)), [hash(2)]);
+        assert_eq!(secrets(db), [hash(2)]);
+        write(db, |tx| clients::delete_credential(tx, APP, CredentialId::from_u128(2)));
+        assert!(secrets(db).is_empty(), "a client without secrets is found all the same");
         write(db, |tx| clients::delete(tx, APP));
-        assert!(read(db, |tx| clients::list_credential_hashes(tx, APP)).is_empty());
+        assert!(read(db, |tx| clients::find_with_secrets(tx, APP)).is_none());
     }
 );
 
@@ -172,4 +179,17 @@ db_test!(projects_are_found_by_name_and_have_administrators, MIGRATIONS, |db| {
         write(db, move |tx| projects::insert_admin(tx, first, ALICE));
     }
     assert_eq!(execute(db, "DELETE FROM project_admins", params![]), 1);
+});
+
+db_test!(clients_are_listed_by_id_and_the_unknown_left_out, MIGRATIONS, |db| {
+    populate(db);
+    let list = |ids: Vec<ClientId>| {
+        let found = read(db, move |tx| clients::list_by_ids(tx, ids.iter().copied()));
+        let mut names: Vec<String> = found.into_iter().map(|client| client.name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(list(vec![APP, SERVICE, ClientId::from_u128(9)]), ["App", "Service"]);
+    assert_eq!(list(vec![SERVICE]), ["Service"]);
+    assert!(list(vec![]).is_empty());
 });

@@ -4,6 +4,7 @@
 mod clients;
 mod codes;
 mod consents;
+mod developers;
 mod identities;
 mod sessions;
 mod tokens;
