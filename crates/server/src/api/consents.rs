@@ -48,13 +48,22 @@ pub async fn list_consents(
             let Caller::Token(token) = presented.authenticate(tx, now, &resource_server)? else {
                 return Err(Error::forbidden("consents are shown to a token of the person"));
             };
-            let all = all.as_ref().map_err(|error| Error::new(error.kind(), error.detail().to_owned()))?.unwrap_or(false);
+            let all = all
+                .as_ref()
+                .map_err(|error| Error::new(error.kind(), error.detail().to_owned()))?
+                .unwrap_or(false);
             let id = own_identity(tx, &token, &id)?;
             if all {
                 require_scope(&token, &resource_server, "view_consents")?;
             }
-            let found = if all { consents::list_by_identity(tx, id)? } else { consents::list_trees(tx, id, token.client_id)? };
-            Ok(ConsentsAnswer { consents: documents(tx, found)? })
+            let found = if all {
+                consents::list_by_identity(tx, id)?
+            } else {
+                consents::list_trees(tx, id, token.client_id)?
+            };
+            Ok(ConsentsAnswer {
+                consents: documents(tx, found)?,
+            })
         })
         .await?;
     Ok((no_store(), axum::Json(answer)).into_response())
@@ -109,7 +118,11 @@ fn own_identity(tx: &mut ReadTx, token: &ActiveToken, id: &str) -> Result<Identi
 
 fn require_scope(token: &ActiveToken, resource_server: &str, name: &str) -> Result<()> {
     let scope = format!("urn:globus:auth:scope:{resource_server}:{name}");
-    if token.has_scope(&scope) { Ok(()) } else { Err(Error::insufficient_scope(scope)) }
+    if token.has_scope(&scope) {
+        Ok(())
+    } else {
+        Err(Error::insufficient_scope(scope))
+    }
 }
 
 /// Approved ones only: a parent of an approved consent is approved, so paths are whole.

@@ -176,7 +176,11 @@ pub fn revoke(tx: &mut WriteTx, identities: &[IdentityId], id: ConsentId) -> Res
 
 /// Where revoking this consent cuts its tree.
 pub fn cut_of(consent: &Consent) -> ConsentId {
-    if consent.atomically_revocable { consent.id } else { consent.root_id }
+    if consent.atomically_revocable {
+        consent.id
+    } else {
+        consent.root_id
+    }
 }
 
 /// Random below 2^53, so that every JSON reader keeps it exact; never used again.

@@ -71,7 +71,10 @@ impl Limits {
         let until = *self.strained_until.lock().expect("nobody panics while holding it");
         let left = until.and_then(|until| until.checked_duration_since(Instant::now()));
         left.map_or(Ok(()), |left| {
-            Err(Error::too_many_requests("too many attempts to log in fail at this moment; wait a little").retry_after(left))
+            Err(
+                Error::too_many_requests("too many attempts to log in fail at this moment; wait a little")
+                    .retry_after(left),
+            )
         })
     }
 

@@ -125,10 +125,7 @@ pub async fn authorize_by_form(form: Result<Form>) -> Result<Response> {
     for name in params.names() {
         query.append_pair(name, params.get(name).unwrap_or(""));
     }
-    Ok(see_other(
-        &format!("/v2/oauth2/authorize?{}", query.finish()),
-        None,
-    ))
+    Ok(see_other(&format!("/v2/oauth2/authorize?{}", query.finish()), None))
 }
 
 /// `GET /p/authorize?request=…`: where the pages come back to.

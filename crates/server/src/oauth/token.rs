@@ -81,7 +81,11 @@ async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, params: &Par
             Err(error) => return refuse(app, presented, error).await,
         },
         Some(client::DEPENDENT_TOKEN) => match dependent_token::Request::read(params) {
-            Ok(request) => return dependent_token::exchange(app, ctx, presented, request).await.map(Answer::List),
+            Ok(request) => {
+                return dependent_token::exchange(app, ctx, presented, request)
+                    .await
+                    .map(Answer::List);
+            }
             Err(error) => return refuse(app, presented, error).await,
         },
         Some(_) => {

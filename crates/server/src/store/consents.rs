@@ -227,8 +227,13 @@ pub fn list_children_stamps(tx: &mut ReadTx, parents: &[ConsentId]) -> Result<Ve
 /// The scopes on the paths from the roots to these consents.
 pub fn list_path_scopes(tx: &mut ReadTx, consents: &[Consent]) -> Result<Vec<ScopeId>> {
     let mut values = Vec::new();
-    let list = super::in_list(&mut values, consents.iter().flat_map(Consent::path).map(IntoValue::into_value));
-    let rows: Vec<(ScopeId,)> =
-        tx.fetch_all(&format!("SELECT DISTINCT scope_id FROM consents WHERE id IN ({list})"), values)?;
+    let list = super::in_list(
+        &mut values,
+        consents.iter().flat_map(Consent::path).map(IntoValue::into_value),
+    );
+    let rows: Vec<(ScopeId,)> = tx.fetch_all(
+        &format!("SELECT DISTINCT scope_id FROM consents WHERE id IN ({list})"),
+        values,
+    )?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -38,12 +38,19 @@ impl Request {
             Some("offline") => true,
             Some(_) => return Err(Error::invalid_request("access_type must be online or offline")),
         };
-        let names = params.get("scope").map(|text| text.split(' ').filter(|name| !name.is_empty() && *name != "offline_access"));
+        let names = params.get("scope").map(|text| {
+            text.split(' ')
+                .filter(|name| !name.is_empty() && *name != "offline_access")
+        });
         let wanted: Option<Vec<String>> = names.map(|names| names.map(str::to_owned).collect());
         if wanted.as_ref().is_some_and(|names| names.len() > 100) {
             return Err(Error::invalid_scope("more than 100 scopes"));
         }
-        Ok(Self { token, offline, wanted: wanted.filter(|names| !names.is_empty()) })
+        Ok(Self {
+            token,
+            offline,
+            wanted: wanted.filter(|names| !names.is_empty()),
+        })
     }
 }
 
@@ -55,7 +62,12 @@ struct Obtainable {
 }
 
 /// One document per resource server; an empty list if there are none.
-pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request: Request) -> Result<Vec<TokenDocument>> {
+pub async fn exchange(
+    app: &App,
+    ctx: &Ctx,
+    presented: PresentedClient,
+    request: Request,
+) -> Result<Vec<TokenDocument>> {
     let (now, offline) = (ctx.now, request.offline);
     let Obtainable { client, token, granted } = app
         .db
@@ -97,7 +109,10 @@ fn find(tx: &mut ReadTx, now: Timestamp, client: Client, request: &Request) -> R
         }
         Some(names) => choose(tx, names, &children)?,
     };
-    let granted = chosen.into_iter().filter_map(|(child, spelling)| granted_scope(child, spelling, &known)).collect();
+    let granted = chosen
+        .into_iter()
+        .filter_map(|(child, spelling)| granted_scope(child, spelling, &known))
+        .collect();
     Ok(Obtainable { client, token, granted })
 }
 
@@ -116,7 +131,11 @@ fn granted_scope(child: &Consent, spelling: Option<String>, known: &[Scope]) -> 
 }
 
 /// The children with these names; a name that is no approved child needs the person.
-fn choose<'a>(tx: &mut ReadTx, names: &[String], children: &'a [Consent]) -> Result<Vec<(&'a Consent, Option<String>)>> {
+fn choose<'a>(
+    tx: &mut ReadTx,
+    names: &[String],
+    children: &'a [Consent],
+) -> Result<Vec<(&'a Consent, Option<String>)>> {
     let named = scopes::list_by_strings(tx, names.iter().map(String::as_str))?;
     let mut chosen: Vec<(&Consent, Option<String>)> = Vec::new();
     let mut unapproved = Vec::new();
@@ -131,7 +150,11 @@ fn choose<'a>(tx: &mut ReadTx, names: &[String], children: &'a [Consent]) -> Res
             None => unapproved.push(name.clone()),
         }
     }
-    if unapproved.is_empty() { Ok(chosen) } else { Err(Error::dependent_consent_required(unapproved)) }
+    if unapproved.is_empty() {
+        Ok(chosen)
+    } else {
+        Err(Error::dependent_consent_required(unapproved))
+    }
 }
 
 /// A dependency that the service declared as required after the person had approved is
@@ -142,7 +165,10 @@ fn check_required(tx: &mut ReadTx, parents: &[ConsentId], children: &[Consent]) 
     let is_missing = |scope: ScopeId, dependent: ScopeId| {
         parents.iter().filter(|parent| parent.scope_id == scope).any(|parent| {
             let on_path = dependent == parent.scope_id;
-            !on_path && !children.iter().any(|child| child.parent_id == Some(parent.id) && child.scope_id == dependent)
+            !on_path
+                && !children
+                    .iter()
+                    .any(|child| child.parent_id == Some(parent.id) && child.scope_id == dependent)
         })
     };
     let missing: Vec<ScopeId> = required
@@ -159,5 +185,7 @@ fn check_required(tx: &mut ReadTx, parents: &[ConsentId], children: &[Consent]) 
     if named.is_empty() {
         return Ok(());
     }
-    Err(Error::dependent_consent_required(named.into_iter().map(|scope| scope.scope_string).collect()))
+    Err(Error::dependent_consent_required(
+        named.into_iter().map(|scope| scope.scope_string).collect(),
+    ))
 }

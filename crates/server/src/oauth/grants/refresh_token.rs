@@ -37,7 +37,9 @@ impl Request {
             return Err(unknown());
         }
         let scope = params.get("scope").map(|text| {
-            let names = text.split(' ').filter(|name| !name.is_empty() && *name != "offline_access");
+            let names = text
+                .split(' ')
+                .filter(|name| !name.is_empty() && *name != "offline_access");
             names.map(str::to_owned).collect::<Vec<String>>()
         });
         // Nothing but `offline_access` narrows nothing: a token needs a scope.
