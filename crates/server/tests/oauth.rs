@@ -30,6 +30,8 @@ mod revoke;
 mod token_client_credentials;
 #[path = "oauth/token_code.rs"]
 mod token_code;
+#[path = "oauth/token_dependent.rs"]
+mod token_dependent;
 #[path = "oauth/token_endpoint.rs"]
 mod token_endpoint;
 #[path = "oauth/token_refresh.rs"]

@@ -66,7 +66,9 @@ pub fn authenticate(tx: &mut ReadTx, id: ClientId, claim: Claim<'_>) -> Result<C
 /// Whether the client may use this grant. An instance of a template reports
 /// `client_credentials` as the recorded service does, yet may not use it.
 pub fn may_use(client: &Client, grant_type: &str) -> bool {
-    let listed = client.grant_types.split(' ').any(|listed| listed == grant_type);
+    let lists = |name: &str| client.grant_types.split(' ').any(|listed| listed == name);
+    // A service that may hold dependent refresh tokens may use them.
+    let listed = lists(grant_type) || (grant_type == REFRESH_TOKEN && lists(DEPENDENT_TOKEN));
     let instance_excluded = client.is_instance && grant_type == CLIENT_CREDENTIALS;
     let person_excluded = client.client_type == CLIENT_IDENTITY && grant_type == AUTHORIZATION_CODE;
     listed && !instance_excluded && !person_excluded

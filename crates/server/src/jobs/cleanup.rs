@@ -34,10 +34,10 @@ const ENDED_GRANTS: Duration = MAX_TOKEN_LIFETIME.saturating_add(WEEK);
 type Remove = fn(&mut WriteTx, Times, i64) -> Result<u64>;
 
 /// Every table with expired rows. Sessions, tokens and codes stay a while after their end,
-/// for whoever asks what happened; a replayed code is noticed for a day.
+/// for whoever asks what happened; a replayed code is noticed as long as its tokens live.
 const TABLES: &[(&str, Remove)] = &[
     ("authorization_codes", |tx, times, limit| {
-        cleanup::authorization_codes(tx, times.now - DAY, limit)
+        cleanup::authorization_codes(tx, times.codes_ended_before, limit)
     }),
     ("access_tokens", |tx, times, limit| {
         cleanup::access_tokens(tx, times.now - WEEK, limit)
@@ -75,6 +75,7 @@ const TABLES: &[(&str, Remove)] = &[
 #[derive(Clone, Copy)]
 struct Times {
     now: Timestamp,
+    codes_ended_before: Timestamp,
     sessions_seen_before: Timestamp,
     audit_before: Timestamp,
 }
@@ -83,6 +84,7 @@ impl Times {
     fn new(now: Timestamp, config: &Config) -> Self {
         Self {
             now,
+            codes_ended_before: now - Duration::from_secs(config.access_token_lifetime_seconds).max(DAY),
             sessions_seen_before: now - Duration::from_secs(config.session_idle_lifetime_seconds) - DAY,
             audit_before: now - DAY * u32::try_from(config.audit_retention_days).unwrap_or(u32::MAX),
         }

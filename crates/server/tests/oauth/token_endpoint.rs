@@ -211,12 +211,14 @@ fn a_grant_that_the_client_does_not_have_is_unauthorized_client() {
     let issued_by_nobody = params.set("code", well_formed.expose());
 
     assert_eq!(service.token(&issued_by_nobody).outcome(), "400 unauthorized_client");
-    let refresh =
-        portolan_server::domain::token_format::mint(portolan_server::domain::token_format::TokenKind::Refresh, [5; 32]);
-    assert_eq!(
-        service.try_refresh(refresh.expose()).outcome(),
-        "400 unauthorized_client"
-    );
+    let portal = server.client().confidential().create();
+    let dependent = Params::default()
+        .set("grant_type", "urn:globus:auth:grant_type:dependent_token")
+        .set("token", "AgPAnonsense");
+    assert_eq!(portal.token(&dependent).outcome(), "400 invalid_grant", "what cannot be a token is refused unseen");
+    let token = portal.credentials("openid");
+    let dependent = dependent.set("token", token.access_token());
+    assert_eq!(portal.token(&dependent).outcome(), "400 unauthorized_client");
     let asked = server.browser().authorize(&service, &service.params("openid"));
     assert_eq!(asked.error().as_deref(), Some("unauthorized_client"));
 }
