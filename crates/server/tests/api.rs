@@ -8,6 +8,8 @@ mod support;
 mod audit;
 #[path = "api/clients.rs"]
 mod clients;
+#[path = "api/consents.rs"]
+mod consents;
 #[path = "api/credentials.rs"]
 mod credentials;
 #[path = "api/developer.rs"]

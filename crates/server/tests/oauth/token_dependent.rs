@@ -22,14 +22,22 @@ struct Chain {
 
 impl Chain {
     fn new(server: &TestServer) -> Self {
-        let back = server.resource_server("back.example").scope("read").scope("write").create();
+        let back = server
+            .resource_server("back.example")
+            .scope("read")
+            .scope("write")
+            .create();
         let middle = server
             .resource_server("middle.example")
             .scope("use")
             .depends_offline_on(back.scope("read"))
             .depends_optionally_on(back.scope("write"))
             .create();
-        let front = server.resource_server("front.example").scope("all").depends_on(middle.scope("use")).create();
+        let front = server
+            .resource_server("front.example")
+            .scope("all")
+            .depends_on(middle.scope("use"))
+            .create();
         let alice = server.user("alice").create();
         Self {
             server: server.clone(),
@@ -44,7 +52,10 @@ impl Chain {
 
     /// The token that the app sends to the front service.
     fn token(&self) -> String {
-        self.app.offline_tokens(&self.browser, self.front.scope("all")).access_token().to_owned()
+        self.app
+            .offline_tokens(&self.browser, self.front.scope("all"))
+            .access_token()
+            .to_owned()
     }
 
     /// Front exchanges the app's token; gives the token for the middle service.
@@ -63,8 +74,13 @@ fn exchange(service: &TestResourceServer, token: &str, more: &[(&str, &str)]) ->
 
 fn access_token(answer: &Value, resource_server: &str) -> String {
     let documents = answer.as_array().expect("a bare list");
-    let found = documents.iter().find(|document| document["resource_server"] == resource_server);
-    found.expect(resource_server)["access_token"].as_str().expect("text").to_owned()
+    let found = documents
+        .iter()
+        .find(|document| document["resource_server"] == resource_server);
+    found.expect(resource_server)["access_token"]
+        .as_str()
+        .expect("text")
+        .to_owned()
 }
 
 #[test]
@@ -74,12 +90,20 @@ fn tokens_flow_down_a_chain_and_each_link_sees_its_own_branch() {
         let token = chain.token();
 
         let first = exchange(&chain.front, &token, &[]).ok().json();
-        assert_eq!(first.as_array().map(Vec::len), Some(1), "nothing of what lies further down");
+        assert_eq!(
+            first.as_array().map(Vec::len),
+            Some(1),
+            "nothing of what lies further down"
+        );
         assert_eq!(first[0]["scope"], chain.middle.scope("use"));
         assert_eq!(first[0]["token_type"], "Bearer");
         let middle = access_token(&first, "middle.example");
         let second = exchange(&chain.middle, &middle, &[]).ok().json();
-        assert_eq!(second.as_array().map(Vec::len), Some(1), "one document per resource server");
+        assert_eq!(
+            second.as_array().map(Vec::len),
+            Some(1),
+            "one document per resource server"
+        );
         let scopes: Vec<&str> = second[0]["scope"].as_str().unwrap().split(' ').collect();
         assert_eq!(scopes.len(), 2);
         assert!(scopes.contains(&chain.back.scope("read")) && scopes.contains(&chain.back.scope("write")));
@@ -87,8 +111,17 @@ fn tokens_flow_down_a_chain_and_each_link_sees_its_own_branch() {
         let seen = chain.back.introspect(&access_token(&second, "back.example"));
         assert_eq!(seen["active"], true);
         assert_eq!(seen["sub"], chain.alice.id.to_string(), "the person stays");
-        assert_eq!(seen["client_id"], chain.middle.id.to_string(), "it was issued to the middle service");
-        assert_eq!(exchange(&chain.back, &access_token(&second, "back.example"), &[]).ok().json(), serde_json::json!([]));
+        assert_eq!(
+            seen["client_id"],
+            chain.middle.id.to_string(),
+            "it was issued to the middle service"
+        );
+        assert_eq!(
+            exchange(&chain.back, &access_token(&second, "back.example"), &[])
+                .ok()
+                .json(),
+            serde_json::json!([])
+        );
     });
 }
 
@@ -97,11 +130,15 @@ fn refresh_tokens_come_only_offline_and_where_the_scope_needs_one() {
     let chain = Chain::new(&TestServer::new());
     let middle = chain.for_middle(&chain.token());
 
-    let online = exchange(&chain.middle, &middle, &[("scope", chain.back.scope("read"))]).ok().json();
+    let online = exchange(&chain.middle, &middle, &[("scope", chain.back.scope("read"))])
+        .ok()
+        .json();
     assert!(online[0].get("refresh_token").is_none());
     let offline = [("access_type", "offline"), ("scope", chain.back.scope("read"))];
     let offline = exchange(&chain.middle, &middle, &offline).ok().json();
-    let refreshed = chain.middle.refresh(offline[0]["refresh_token"].as_str().expect("`read` needs one"));
+    let refreshed = chain
+        .middle
+        .refresh(offline[0]["refresh_token"].as_str().expect("`read` needs one"));
     assert!(chain.back.is_active(refreshed.access_token()));
     let other = [("access_type", "offline"), ("scope", chain.back.scope("write"))];
     let other = exchange(&chain.middle, &middle, &other).ok().json();
@@ -114,7 +151,10 @@ fn only_the_resource_server_of_an_active_token_can_exchange_it() {
     let token = chain.token();
     let refuse = |service: &TestResourceServer, token: &str| {
         let answer = exchange(service, token, &[]);
-        assert_eq!((answer.status, answer.json()["error"].clone()), (StatusCode::BAD_REQUEST, "invalid_grant".into()));
+        assert_eq!(
+            (answer.status, answer.json()["error"].clone()),
+            (StatusCode::BAD_REQUEST, "invalid_grant".into())
+        );
     };
 
     refuse(&chain.middle, &token);
@@ -124,8 +164,14 @@ fn only_the_resource_server_of_an_active_token_can_exchange_it() {
     refuse(&chain.front, refresh.refresh_token());
     chain.app.revoke(&token);
     refuse(&chain.front, &token);
-    let answer = chain.app.token(&Params::default().set("grant_type", GRANT).set("token", &token));
-    assert_eq!(answer.json()["error"], "unauthorized_client", "an app without scopes of its own has nothing to exchange");
+    let answer = chain
+        .app
+        .token(&Params::default().set("grant_type", GRANT).set("token", &token));
+    assert_eq!(
+        answer.json()["error"],
+        "unauthorized_client",
+        "an app without scopes of its own has nothing to exchange"
+    );
 }
 
 #[test]
@@ -140,9 +186,15 @@ fn a_scope_that_was_not_approved_on_this_path_needs_the_person() {
     let document = answer.json();
     assert_eq!(document["error"], "dependent_consent_required");
     assert_eq!(document["errors"][0]["code"], "DEPENDENT_CONSENT_REQUIRED");
-    assert_eq!(document["errors"][0]["unapproved_scopes"], serde_json::json!([chain.back.scope("read")]));
+    assert_eq!(
+        document["errors"][0]["unapproved_scopes"],
+        serde_json::json!([chain.back.scope("read")])
+    );
     let unknown = exchange(&chain.front, &token, &[("scope", "urn:no:such:scope")]);
-    assert_eq!((unknown.status, unknown.json()["error"].clone()), (StatusCode::BAD_REQUEST, "invalid_scope".into()));
+    assert_eq!(
+        (unknown.status, unknown.json()["error"].clone()),
+        (StatusCode::BAD_REQUEST, "invalid_scope".into())
+    );
 }
 
 #[test]
@@ -151,21 +203,41 @@ fn a_branch_that_is_taken_back_ends_what_came_through_it_and_nothing_else() {
         let chain = Chain::new(&server);
         let token = chain.token();
         let middle = chain.for_middle(&token);
-        let read = access_token(&exchange(&chain.middle, &middle, &[("scope", chain.back.scope("read"))]).ok().json(), "back.example");
-        let write = access_token(&exchange(&chain.middle, &middle, &[("scope", chain.back.scope("write"))]).ok().json(), "back.example");
+        let read = access_token(
+            &exchange(&chain.middle, &middle, &[("scope", chain.back.scope("read"))])
+                .ok()
+                .json(),
+            "back.example",
+        );
+        let write = access_token(
+            &exchange(&chain.middle, &middle, &[("scope", chain.back.scope("write"))])
+                .ok()
+                .json(),
+            "back.example",
+        );
         let (alice, app, scope) = (chain.alice.id, chain.app.id, chain.back.scope_id("write"));
         let consent = chain.server.read(move |tx| {
             let trees = consents::list_trees(tx, alice, app)?;
-            Ok(trees.into_iter().find(|consent| consent.scope_id == scope).expect("approved").id)
+            Ok(trees
+                .into_iter()
+                .find(|consent| consent.scope_id == scope)
+                .expect("approved")
+                .id)
         });
 
-        let revoked = chain.server.write(move |tx| portolan_server::domain::consent::revoke(tx, &[alice], consent));
+        let revoked = chain
+            .server
+            .write(move |tx| portolan_server::domain::consent::revoke(tx, &[alice], consent));
 
         assert_eq!(revoked.cut, consent, "an optional branch falls alone");
         assert!(!chain.back.is_active(&write));
         assert!(chain.back.is_active(&read) && chain.middle.is_active(&middle) && chain.front.is_active(&token));
         let again = exchange(&chain.middle, &middle, &[]).ok().json();
-        assert_eq!(again[0]["scope"], chain.back.scope("read"), "what is left can still be had");
+        assert_eq!(
+            again[0]["scope"],
+            chain.back.scope("read"),
+            "what is left can still be had"
+        );
     });
 }
 
@@ -177,10 +249,16 @@ fn a_required_consent_takes_its_whole_tree() {
     let (alice, app, scope) = (chain.alice.id, chain.app.id, chain.middle.scope_id("use"));
     let consent = chain.server.read(move |tx| {
         let trees = consents::list_trees(tx, alice, app)?;
-        Ok(trees.into_iter().find(|consent| consent.scope_id == scope).expect("approved").id)
+        Ok(trees
+            .into_iter()
+            .find(|consent| consent.scope_id == scope)
+            .expect("approved")
+            .id)
     });
 
-    let revoked = chain.server.write(move |tx| portolan_server::domain::consent::revoke(tx, &[alice], consent));
+    let revoked = chain
+        .server
+        .write(move |tx| portolan_server::domain::consent::revoke(tx, &[alice], consent));
 
     assert_ne!(revoked.cut, consent);
     assert!(!chain.front.is_active(&token) && !chain.middle.is_active(&middle));

@@ -215,7 +215,11 @@ fn a_grant_that_the_client_does_not_have_is_unauthorized_client() {
     let dependent = Params::default()
         .set("grant_type", "urn:globus:auth:grant_type:dependent_token")
         .set("token", "AgPAnonsense");
-    assert_eq!(portal.token(&dependent).outcome(), "400 invalid_grant", "what cannot be a token is refused unseen");
+    assert_eq!(
+        portal.token(&dependent).outcome(),
+        "400 invalid_grant",
+        "what cannot be a token is refused unseen"
+    );
     let token = portal.credentials("openid");
     let dependent = dependent.set("token", token.access_token());
     assert_eq!(portal.token(&dependent).outcome(), "400 unauthorized_client");
