@@ -4,7 +4,7 @@
 //! approved everything) or parked while the person is sent to a page. Pages know no
 //! protocol: they come back to [`resume`], which looks again. Before client and redirect
 //! URI are known to be good an error is a page, afterwards it is a redirect; that is a
-//! type here, [`Rejected`].
+//! type here, `Rejected`.
 
 use std::time::Duration;
 
