@@ -86,7 +86,7 @@ fn access_token(answer: &Value, resource_server: &str) -> String {
 #[test]
 fn tokens_flow_down_a_chain_and_each_link_sees_its_own_branch() {
     each_engine(|server| {
-        let chain = Chain::new(&server);
+        let chain = Chain::new(server);
         let token = chain.token();
 
         let first = exchange(&chain.front, &token, &[]).ok().json();
@@ -200,7 +200,7 @@ fn a_scope_that_was_not_approved_on_this_path_needs_the_person() {
 #[test]
 fn a_branch_that_is_taken_back_ends_what_came_through_it_and_nothing_else() {
     each_engine(|server| {
-        let chain = Chain::new(&server);
+        let chain = Chain::new(server);
         let token = chain.token();
         let middle = chain.for_middle(&token);
         let read = access_token(
