@@ -4,7 +4,7 @@
 pub mod registration;
 
 use portolan_db::{ReadTx, WriteTx};
-use portolan_types::{ClientId, CredentialId, IdentityId, IdentityProviderId, ProjectId, Secret, Timestamp, TokenHash};
+use portolan_types::{ClientId, CredentialId, IdentityId, IdentityProviderId, ProjectId, Secret, TokenHash};
 
 use crate::app::{Ctx, new_uuid, random_bytes};
 use crate::config::Config;
@@ -440,11 +440,6 @@ pub fn delete(tx: &mut WriteTx, id: ClientId) -> Result<Client> {
     Ok(client)
 }
 
-/// How long ago a client was made; for cleanup and pages.
-pub fn age(client: &Client, now: Timestamp) -> std::time::Duration {
-    now.since(client.created_at)
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -458,7 +453,12 @@ mod tests {
     }
 
     fn client(client_type: &str, uris: &[&str]) -> Client {
-        let mut client = Client::new(ClientId::from_u128(1), "c", client_type, Timestamp::from_seconds(0));
+        let mut client = Client::new(
+            ClientId::from_u128(1),
+            "c",
+            client_type,
+            portolan_types::Timestamp::from_seconds(0),
+        );
         client.set_redirect_uris(&uris.iter().map(|uri| (*uri).to_owned()).collect::<Vec<_>>());
         client
     }
