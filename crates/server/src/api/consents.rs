@@ -126,7 +126,7 @@ fn require_scope(token: &ActiveToken, resource_server: &str, name: &str) -> Resu
 }
 
 /// Approved ones only: a parent of an approved consent is approved, so paths are whole.
-fn documents(tx: &mut ReadTx, found: Vec<Consent>) -> Result<Vec<api::Consent>> {
+pub fn documents(tx: &mut ReadTx, found: Vec<Consent>) -> Result<Vec<api::Consent>> {
     let names = scopes::list_by_ids(tx, found.iter().map(|consent| consent.scope_id))?;
     Ok(found
         .into_iter()

@@ -100,7 +100,8 @@ fn answer(policy: Policy) -> PolicyAnswer {
     }
 }
 
-fn document(policy: Policy) -> api::Policy {
+/// The document of wire.md 1.13.
+pub fn document(policy: Policy) -> api::Policy {
     api::Policy {
         id: policy.id,
         project_id: policy.project_id,

@@ -223,7 +223,7 @@ fn document(tx: &mut ReadTx, scope: Scope) -> Result<api::Scope> {
 }
 
 /// The documents of wire.md 1.10.
-fn documents(tx: &mut ReadTx, found: Vec<Scope>) -> Result<Vec<api::Scope>> {
+pub fn documents(tx: &mut ReadTx, found: Vec<Scope>) -> Result<Vec<api::Scope>> {
     let dependencies = scopes::list_dependencies(tx, found.iter().map(|scope| scope.id))?;
     let documents = found.into_iter().map(|scope| {
         let own = dependencies.iter().filter(|dependency| dependency.scope_id == scope.id);

@@ -125,6 +125,41 @@ pub fn list_before(tx: &mut ReadTx, before: (Timestamp, Uuid), limit: i64) -> Re
     )?)
 }
 
+/// The entries about one thing before a given one, newest first.
+pub fn list_by_resource_before(
+    tx: &mut ReadTx,
+    kind: &str,
+    id: &str,
+    before: (Timestamp, Uuid),
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    Ok(tx.fetch_all(
+        "SELECT id, happened_at, action, actor_kind, actor_id, resource_kind, resource_id, address, request_id, detail
+           FROM audit_events
+          WHERE resource_kind = $1 AND resource_id = $2 AND (happened_at, id) < ($3, $4)
+          ORDER BY happened_at DESC, id DESC
+          LIMIT $5",
+        params![kind, id, before.0, before.1, limit],
+    )?)
+}
+
+/// What one identity or client did before a given entry, newest first.
+pub fn list_by_actor_before(
+    tx: &mut ReadTx,
+    actor_id: Uuid,
+    before: (Timestamp, Uuid),
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    Ok(tx.fetch_all(
+        "SELECT id, happened_at, action, actor_kind, actor_id, resource_kind, resource_id, address, request_id, detail
+           FROM audit_events
+          WHERE actor_id = $1 AND (happened_at, id) < ($2, $3)
+          ORDER BY happened_at DESC, id DESC
+          LIMIT $4",
+        params![actor_id, before.0, before.1, limit],
+    )?)
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {

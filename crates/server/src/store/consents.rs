@@ -112,6 +112,14 @@ pub fn list_by_identity(tx: &mut ReadTx, identity_id: IdentityId) -> Result<Vec<
     )?)
 }
 
+/// A root and all below it.
+pub fn list_tree(tx: &mut ReadTx, root_id: ConsentId) -> Result<Vec<Consent>> {
+    Ok(tx.fetch_all(
+        &format!("SELECT {COLUMNS} FROM consents WHERE root_id = $1 ORDER BY id"),
+        params![root_id],
+    )?)
+}
+
 /// The approved roots of a person for a client, of these scopes: what a grant rests on.
 pub fn list_approved_roots(
     tx: &mut ReadTx,

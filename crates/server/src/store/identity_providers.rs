@@ -47,6 +47,11 @@ pub fn find(tx: &mut ReadTx, id: IdentityProviderId) -> Result<Option<IdentityPr
     Ok(tx.fetch_optional(&format!("{SELECT} WHERE id = $1"), params![id])?)
 }
 
+/// Every provider, by name. For operators.
+pub fn list(tx: &mut ReadTx) -> Result<Vec<IdentityProvider>> {
+    Ok(tx.fetch_all(&format!("{SELECT} ORDER BY name, id"), params![])?)
+}
+
 pub fn find_by_domain(tx: &mut ReadTx, domain: &str) -> Result<Option<IdentityProvider>> {
     Ok(tx.fetch_optional(
         &format!("{SELECT} WHERE id = (SELECT identity_provider_id FROM idp_domains WHERE domain = $1)"),

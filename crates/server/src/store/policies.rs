@@ -73,6 +73,14 @@ pub fn get(tx: &mut ReadTx, id: PolicyId) -> Result<Policy> {
     find(tx, id)?.ok_or_else(|| Error::not_found("policy"))
 }
 
+/// Every listed policy, by name. For operators.
+pub fn list(tx: &mut ReadTx) -> Result<Vec<Policy>> {
+    Ok(tx.fetch_all(
+        &format!("{SELECT} WHERE unlisted = 0 ORDER BY display_name, id"),
+        params![],
+    )?)
+}
+
 /// The listed policies of these projects, by name.
 pub fn list_by_projects(tx: &mut ReadTx, projects: impl IntoIterator<Item = ProjectId>) -> Result<Vec<Policy>> {
     let mut values = Vec::new();

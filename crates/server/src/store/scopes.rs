@@ -110,6 +110,14 @@ pub fn get(tx: &mut ReadTx, id: ScopeId) -> Result<Scope> {
     find(tx, id)?.ok_or_else(|| Error::not_found("scope"))
 }
 
+/// Every scope, by its string. For operators.
+pub fn list(tx: &mut ReadTx) -> Result<Vec<Scope>> {
+    Ok(tx.fetch_all(
+        &format!("SELECT {COLUMNS} FROM scopes s JOIN clients c ON c.id = s.client_id ORDER BY s.scope_string"),
+        params![],
+    )?)
+}
+
 /// The scopes of these clients, by their strings.
 pub fn list_by_clients(tx: &mut ReadTx, clients: impl IntoIterator<Item = ClientId>) -> Result<Vec<Scope>> {
     let mut values = Vec::new();

@@ -22,6 +22,13 @@ const MAXIMUM_SCOPES: usize = 500;
 /// Registers a client in a project that the caller administers, or without a project a
 /// child of the client that the caller is.
 pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ClientChanges) -> Result<Client> {
+    let new = prepare(tx, ctx, manager, changes)?;
+    create_prepared(tx, ctx, manager, &new)
+}
+
+/// Reads and checks what a creating call says. Operators may set more before they go on
+/// with [`create_prepared`]: members that the wire does not have.
+pub fn prepare(tx: &mut ReadTx, ctx: &Ctx, manager: &Manager, changes: &ClientChanges) -> Result<NewClient> {
     let name = required("name", &changes.name)?;
     let client_type = client_type(changes)?;
     let (project_id, parent_client_id) = place(tx, ctx, manager, changes)?;
@@ -29,7 +36,7 @@ pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ClientCh
     let link = |pick: fn(&portolan_types::api::LinkChanges) -> &Change<String>| {
         links.and_then(|links| pick(links).value().cloned())
     };
-    let new = NewClient {
+    Ok(NewClient {
         name: name.clone(),
         client_type: client_type.as_str().to_owned(),
         project_id: Some(project_id),
@@ -46,8 +53,20 @@ pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ClientCh
         userinfo_from_effective_identity: changes.userinfo_from_effective_identity.value().copied(),
         prompt_for_named_grant: changes.prompt_for_named_grant.value().copied(),
         ..NewClient::default()
-    };
-    let client = register(tx, ctx, &new)?;
+    })
+}
+
+/// Registers a client that [`prepare`] let pass.
+pub fn create_prepared(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, new: &NewClient) -> Result<Client> {
+    let client = register(tx, ctx, new)?;
+    if let Some(name) = &client.resource_server
+        && clients::is_resource_server_name_taken(tx, name, client.id)?
+    {
+        // Tokens are told apart by the name of the resource server.
+        return Err(Error::conflict(format!(
+            "resource_server: {name} is the name of another client"
+        )));
+    }
     let detail = json!({ "name": client.name, "client_type": client.client_type, "project": client.project_id });
     record(tx, ctx, manager, "client.create", &client, detail)?;
     Ok(client)

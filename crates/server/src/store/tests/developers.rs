@@ -436,3 +436,86 @@ db_test!(deeds_of_one_actor_are_counted_since_a_time, MIGRATIONS, |db| {
     };
     assert_eq!([count(0), count(1), count(4)], [3, 2, 0]);
 });
+
+db_test!(
+    the_trail_is_read_by_actor_and_by_thing_a_page_at_a_time,
+    MIGRATIONS,
+    |db| {
+        for (second, actor, kind, id) in [
+            (1, Actor::Identity(ALICE), "client", "1"),
+            (2, Actor::Identity(BOB), "client", "1"),
+            (3, Actor::Operator, "scope", "1"),
+            (4, Actor::Identity(ALICE), "client", "2"),
+            (5, Actor::Identity(ALICE), "client", "1"),
+        ] {
+            let ctx = Ctx {
+                now: after(second),
+                request_id: RequestId::new(),
+                address: None,
+            };
+            let event = Event {
+                action: "thing.change",
+                actor,
+                resource_kind: kind,
+                resource_id: id.to_owned(),
+                detail: serde_json::json!({}),
+            };
+            write(db, move |tx| audit::insert(tx, &ctx, &event));
+        }
+        let seconds = |found: &[audit::Entry]| -> Vec<i64> {
+            found
+                .iter()
+                .map(|entry| entry.happened_at.seconds() - NOW.seconds())
+                .collect()
+        };
+        let by_thing = |before, limit| {
+            read(db, move |tx| {
+                audit::list_by_resource_before(tx, "client", "1", before, limit)
+            })
+        };
+        let by_alice = |before, limit| read(db, move |tx| audit::list_by_actor_before(tx, ALICE.0, before, limit));
+
+        let end = (after(99), Uuid::max());
+        let page = by_thing(end, 2);
+        assert_eq!(seconds(&page), [5, 2]);
+        assert_eq!(seconds(&by_thing((page[1].happened_at, page[1].id), 2)), [1]);
+        let page = by_alice(end, 2);
+        assert_eq!(seconds(&page), [5, 4]);
+        assert_eq!(seconds(&by_alice((page[1].happened_at, page[1].id), 2)), [1]);
+    }
+);
+
+db_test!(operators_list_everything, MIGRATIONS, |db| {
+    populate_projects(db);
+    write(db, |tx| {
+        policies::insert(tx, &policy(2, SECOND), NOW)?;
+        policies::insert(tx, &policy(1, FIRST), NOW)?;
+        let below = Consent::new(
+            ConsentId(103),
+            Some(&root(READ_CONSENT, READ)),
+            ALICE,
+            SERVICE,
+            WRITE,
+            NOW,
+        );
+        crate::store::consents::insert(tx, &below)
+    });
+
+    let names: Vec<String> = read(db, policies::list)
+        .into_iter()
+        .map(|policy| policy.display_name)
+        .collect();
+    assert_eq!(names, ["Policy 1", "Policy 2"], "without those of the gates");
+    let strings: Vec<String> = read(db, scopes::list)
+        .into_iter()
+        .map(|scope| scope.scope_string)
+        .collect();
+    assert_eq!(strings, ["urn:read", "urn:write"]);
+    let providers = read(db, identity_providers::list);
+    assert_eq!(providers.iter().map(|one| one.id).collect::<Vec<_>>(), [LOCAL]);
+    let tree = read(db, |tx| crate::store::consents::list_tree(tx, READ_CONSENT));
+    assert_eq!(
+        tree.iter().map(|consent| consent.id).collect::<Vec<_>>(),
+        [READ_CONSENT, ConsentId(103)]
+    );
+});
