@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use portolan_db::testing::TestDb;
-use portolan_db::{Db, Durability, Error, Migration, params};
+use portolan_db::{Db, Durability, Error, Migration, Query, params};
 
 const ROWS: i64 = 100_000;
 const TIME: Duration = Duration::from_secs(2);
@@ -60,8 +60,8 @@ fn measure(test: &TestDb) {
         run(&runtime, &db, "find", callers, move |db, turn| async move {
             let key = hash(turn.wrapping_mul(7919) % ROWS);
             let sql = "SELECT client_id, scope, expires_at FROM tokens WHERE hash = $1";
-            let found: Option<(uuid::Uuid, String, i64)> = db.find(sql, params![key]).await.unwrap();
-            assert!(found.is_some());
+            let found: Vec<(uuid::Uuid, String, i64)> = db.find(Query::new(sql, params![key])).await.unwrap();
+            assert_eq!(found.len(), 1);
         });
     }
     for callers in [1, 16, 64] {

@@ -9,8 +9,8 @@
 //! |---|---|---|
 //! | [`Db::read`] | a reader thread, one snapshot | `REPEATABLE READ READ ONLY` |
 //! | [`Db::write`] | the writer thread, many units per commit | alone, `SERIALIZABLE`, run again up to ten times |
-//! | [`Db::write_batched`] | the same | `READ COMMITTED`, a savepoint each, many units per commit |
-//! | [`Db::find`] | a reader thread, no transaction | pipelined with other look-ups |
+//! | [`Db::write_batched`] | the same | `READ COMMITTED`, many units per commit |
+//! | [`Db::find`] | a reader thread, one snapshot | pipelined with other look-ups, a snapshot for each statement |
 //!
 //! On both engines an error of a statement ends its unit: later statements repeat the
 //! error and `Ok` does not commit. Expected conflicts use `ON CONFLICT DO NOTHING RETURNING`.
@@ -19,6 +19,7 @@
 mod error;
 mod migrate;
 mod postgres;
+mod query;
 mod queue;
 mod sqlite;
 #[cfg(feature = "testing")]
@@ -40,6 +41,7 @@ use unit::{Job, LookupCell, Mode, UnitCell};
 
 pub use error::{Error, ErrorKind};
 pub use migrate::{MigrateMode, MigrateReport, Migration};
+pub use query::{Queries, Query};
 pub use value::{FromRow, FromValue, IntoValue, Row, Value};
 
 /// How a store is opened.
@@ -186,16 +188,15 @@ impl Db {
         self.run(Mode::Batched, work).await
     }
 
-    /// Looks up one row with one statement: the cheapest way to read.
-    pub async fn find<T: FromRow + Send + 'static>(
-        &self,
-        sql: &'static str,
-        params: impl Into<Vec<Value>>,
-    ) -> Result<Option<T>, Error> {
+    /// Looks up what several statements find that do not depend on each other: the cheapest way to read.
+    ///
+    /// On PostgreSQL they are one round trip, together with the look-ups of others, and each sees a snapshot of
+    /// its own. So what must hold together belongs into one statement.
+    pub async fn find<Q: Queries>(&self, queries: Q) -> Result<Q::Answers, Error> {
         let (reply, answer) = oneshot::channel();
-        let cell = LookupCell {
-            sql,
-            params: params.into(),
+        let cell: LookupCell<Q> = LookupCell {
+            statements: queries.into_statements(),
+            answers: Q::Answers::default(),
             reply,
         };
         self.push(Job::Find(Box::new(cell)))?;
@@ -403,6 +404,23 @@ pub struct ReadTx {
     session: Session,
     /// The first error of a statement. The unit cannot commit any more.
     poison: Option<Error>,
+    guard: Guard,
+}
+
+/// How a unit that shares its transaction with others can be taken back alone.
+///
+/// A savepoint costs as much as a statement. A unit that begins with one whose answer it does not wait for is an
+/// insert and nothing else; those fail so rarely that their whole group is run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// The transaction is its own.
+    Alone,
+    /// It has sent nothing yet.
+    Untouched,
+    /// By its savepoint.
+    Savepoint,
+    /// Not at all.
+    Shared,
 }
 
 /// A transaction that writes. What reads also works here.
@@ -417,12 +435,18 @@ enum Session {
 }
 
 impl ReadTx {
+    /// The rows of a query.
+    pub fn fetch<T: FromRow>(&mut self, query: &Query<T>) -> Result<Vec<T>, Error> {
+        let statement = query.statement();
+        self.fetch_all(&statement.sql, &statement.params)
+    }
+
     /// The first row, if there is any.
     pub fn fetch_optional<T: FromRow>(&mut self, sql: &str, params: impl AsRef<[Value]>) -> Result<Option<T>, Error> {
         let mut first = None;
         self.each(sql, params.as_ref(), &mut |source| {
             if first.is_none() {
-                first = Some(Row::decode(source)?);
+                first = Some(Row::new(source).read()?);
             }
             Ok(())
         })?;
@@ -438,7 +462,7 @@ impl ReadTx {
     pub fn fetch_all<T: FromRow>(&mut self, sql: &str, params: impl AsRef<[Value]>) -> Result<Vec<T>, Error> {
         let mut rows = Vec::new();
         self.each(sql, params.as_ref(), &mut |source| {
-            rows.push(Row::decode(source)?);
+            rows.push(Row::new(source).read()?);
             Ok(())
         })?;
         Ok(rows)
@@ -450,10 +474,23 @@ impl ReadTx {
         params: &[Value],
         row: &mut dyn FnMut(value::Source<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.protect()?;
         self.statement(|session| match session {
             Session::Sqlite(session) => session.query(sql, params, row),
             Session::Postgres(session) => session.query(sql, params, row),
         })
+    }
+
+    /// Gives a unit that shares its transaction a savepoint, before its first statement.
+    fn protect(&mut self) -> Result<(), Error> {
+        if self.guard == Guard::Untouched {
+            self.statement(|session| match session {
+                Session::Sqlite(session) => session.control("SAVEPOINT unit"),
+                Session::Postgres(session) => session.control("SAVEPOINT unit"),
+            })?;
+            self.guard = Guard::Savepoint;
+        }
+        Ok(())
     }
 
     /// Runs a statement unless an earlier one failed, and remembers if this one does.
@@ -474,13 +511,18 @@ impl ReadTx {
 impl WriteTx {
     fn new(session: Session) -> WriteTx {
         WriteTx {
-            read: ReadTx { session, poison: None },
+            read: ReadTx {
+                session,
+                poison: None,
+                guard: Guard::Alone,
+            },
         }
     }
 
     /// Changes rows and tells how many.
     pub fn execute(&mut self, sql: &str, params: impl AsRef<[Value]>) -> Result<u64, Error> {
         let params = params.as_ref();
+        self.protect()?;
         self.statement(|session| match session {
             Session::Sqlite(session) => session.execute(sql, params),
             Session::Postgres(session) => session.execute(sql, params),
@@ -492,6 +534,9 @@ impl WriteTx {
     /// PostgreSQL is not waited for. An error of the statement shows in a later statement or at the commit.
     pub fn defer(&mut self, sql: &str, params: impl AsRef<[Value]>) -> Result<(), Error> {
         let params = params.as_ref();
+        if self.guard == Guard::Untouched {
+            self.guard = Guard::Shared;
+        }
         self.statement(|session| match session {
             Session::Sqlite(session) => session.execute(sql, params).map(drop),
             Session::Postgres(session) => session.defer(sql, params),

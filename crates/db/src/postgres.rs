@@ -1,31 +1,26 @@
 //! PostgreSQL: a few threads that own one connection each.
 //!
-//! Units that may share a commit run in groups with a savepoint each, look-ups are
-//! pipelined, the rest runs alone. A unit is run again only when the server has said that
+//! Units that may share a commit run in groups, look-ups are pipelined, the rest runs
+//! alone. A unit is run again only when the server has said that
 //! it was rolled back: after a lost COMMIT nobody knows, and the callers are told so.
 
 mod connector;
 mod convert;
 mod session;
 
-use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::pin::Pin;
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-
-use tokio_postgres::{Client, Statement};
 
 use crate::queue::Queue;
 use crate::unit::{Job, Lookup, Mode, Ran, Unit};
 use crate::value::Source;
-use crate::{Counters, Error, ErrorKind, Options, WriteTx};
+use crate::{Counters, Error, ErrorKind, Guard, Options, Row, WriteTx};
 
 use connector::Connector;
-use convert::{explain, references};
-use session::Settled;
+use convert::explain;
+use session::{Question, Settled};
 
 pub(crate) use convert::column;
 pub(crate) use session::Session;
@@ -149,40 +144,35 @@ impl Worker {
         self.session().wake(&counters)
     }
 
-    /// Sends all look-ups, then collects the answers: one round trip for many callers.
+    /// Sends all statements of all look-ups, then collects the answers: one round trip for many callers.
     fn look_up(&mut self, group: Vec<Job>) {
         Counters::add(&self.counters.finds, group.len());
         let ready = self.wake();
         let session = self.session();
-        let mut sent: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::with_capacity(group.len());
+        let mut sent = Vec::with_capacity(group.len());
         for job in group {
-            let Job::Find(lookup) = job else {
+            let Job::Find(mut lookup) = job else {
                 unreachable!("only look-ups are gathered")
             };
             if lookup.is_abandoned() {
                 continue;
             }
-            let prepared = ready
-                .clone()
-                .and_then(|()| session.prepare(lookup.sql(), lookup.params().len()));
-            match prepared {
+            let statements = lookup.take_statements();
+            let asked = ready.clone().and_then(|()| {
+                statements
+                    .into_iter()
+                    .map(|statement| session.begin(statement))
+                    .collect()
+            });
+            match asked {
+                Ok(questions) => sent.push((lookup, questions)),
                 Err(error) => lookup.answer(Err(error)),
-                Ok((client, statement)) => {
-                    let mut sending: Pin<Box<dyn Future<Output = ()>>> = Box::pin(look_up(client, statement, lookup));
-                    if sending
-                        .as_mut()
-                        .poll(&mut Context::from_waker(Waker::noop()))
-                        .is_pending()
-                    {
-                        sent.push(sending);
-                    }
-                }
             }
         }
-        // Each look-up has sent its own answer, so there is no result here.
+        // Each look-up sends its own answer, so there is no result here.
         let _ = session.wait(async {
-            for answer in sent {
-                answer.await;
+            for (lookup, questions) in sent {
+                answer(lookup, questions).await;
             }
             Ok(())
         });
@@ -233,7 +223,7 @@ impl Worker {
         ));
     }
 
-    /// Gives each unit a savepoint and all of them one commit.
+    /// Gives all units one commit.
     fn run_group(&mut self, group: Vec<Job>) {
         Counters::add(&self.counters.units, group.len());
         let mut waiting: Vec<Box<dyn Unit>> = group.into_iter().filter_map(into_unit).collect();
@@ -246,7 +236,7 @@ impl Worker {
         let mut done: Vec<Done> = Vec::with_capacity(waiting.len());
         waiting.reverse();
         while let Some(mut unit) = waiting.pop() {
-            match self.run_in_savepoint(unit.as_mut()) {
+            match self.run_guarded(unit.as_mut()) {
                 Step::Ended(wish) => done.push(Done { unit, wish }),
                 Step::Broken => {
                     self.roll_back();
@@ -266,35 +256,35 @@ impl Worker {
         self.finish(done);
     }
 
-    fn run_in_savepoint(&mut self, unit: &mut dyn Unit) -> Step {
-        if let Err(error) = self.session().control("SAVEPOINT unit") {
-            return Step::Lost(error);
-        }
+    fn run_guarded(&mut self, unit: &mut dyn Unit) -> Step {
+        self.tx.guard = Guard::Untouched;
         let ran = unit.run(&mut self.tx);
+        let guard = std::mem::replace(&mut self.tx.guard, Guard::Alone);
         let session = self.session();
         if session.unsettled_failed.take().is_some() {
             return Step::Broken;
         }
-        let (wish, end) = match ran {
-            Ran::Ok => (Wish::Keep, "RELEASE SAVEPOINT unit"),
-            Ran::Failed(error) => {
-                // A deferred statement that failed has to be found before the savepoint hides it.
-                match session.settle() {
-                    Settled::Done => {}
-                    Settled::Failed(_) => return Step::Broken,
-                    Settled::Lost(error) => return Step::Lost(error),
-                }
-                let wish = match error {
-                    Some(error) if error.conflict => Wish::Again,
-                    Some(_) => Wish::Fail,
-                    None => Wish::Refuse,
-                };
-                (wish, "ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit")
-            }
+        let error = match ran {
+            Ran::Ok if guard == Guard::Savepoint => return session.end(Wish::Keep, "RELEASE SAVEPOINT unit"),
+            Ran::Ok => return Step::Ended(Wish::Keep),
+            Ran::Failed(error) => error,
         };
-        match session.control(end) {
-            Ok(()) => Step::Ended(wish),
-            Err(error) => Step::Lost(error),
+        let wish = match error {
+            Some(error) if error.conflict => Wish::Again,
+            Some(_) => Wish::Fail,
+            None => Wish::Refuse,
+        };
+        match guard {
+            Guard::Untouched => return Step::Ended(wish),
+            // It cannot be taken back alone, so the others go with it and are run again.
+            Guard::Shared | Guard::Alone => return Step::Broken,
+            Guard::Savepoint => {}
+        }
+        // A deferred statement that failed has to be found before the savepoint hides it.
+        match session.settle() {
+            Settled::Done => session.end(wish, "ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit"),
+            Settled::Failed(_) => Step::Broken,
+            Settled::Lost(error) => Step::Lost(error),
         }
     }
 
@@ -354,7 +344,7 @@ impl Worker {
     }
 }
 
-/// How a unit in a savepoint ended.
+/// How a unit of a group ended.
 enum Step {
     Ended(Wish),
     /// A statement that nobody waited for had failed, in this unit or an earlier one.
@@ -363,12 +353,29 @@ enum Step {
     Lost(Error),
 }
 
-async fn look_up(client: Arc<Client>, statement: Statement, lookup: Box<dyn Lookup>) {
-    let rows = client.query(&statement, &references(lookup.params())).await;
-    match rows {
-        Ok(rows) => lookup.answer(Ok(rows.first().map(Source::Postgres))),
-        Err(error) => lookup.answer(Err(explain(&error))),
+impl Session {
+    /// Ends a savepoint.
+    fn end(&mut self, wish: Wish, sql: &'static str) -> Step {
+        match self.control(sql) {
+            Ok(()) => Step::Ended(wish),
+            Err(error) => Step::Lost(error),
+        }
     }
+}
+
+async fn answer(mut lookup: Box<dyn Lookup>, questions: Vec<Question>) {
+    for (number, question) in questions.into_iter().enumerate() {
+        let read = match question.await {
+            Ok(rows) => rows
+                .iter()
+                .try_for_each(|row| lookup.row(number, Row::new(Source::Postgres(row)))),
+            Err(error) => Err(explain(&error)),
+        };
+        if let Err(error) = read {
+            return lookup.answer(Err(error));
+        }
+    }
+    lookup.answer(Ok(()));
 }
 
 fn into_unit(job: Job) -> Option<Box<dyn Unit>> {

@@ -18,7 +18,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags};
 use crate::queue::Queue;
 use crate::unit::{Job, Lookup, Mode, Ran, Unit};
 use crate::value::Source;
-use crate::{Counters, Durability, Error, ErrorKind, Options, Value, WriteTx};
+use crate::{Counters, Durability, Error, ErrorKind, Guard, Options, Row, Value, WriteTx};
 
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -182,13 +182,21 @@ impl Session {
         self.connection.execute_batch(sql).map_err(explain)
     }
 
-    fn lookup(&mut self, lookup: Box<dyn Lookup>) {
-        let mut statement = match self.prepare(lookup.sql(), lookup.params()) {
-            Ok(statement) => statement,
-            Err(error) => return lookup.answer(Err(error)),
-        };
-        let mut rows = statement.raw_query();
-        lookup.answer(rows.next().map(|row| row.map(Source::Sqlite)).map_err(explain));
+    /// Several statements see one snapshot; a single one needs no transaction for that.
+    fn look_up(&mut self, lookup: &mut dyn Lookup) -> Result<(), Error> {
+        let statements = lookup.take_statements();
+        if let [only] = statements.as_slice() {
+            return self.query(&only.sql, &only.params, &mut |row| lookup.row(0, Row::new(row)));
+        }
+        self.control("BEGIN")?;
+        let outcome = statements.iter().enumerate().try_for_each(|(number, one)| {
+            self.query(&one.sql, &one.params, &mut |row| lookup.row(number, Row::new(row)))
+        });
+        if let Err(error) = self.control("COMMIT") {
+            tracing::warn!(%error, "a reader could not end its snapshot");
+            roll_back(self);
+        }
+        outcome
     }
 
     /// To SQLite `$2` is a name, numbered by first appearance. The name says which value is meant.
@@ -214,7 +222,7 @@ impl Session {
     }
 
     /// A statement of our own: transactions and savepoints.
-    fn control(&mut self, sql: &'static str) -> Result<(), Error> {
+    pub(crate) fn control(&mut self, sql: &'static str) -> Result<(), Error> {
         self.prepare(sql, &[])?.raw_execute().map_err(explain)?;
         Ok(())
     }
@@ -266,10 +274,11 @@ fn session(tx: &mut WriteTx) -> &mut Session {
 fn serve_reads(mut tx: WriteTx, queue: &Queue<Job>, counters: &Counters) {
     while let Some(job) = queue.pop() {
         match job {
-            Job::Find(lookup) => {
+            Job::Find(mut lookup) => {
                 Counters::add(&counters.finds, 1);
                 if !lookup.is_abandoned() {
-                    session(&mut tx).lookup(lookup);
+                    let outcome = session(&mut tx).look_up(lookup.as_mut());
+                    lookup.answer(outcome);
                 }
             }
             Job::Unit(_, unit) => {
@@ -358,7 +367,7 @@ impl Writer {
         let mut done: Vec<Done> = Vec::new();
         while let Some((mode, mut unit)) = next.take().map(expect_unit) {
             Counters::add(&self.counters.units, 1);
-            match self.run_in_savepoint(unit.as_mut()) {
+            match self.run_guarded(unit.as_mut()) {
                 Ok(wish) => done.push(Done { unit, wish }),
                 Err(error) => {
                     roll_back(session(&mut self.tx));
@@ -367,7 +376,8 @@ impl Writer {
                 }
             }
             if !session(&mut self.tx).is_in_transaction() {
-                // Some errors (full disk, interruption) end the whole transaction, that of innocent units too.
+                // The whole transaction ended, that of innocent units too: a full disk, an interruption, an
+                // insert that could not be taken back alone.
                 return self.run_one_by_one(done);
             }
             if mode != Mode::Migrate && done.len() < GROUP_UNITS && started.elapsed() < GROUP_TIME {
@@ -378,14 +388,16 @@ impl Writer {
     }
 
     /// What the unit wants. An error is one of the savepoint, not of the unit.
-    fn run_in_savepoint(&mut self, unit: &mut dyn Unit) -> Result<Wish, Error> {
-        session(&mut self.tx).control("SAVEPOINT unit")?;
-        let wish = match unit.run(&mut self.tx) {
+    fn run_guarded(&mut self, unit: &mut dyn Unit) -> Result<Wish, Error> {
+        self.tx.guard = Guard::Untouched;
+        let ran = unit.run(&mut self.tx);
+        let guard = std::mem::replace(&mut self.tx.guard, Guard::Alone);
+        let session = session(&mut self.tx);
+        let wish = match ran {
             Ran::Ok => Wish::Keep,
             Ran::Failed(None) => Wish::Refuse,
             Ran::Failed(Some(_)) => Wish::Fail,
         };
-        let session = session(&mut self.tx);
         if !session.is_in_transaction() {
             let by_error = wish == Wish::Fail;
             return if by_error {
@@ -394,10 +406,16 @@ impl Writer {
                 Err(Error::internal("a database unit ended its own transaction"))
             };
         }
-        if wish != Wish::Keep {
-            session.control("ROLLBACK TO unit")?;
+        match (guard, wish) {
+            (Guard::Savepoint, Wish::Keep) => session.control("RELEASE unit")?,
+            (Guard::Savepoint, _) => {
+                session.control("ROLLBACK TO unit")?;
+                session.control("RELEASE unit")?;
+            }
+            (Guard::Untouched, _) | (_, Wish::Keep) => {}
+            // It cannot be taken back alone, so the others go with it and are run again.
+            (Guard::Shared | Guard::Alone, _) => roll_back(session),
         }
-        session.control("RELEASE unit")?;
         Ok(wish)
     }
 

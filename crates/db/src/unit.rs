@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::oneshot;
 
-use crate::value::Source;
-use crate::{Error, FromRow, Row, Value, WriteTx};
+use crate::query::{Queries, Statement};
+use crate::{Error, Row, WriteTx};
 
 pub(crate) enum Job {
     Unit(Mode, Box<dyn Unit>),
@@ -89,37 +89,38 @@ where
     }
 }
 
-/// A look-up of one row outside of any transaction.
+/// Statements whose values are known beforehand: sent together, answered together.
 pub(crate) trait Lookup: Send {
-    fn sql(&self) -> &'static str;
-    fn params(&self) -> &[Value];
-    fn answer(self: Box<Self>, row: Result<Option<Source<'_>>, Error>);
+    /// Hands its statements over, in the order of their numbers.
+    fn take_statements(&mut self) -> Vec<Statement>;
+    /// Reads a row of the statement with this number.
+    fn row(&mut self, statement: usize, row: Row<'_>) -> Result<(), Error>;
+    /// Sends the rows that were read, or this error.
+    fn answer(self: Box<Self>, outcome: Result<(), Error>);
+    /// Whether nobody waits any more.
     fn is_abandoned(&self) -> bool;
 }
 
-pub(crate) struct LookupCell<T> {
-    pub(crate) sql: &'static str,
-    pub(crate) params: Vec<Value>,
-    pub(crate) reply: oneshot::Sender<Result<Option<T>, Error>>,
+pub(crate) struct LookupCell<Q: Queries> {
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) answers: Q::Answers,
+    pub(crate) reply: oneshot::Sender<Result<Q::Answers, Error>>,
 }
 
-impl<T: FromRow + Send> Lookup for LookupCell<T> {
-    fn sql(&self) -> &'static str {
-        self.sql
+impl<Q: Queries> Lookup for LookupCell<Q> {
+    fn take_statements(&mut self) -> Vec<Statement> {
+        std::mem::take(&mut self.statements)
     }
 
-    fn params(&self) -> &[Value] {
-        &self.params
+    fn row(&mut self, statement: usize, row: Row<'_>) -> Result<(), Error> {
+        catch_unwind(AssertUnwindSafe(|| Q::read(&mut self.answers, statement, row)))
+            .unwrap_or_else(|_| Err(Error::internal("reading a row panicked")))
     }
 
-    fn answer(self: Box<Self>, row: Result<Option<Source<'_>>, Error>) {
-        let decode = |row| catch_unwind(AssertUnwindSafe(|| Row::decode(row)));
-        let answer = row.and_then(|row| match row.map(decode) {
-            None => Ok(None),
-            Some(Ok(decoded)) => decoded.map(Some),
-            Some(Err(_)) => Err(Error::internal("reading a row panicked")),
-        });
-        let _ = self.reply.send(answer);
+    fn answer(self: Box<Self>, outcome: Result<(), Error>) {
+        let LookupCell { answers, reply, .. } = *self;
+        // The caller may have given up waiting.
+        let _ = reply.send(outcome.map(|()| answers));
     }
 
     fn is_abandoned(&self) -> bool {

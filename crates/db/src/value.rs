@@ -259,16 +259,19 @@ pub(crate) enum Source<'r> {
 }
 
 impl<'r> Row<'r> {
-    /// Reads a whole row, and insists that no column is left over.
-    pub(crate) fn decode<T: FromRow>(source: Source<'r>) -> Result<T, Error> {
-        let columns = match &source {
+    pub(crate) fn new(source: Source<'r>) -> Row<'r> {
+        Row { source, next: 0 }
+    }
+
+    /// Reads the whole row, and insists that no column is left over.
+    pub(crate) fn read<T: FromRow>(mut self) -> Result<T, Error> {
+        let columns = match &self.source {
             Source::Sqlite(row) => row.as_ref().column_count(),
             Source::Postgres(row) => row.len(),
         };
-        let mut row = Row { source, next: 0 };
-        let value = T::from_row(&mut row)?;
-        if row.next != columns {
-            return Err(Error::decode(format!("{} of {columns} columns were read", row.next)));
+        let value = T::from_row(&mut self)?;
+        if self.next != columns {
+            return Err(Error::decode(format!("{} of {columns} columns were read", self.next)));
         }
         Ok(value)
     }

@@ -30,6 +30,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 type Driver = Result<(), tokio_postgres::Error>;
 
+/// A statement that was sent, on its way to its rows.
+pub(super) type Question =
+    Pin<Box<dyn Future<Output = Result<Vec<tokio_postgres::Row>, tokio_postgres::Error>> + Send>>;
+
 pub(crate) struct Session {
     runtime: Runtime,
     connector: Connector,
@@ -168,8 +172,20 @@ impl Session {
         Ok(())
     }
 
+    /// Sends a statement of a look-up; its rows are awaited later.
+    pub(super) fn begin(&mut self, statement: crate::query::Statement) -> Result<Question, Error> {
+        let (client, prepared) = self.prepare(&statement.sql, statement.params.len())?;
+        let asked = async move { client.query(&prepared, &references(&statement.params)).await };
+        let mut question: Question = Box::pin(asked);
+        // The driver hands the message to its connection in the first poll.
+        match question.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => Ok(question),
+            Poll::Ready(ended) => Ok(Box::pin(std::future::ready(ended))),
+        }
+    }
+
     /// Sends a statement of our own: transactions and savepoints.
-    pub(super) fn control(&mut self, sql: &'static str) -> Result<(), Error> {
+    pub(crate) fn control(&mut self, sql: &'static str) -> Result<(), Error> {
         let client = self.client()?;
         self.send(async move { client.batch_execute(sql).await })
     }

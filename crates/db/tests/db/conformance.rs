@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portolan_db::{Error, ErrorKind, Value, WriteTx, db_test, params};
+use portolan_db::{Error, ErrorKind, Query, Value, WriteTx, db_test, params};
 use uuid::Uuid;
 
 use crate::{SCHEMA, count, insert, kind, runtime};
@@ -232,7 +232,7 @@ db_test!(a_panic_is_an_error_and_leaves_nothing, SCHEMA, |db| {
 db_test!(reads_cannot_write, SCHEMA, |db| {
     let sql = "INSERT INTO items (id, name) VALUES (1, 'x') RETURNING id";
     assert!(db.read_blocking(move |tx| tx.fetch_one::<i64>(sql, params![])).is_err());
-    assert!(runtime().block_on(db.find::<i64>(sql, params![])).is_err());
+    assert!(runtime().block_on(db.find(Query::<i64>::new(sql, params![]))).is_err());
     assert_eq!(count(db), 0);
 });
 
@@ -260,18 +260,96 @@ db_test!(find_sees_what_was_committed_before, SCHEMA, |db| {
     runtime().block_on(async {
         for id in 1..=50 {
             db.write_batched(move |tx| insert(tx, id)).await.unwrap();
-            let found = db
-                .find::<(i64, String)>("SELECT id, name FROM items WHERE id = $1", params![id])
-                .await;
-            assert_eq!(found.unwrap(), Some((id, format!("item {id}"))));
+            let found = db.find(by_id(id)).await;
+            assert_eq!(found.unwrap(), [(id, format!("item {id}"))]);
         }
-        let none = db.find::<i64>("SELECT id FROM items WHERE id = $1", params![99]).await;
-        assert_eq!(none.unwrap(), None);
-        let wrong = db.find::<i64>("SELECT name FROM items WHERE id = $1", params![1]).await;
+        assert_eq!(db.find(by_id(99)).await.unwrap(), []);
+        let wrong = db
+            .find(Query::<i64>::new("SELECT name FROM items WHERE id = $1", params![1]))
+            .await;
         assert_eq!(kind(wrong), ErrorKind::Decode);
-        let broken = db.find::<i64>("SELECT nonsense FROM items", params![]).await;
+        let broken = db
+            .find(Query::<i64>::new("SELECT nonsense FROM items", params![]))
+            .await;
         assert_eq!(kind(broken), ErrorKind::Internal);
     });
+});
+
+fn by_id(id: i64) -> Query<(i64, String)> {
+    Query::new("SELECT id, name FROM items WHERE id = $1", params![id])
+}
+
+db_test!(find_answers_several_questions_at_once, SCHEMA, |db| {
+    db.write_blocking(|tx| (1..=3).try_for_each(|id| insert(tx, id)))
+        .unwrap();
+    let ids = || Query::<i64>::new("SELECT id FROM items WHERE id >= $1 ORDER BY id", params![2]);
+    let count = || Query::<i64>::new("SELECT count(*) FROM items", params![]);
+    runtime().block_on(async {
+        let (one, ids_found, none, counted) = db.find((by_id(1), ids(), by_id(99), count())).await.unwrap();
+        assert_eq!(one, [(1, "item 1".to_owned())]);
+        assert_eq!((ids_found, none, counted), (vec![2, 3], vec![], vec![3]));
+
+        // Whichever of them is wrong, the caller hears of it, and the connection goes on.
+        for broken in [
+            (ids(), Query::new("SELECT nonsense FROM items", params![])),
+            (Query::new("SELECT name FROM items", params![]), ids()),
+        ] {
+            assert!(db.find(broken).await.is_err());
+            assert_eq!(db.find(count()).await.unwrap(), [3]);
+        }
+    });
+});
+
+// What is written without waiting has no savepoint: a failure takes the neighbours along, and they are run again.
+db_test!(an_insert_that_fails_leaves_its_neighbours_alone, SCHEMA, |db| {
+    let db = db.open_again(|options| options.connections = 1).unwrap();
+    let deferred = |id: i64| {
+        db.write_batched(move |tx| {
+            let sql = "INSERT INTO items (id, name) VALUES ($1, $2)";
+            tx.defer(sql, params![id, format!("item {id}")])
+        })
+    };
+    let refusing = |id: i64| {
+        db.write_batched(move |tx| {
+            tx.defer("INSERT INTO items (id, name) VALUES ($1, 'refused')", params![id])?;
+            Err::<(), Error>(Error::decode("refused"))
+        })
+    };
+    let waiting = |id: i64| {
+        db.write_batched(move |tx| {
+            let changed = tx.execute("UPDATE items SET name = 'changed' WHERE id = $1", params![id])?;
+            tx.defer(
+                "INSERT INTO items (id, name) VALUES ($1, $2)",
+                params![id + 1000, format!("after {id}")],
+            )?;
+            Ok::<_, Error>(changed)
+        })
+    };
+    runtime().block_on(async {
+        deferred(1).await.unwrap();
+        for round in 0..20 {
+            let first = 2 + round * 10;
+            let (a, twice, b, refused, changed, c) = tokio::join!(
+                deferred(first),
+                deferred(1),
+                deferred(first + 1),
+                refusing(first + 2),
+                waiting(first + 3),
+                deferred(first + 4),
+            );
+            for good in [a, b, c] {
+                good.unwrap();
+            }
+            assert!(matches!(kind(twice), ErrorKind::Constraint { .. }));
+            assert_eq!(kind(refused), ErrorKind::Decode);
+            assert_eq!(changed.unwrap(), 0);
+        }
+    });
+    let names: Vec<String> = db
+        .read_blocking(|tx| tx.fetch_all("SELECT name FROM items WHERE name = 'refused'", params![]))
+        .unwrap();
+    assert_eq!(names, [] as [String; 0]);
+    assert_eq!(count(&db), 1 + 20 * 4);
 });
 
 db_test!(many_callers_share_commits, SCHEMA, |db| {
@@ -345,7 +423,7 @@ db_test!(a_statement_that_takes_too_long_is_ended, SCHEMA, |db| {
         ErrorKind::Timeout
     );
     assert_eq!(
-        kind(runtime().block_on(db.find::<i64>(ENDLESS, params![]))),
+        kind(runtime().block_on(db.find(Query::<i64>::new(ENDLESS, params![])))),
         ErrorKind::Timeout
     );
     let written = db.write_blocking(|tx| {

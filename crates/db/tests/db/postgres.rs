@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use portolan_db::testing::TestDb;
-use portolan_db::{Db, Error, ErrorKind, Options, WriteTx, params};
+use portolan_db::{Db, Error, ErrorKind, Options, Query, WriteTx, params};
 
 use crate::proxy::{Cut, Proxy};
 use crate::{SCHEMA, count, insert, kind, runtime};
@@ -166,7 +166,7 @@ fn a_server_that_is_away_is_unavailable_and_comes_back() {
     for _ in 0..4 {
         assert_eq!(kind(db.write_blocking(|tx| insert(tx, 1))), ErrorKind::Unavailable);
         assert_eq!(
-            kind(runtime().block_on(db.find::<i64>("SELECT 1", params![]))),
+            kind(runtime().block_on(db.find(Query::<i64>::new("SELECT 1", params![])))),
             ErrorKind::Unavailable
         );
     }
