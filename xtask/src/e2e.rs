@@ -39,6 +39,10 @@ pub enum Suite {
     Python,
     /// globus-cli
     Cli,
+    /// globus-action-provider-tools
+    ActionProvider,
+    /// The commands of docs/guides, as printed
+    Guides,
     /// openid-client, @globus/sdk
     Node,
     /// From an empty folder to a token, with a browser
@@ -69,7 +73,7 @@ pub struct E2eArgs {
     /// The storage engine; by default both, but for `pages` SQLite only
     #[arg(long)]
     engine: Option<EngineChoice>,
-    /// Use the newest foreign clients that install, not the pinned ones (python, cli, node)
+    /// Use the newest foreign clients that install, not the pinned ones (python, cli, action-provider, node)
     #[arg(long)]
     newest: bool,
 }
@@ -156,6 +160,8 @@ impl Suite {
         match self {
             Suite::Python => "python",
             Suite::Cli => "cli",
+            Suite::ActionProvider => "action-provider",
+            Suite::Guides => "guides",
             Suite::Node => "node",
             Suite::FirstRun => "first-run",
             Suite::Pages => "pages",
@@ -165,7 +171,7 @@ impl Suite {
 
     /// Whether the suite is about clients of which newer versions may exist.
     fn has_versions(self) -> bool {
-        matches!(self, Suite::Python | Suite::Cli | Suite::Node)
+        matches!(self, Suite::Python | Suite::Cli | Suite::ActionProvider | Suite::Node)
     }
 
     fn engines(self, choice: Option<EngineChoice>) -> &'static [Engine] {
@@ -191,6 +197,20 @@ impl Suite {
                     .collect()
             }
             Suite::Cli => Ok(vec![pytest(CLI.0, CLI.1, "e2e/cli", versions)?]),
+            Suite::ActionProvider => Ok(vec![pytest(
+                ACTION_PROVIDER.0,
+                ACTION_PROVIDER.1,
+                "e2e/action-provider",
+                versions,
+            )?]),
+            Suite::Guides => {
+                // The toolkit of action providers cannot live in one environment with globus-sdk 4.
+                let toolkit = setup::python(ACTION_PROVIDER.0, ACTION_PROVIDER.1, Versions::Pinned)?;
+                let mut script = pytest(SDK4.0, SDK4.1, "e2e/guides", Versions::Pinned)?;
+                script.name = "guides".to_owned();
+                script.environment.push(("ACTION_PROVIDER_PYTHON", toolkit));
+                Ok(vec![script])
+            }
             Suite::Node => {
                 let folder = match versions {
                     Versions::Pinned => {
@@ -234,10 +254,12 @@ impl Suite {
 const SDK3: (&str, &str) = ("sdk3", "e2e/python/requirements-sdk3.txt");
 const SDK4: (&str, &str) = ("sdk4", "e2e/python/requirements-sdk4.txt");
 const CLI: (&str, &str) = ("cli", "e2e/cli/requirements.txt");
+const ACTION_PROVIDER: (&str, &str) = ("action-provider", "e2e/action-provider/requirements.txt");
 
 fn pytest(name: &str, requirements: &str, tests: &str, versions: Versions) -> Result<Script> {
     let python = setup::python(name, requirements, versions)?;
-    let mut arguments: Vec<String> = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    // Those that passed are named too: the table of docs/security.md is compared with them.
+    let mut arguments: Vec<String> = ["-m", "pytest", "-q", "-rfEp", "-p", "no:cacheprovider"]
         .map(String::from)
         .into();
     arguments.push(tests.to_owned());

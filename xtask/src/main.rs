@@ -4,6 +4,7 @@ mod bench;
 mod e2e;
 mod postgres;
 mod process;
+mod security_table;
 mod setup;
 mod test;
 mod workshop;

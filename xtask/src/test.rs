@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
@@ -17,6 +18,7 @@ use crate::{
     e2e::{Suite, run_suite},
     postgres::Cluster,
     process::{capture, cargo, run},
+    security_table::{self, Ended},
     setup::{self, Versions},
     workshop::Workshop,
 };
@@ -41,6 +43,11 @@ pub enum Part {
     /// globus-cli against the server
     #[value(name = "e2e-cli")]
     E2eCli,
+    /// globus-action-provider-tools against the server
+    #[value(name = "e2e-action-provider")]
+    E2eActionProvider,
+    /// The commands of docs/guides, as printed
+    Guides,
     /// openid-client and @globus/sdk against the server
     #[value(name = "e2e-node")]
     E2eNode,
@@ -52,6 +59,8 @@ pub enum Part {
     Crash,
     /// No issued secret in logs, metrics or database
     Secrets,
+    /// Each test that docs/security.md names passed in this very run
+    SecurityTable,
 }
 
 #[derive(Debug, Args)]
@@ -108,7 +117,12 @@ pub fn main(args: &TestArgs) -> Result<()> {
             part.description()
         );
         let start = Instant::now();
-        let result = part.run(&workshop, versions);
+        // What it printed in an older run is not to be taken for what it prints now.
+        let _ = fs::remove_file(part.log());
+        let result = match part {
+            Part::SecurityTable => security_table(&outcomes),
+            _ => part.run(&workshop, versions),
+        };
         let seconds = start.elapsed().as_secs_f64();
         match &result {
             Ok(remark) => println!("== {} passed after {seconds:.1} s{}", part.name(), remark_text(remark)),
@@ -142,13 +156,20 @@ pub fn soak(args: &SoakArgs) -> Result<()> {
 }
 
 fn list() {
-    for part in Part::value_variants() {
-        println!("{:<12} {}", part.name(), part.description());
+    let parts = Part::value_variants();
+    let width = name_width(parts.iter().copied());
+    for part in parts {
+        println!("{:<width$} {}", part.name(), part.description());
     }
 }
 
+fn name_width(parts: impl Iterator<Item = Part>) -> usize {
+    parts.map(|part| part.name().len()).max().unwrap_or(0).max(12)
+}
+
 fn table(outcomes: &[Outcome]) -> String {
-    let mut text = format!("{:<12} {:<8} {:>8}  {}\n", "part", "result", "seconds", "remark");
+    let width = name_width(outcomes.iter().map(|outcome| outcome.part));
+    let mut text = format!("{:<width$} {:<8} {:>8}  {}\n", "part", "result", "seconds", "remark");
     for Outcome { part, seconds, result } in outcomes {
         let (verdict, remark) = match result {
             Ok(remark) => ("passed", remark.clone()),
@@ -157,7 +178,7 @@ fn table(outcomes: &[Outcome]) -> String {
                 format!("{error:#}").lines().next().unwrap_or_default().to_owned(),
             ),
         };
-        let line = format!("{:<12} {verdict:<8} {seconds:>8.1}  {remark}", part.name());
+        let line = format!("{:<width$} {verdict:<8} {seconds:>8.1}  {remark}", part.name());
         text.push_str(line.trim_end());
         text.push('\n');
     }
@@ -177,6 +198,15 @@ impl Part {
         self.to_possible_value()
             .map(|value| value.get_name().to_owned())
             .unwrap_or_default()
+    }
+
+    /// Where what it prints is kept.
+    fn log(self) -> PathBuf {
+        match self {
+            // Written by the suites themselves.
+            Part::Guides | Part::FirstRun | Part::Pages | Part::Secrets => setup::log(&format!("e2e-{}", self.name())),
+            _ => setup::log(&self.name()),
+        }
     }
 
     fn description(self) -> String {
@@ -203,11 +233,14 @@ impl Part {
             Part::Unit => self.unit(workshop.quick_postgres()?),
             Part::E2ePython => run_suite(workshop, Suite::Python, None, versions),
             Part::E2eCli => run_suite(workshop, Suite::Cli, None, versions),
+            Part::E2eActionProvider => run_suite(workshop, Suite::ActionProvider, None, versions),
+            Part::Guides => run_suite(workshop, Suite::Guides, None, Versions::Pinned),
             Part::E2eNode => run_suite(workshop, Suite::Node, None, versions),
             Part::FirstRun => run_suite(workshop, Suite::FirstRun, None, Versions::Pinned),
             Part::Pages => run_suite(workshop, Suite::Pages, None, Versions::Pinned),
             Part::Crash => crash(workshop, 5, &[]),
             Part::Secrets => run_suite(workshop, Suite::Secrets, None, Versions::Pinned),
+            Part::SecurityTable => security_table(&[]),
         }
     }
 
@@ -266,6 +299,23 @@ impl Part {
         self.run_logged(command.envs(environment))?;
         Ok(String::new())
     }
+}
+
+/// Reads what the parts before it have printed: of this run, never of an older one.
+fn security_table(outcomes: &[Outcome]) -> Result<String> {
+    let parts = outcomes.iter().map(|outcome| {
+        let ended = if outcome.result.is_ok() {
+            Ended::Passed
+        } else {
+            Ended::Failed
+        };
+        (outcome.part.name(), ended)
+    });
+    security_table::compare(setup::root(), &parts.collect(), |name| {
+        let part = Part::from_str(name, false).map_err(anyhow::Error::msg)?;
+        // A part that failed before it began has printed nothing.
+        Ok(fs::read_to_string(part.log()).unwrap_or_default())
+    })
 }
 
 fn crash(workshop: &Workshop, rounds: u32, more: &[(&'static str, &str)]) -> Result<String> {
