@@ -13,7 +13,7 @@ import uuid
 
 import pytest
 
-from portolan import AUTH, GROUPS, TRANSFER
+from portolan import AUTH, GROUPS, TRANSFER, TRANSFER_ALL
 
 SEARCH = "search.api.globus.org"
 FLOWS = "flows.globus.org"
@@ -48,9 +48,12 @@ class CommandLine:
         return done.stdout
 
     def login(self, browser, *arguments):
-        """`globus login --no-local-server`: a person opens the link that it prints and types in the code."""
+        return self.by_link(browser, "login", "--no-local-server", *arguments)
+
+    def by_link(self, browser, *arguments):
+        """A command that needs the person: they open the link that it prints and type in the code."""
         process = subprocess.Popen(
-            [GLOBUS, "login", "--no-local-server", *arguments],
+            [GLOBUS, *arguments],
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -63,7 +66,7 @@ class CommandLine:
             said, link = "", None
             while link is None:
                 line = process.stdout.readline()
-                assert line, f"globus login ended without a link:\n{said}"
+                assert line, f"globus {' '.join(arguments)} ended without a link:\n{said}"
                 said += line
                 found = re.match(r"https?://\S+/v2/oauth2/authorize\?\S+", line)
                 link = found and found.group(0)
@@ -215,6 +218,33 @@ def test_expired_access_token_is_renewed(logged_in, alice):
     renewed = logged_in.tokens()[AUTH]
     assert renewed["access_token"] != old
     assert renewed["refresh_token"] == kept["refresh_token"]
+
+
+def test_session_consent_adds_what_a_collection_needs(logged_in, server, alice):
+    """What the command line tells its user to type when a transfer needs the data of a collection."""
+    import globus_sdk
+
+    collection = server.create_client("Harbour Store", "globus_connect_server")
+    data_access = server.create_scope(collection, "data_access")["scope_string"]
+    wanted = f"{TRANSFER_ALL}[*{data_access}]"
+    browser = alice.browser()
+
+    def forest():
+        authorizer = globus_sdk.AccessTokenAuthorizer(logged_in.tokens()[AUTH]["access_token"])
+        api = globus_sdk.AuthClient(authorizer=authorizer, base_url=server.base_url)
+        return api.get_consents(alice.id).to_forest()
+
+    assert not forest().meets_scope_requirements(wanted)
+
+    said = logged_in.by_link(browser, "session", "consent", "--no-local-server", wanted)
+
+    assert "You have successfully updated your CLI session." in said
+    assert "consent" in browser.kinds()
+    page = next(page for page in browser.pages if page.kind == "consent")
+    assert "Use Harbour Store" in page.text
+    assert forest().meets_scope_requirements(wanted)
+    assert logged_in.run("whoami").strip() == alice.username
+    assert set(logged_in.tokens()) == {AUTH, TRANSFER, GROUPS, SEARCH, FLOWS, TIMERS}
 
 
 def test_logout_revokes_every_token(logged_in, server):

@@ -27,6 +27,12 @@ class Button:
 
 
 @dataclasses.dataclass
+class Link:
+    target: str
+    text: str = ""
+
+
+@dataclasses.dataclass
 class Form:
     action: str
     method: str
@@ -42,16 +48,18 @@ class Form:
 
 
 class PageParser(html.parser.HTMLParser):
-    """Collects the forms, the headings and the visible text of one page."""
+    """Collects the forms, the links, the headings and the visible text of one page."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.forms: list[Form] = []
+        self.links: list[Link] = []
         self.headings: list[str] = []
         self.words: list[str] = []
         self._form: Form | None = None
         self._heading = False
         self._button: Button | None = None
+        self._link: Link | None = None
         self._silent = 0
         self._textarea: str | None = None
         self._select: str | None = None
@@ -63,6 +71,9 @@ class PageParser(html.parser.HTMLParser):
         elif tag == "form":
             self._form = Form(attribute.get("action", ""), attribute.get("method", "get").lower())
             self.forms.append(self._form)
+        elif tag == "a" and "href" in attribute:
+            self._link = Link(attribute["href"])
+            self.links.append(self._link)
         elif tag == "h1":
             self._heading = True
             self.headings.append("")
@@ -108,6 +119,8 @@ class PageParser(html.parser.HTMLParser):
             self._heading = False
         elif tag == "button":
             self._button = None
+        elif tag == "a":
+            self._link = None
         elif tag == "textarea":
             self._textarea = None
         elif tag == "select":
@@ -121,6 +134,8 @@ class PageParser(html.parser.HTMLParser):
             self.headings[-1] += data
         if self._button is not None:
             self._button.label += data
+        if self._link is not None:
+            self._link.text = " ".join([*self._link.text.split(), *data.split()])
         if self._textarea and self._form is not None:
             name, value = self._form.fields[-1]
             self._form.fields[-1] = (name, value + data)
@@ -136,6 +151,7 @@ class Page:
     heading: str
     text: str
     headers: dict[str, str]
+    links: list[Link] = dataclasses.field(default_factory=list)
 
     @classmethod
     def read(cls, answer: requests.Response) -> "Page":
@@ -143,13 +159,17 @@ class Page:
         parser.feed(answer.text)
         heading = " ".join(parser.headings[0].split()) if parser.headings else ""
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return cls(answer.url, answer.status_code, parser.forms, heading, " ".join(parser.words), headers)
+        return cls(answer.url, answer.status_code, parser.forms, heading, " ".join(parser.words), headers, parser.links)
 
     def login_form(self) -> Form | None:
         return next((f for f in self.forms if "username" in f.names() and "password" in f.passwords), None)
 
     def decision_form(self) -> Form | None:
         return next((f for f in self.forms if f.button("decision", "allow")), None)
+
+    def link(self, text: str) -> Link | None:
+        """The link whose text begins so."""
+        return next((link for link in self.links if link.text.startswith(text)), None)
 
     @property
     def kind(self) -> str:
@@ -225,8 +245,13 @@ class Browser:
         self.pages = []
         return self.follow(self.get(url))
 
-    def authorize(self, url: str, decision: str = "allow", label: str | None = None) -> str:
-        """Walks from an authorization URL to the redirect URI, signing in and answering what is asked."""
+    def authorize(
+        self, url: str, decision: str = "allow", label: str | None = None, *, decline_optional: bool = False
+    ) -> str:
+        """Walks from an authorization URL to the redirect URI, signing in and answering what is asked.
+
+        With `decline_optional` the boxes of what is marked as optional are unticked.
+        """
         where = self.open(url)
         tries = 0
         while isinstance(where, Page):
@@ -245,10 +270,23 @@ class Browser:
             if button is None:
                 raise UnexpectedPage(f"{where.url} has no button decision={decision}")
             values = {"label": label} if label is not None and "label" in form.names() else {}
+            if decline_optional:
+                form.fields = [field for field in form.fields if field[0] != "scope_optional"]
             where = self.follow(self.submit(where, form, values, button))
         return where
 
-    def code(self, url: str, **answers: str) -> str:
+    def withdraw(self, consent_id: int) -> Page:
+        """Withdraws a permission of a person who is signed in; returns the page that asked for confirmation."""
+        where = self.open(f"{self.base_url}v2/web/consents/{consent_id}")
+        if not isinstance(where, Page) or where.status != 200 or not where.heading.startswith("Withdraw"):
+            raise UnexpectedPage(f"no page that asks before it withdraws: {where}")
+        form = next(form for form in where.forms if "shown" in form.names())
+        after = self.follow(self.submit(where, form, {}, form.buttons[0]))
+        if not isinstance(after, Page) or "Withdrawn" not in after.text:
+            raise UnexpectedPage(f"nothing was withdrawn: {after}")
+        return where
+
+    def code(self, url: str, **answers: str | bool) -> str:
         """As `authorize`, and returns the code; on the display page the code must be readable for a person."""
         target = self.authorize(url, **answers)
         answer = query(target)

@@ -20,6 +20,8 @@ import threading
 import time
 import urllib.parse
 
+import requests
+
 from browser import Browser
 
 READY = "portolan ready at "
@@ -28,6 +30,7 @@ AUTH = "auth.globus.org"
 TRANSFER = "transfer.api.globus.org"
 GROUPS = "groups.api.globus.org"
 TRANSFER_ALL = "urn:globus:auth:scope:transfer.api.globus.org:all"
+GROUPS_VIEW_ID = "73320ffe-4cb4-4b25-a0a3-83d53d59ce4f"
 GROUPS_VIEW = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
 VIEW_IDENTITY_SET = "urn:globus:auth:scope:auth.globus.org:view_identity_set"
 
@@ -109,6 +112,12 @@ class Server:
         if self._own_database:
             kept["PORTOLAN_MASTER_KEY_FILE"] = str(self.data / "master.key")
         return kept
+
+    def variables(self) -> dict[str, str]:
+        """With these an operator command beside `portolan-data` finds the store also if it is elsewhere."""
+        if not self._own_database:
+            return {}
+        return {"PORTOLAN_DATABASE": self.database, "PORTOLAN_MASTER_KEY_FILE": str(self.data / "master.key")}
 
     def start(self, *, listen: str = "127.0.0.1:0") -> "Server":
         command = [self.binary, "serve", *self._store(), "--listen", listen]
@@ -214,6 +223,36 @@ class Server:
             credential = self.command("client", "secret", "create", client["id"], "--name", "deploy")["credential"]
             client["secret"] = credential["secret"]
         return client
+
+    def create_secret(self, client_id: str) -> str:
+        """A secret for a client that is there already, such as a built-in service."""
+        return self.command("client", "secret", "create", client_id, "--name", "e2e")["credential"]["secret"]
+
+    def create_scope(self, client: dict, suffix: str, *, needs: tuple[dict, ...] = ()) -> dict:
+        """A scope that the client makes for itself, as the guide for action providers does it.
+
+        `needs` are its dependent scopes, see `needs_scope`.
+        """
+        scope = {
+            "name": f"Use {client['name']}",
+            "description": f"Everything that {client['name']} does",
+            "scope_suffix": suffix,
+            "dependent_scopes": list(needs),
+            "advertised": True,
+            "allow_refresh_tokens": True,
+        }
+        answer = requests.post(
+            f"{self.base_url}v2/api/clients/{client['id']}/scopes",
+            json={"scope": scope},
+            auth=(client["id"], client["secret"]),
+            timeout=30,
+        )
+        assert answer.status_code == 201, answer.text
+        return answer.json()["scopes"][0]
+
+
+def needs_scope(scope_id: str, *, optional: bool = False) -> dict:
+    return {"scope": scope_id, "optional": optional, "requires_refresh_token": True}
 
 
 def psql(database: str, statement: str) -> None:

@@ -9,11 +9,30 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 
+import every_method  # noqa: E402
 from dns import NameServer  # noqa: E402
+from flows import EMAIL, developer  # noqa: E402
 from portolan import CALLBACK, Server  # noqa: E402
 
 # The 4.x line has dropped the calls that this file is about.
 collect_ignore = [] if globus_sdk.__version__.startswith("3.") else ["test_validate.py"]
+
+
+every_method.watch()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """What the whole folder must have done can only be asked at the end, and only of the whole folder."""
+    folder = pathlib.Path(__file__).parent
+    present = {path for path in folder.glob("test_*.py") if path.name not in collect_ignore}
+    last = [item for item in items if item.path.name == every_method.FILE]
+    items[:] = [item for item in items if item not in last]
+    chosen = config.option.keyword or config.option.markexpr or any("::" in argument for argument in config.args)
+    if not chosen and {item.path for item in items + last} == present:
+        items += last
+    else:
+        config.hook.pytest_deselected(items=last)
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +87,14 @@ def native(server):
 @pytest.fixture(scope="session")
 def portal(server):
     return server.create_client("Beamline Portal", "confidential_client", CALLBACK)
+
+
+@pytest.fixture
+def api(portal, browser):
+    """Alice's token for her projects."""
+    return developer(portal, browser)
+
+
+@pytest.fixture
+def project(api, alice):
+    return api.create_project("Beamline", EMAIL, admin_ids=alice.id)["project"]["id"]

@@ -15,9 +15,12 @@ from flows import portal_client, userinfo_status
 from portolan import AUTH, CALLBACK, TRANSFER, TRANSFER_ALL
 
 try:
-    from globus_sdk.token_storage.validating_token_storage import IdentityMismatchError
+    from globus_sdk.token_storage.validating_token_storage import IdentityMismatchError, UnmetScopeRequirementsError
 except ModuleNotFoundError:  # The 3.x line keeps it elsewhere.
-    from globus_sdk.tokenstorage.v2.validating_token_storage import IdentityMismatchError
+    from globus_sdk.tokenstorage.v2.validating_token_storage import (
+        IdentityMismatchError,
+        UnmetScopeRequirementsError,
+    )
 
 
 def command_line(browser, logins):
@@ -78,6 +81,69 @@ def test_user_app_logs_in_once_and_again_after_logout(native, portal, alice, bro
     assert third.login_required() is True
     assert globus_sdk.AuthClient(app=third).userinfo()["sub"] == alice.id
     assert len(logins) == 2
+
+
+@pytest.fixture(scope="module")
+def collections(server):
+    """Two collections of a storage service, each with the scope under which Transfer reaches its data."""
+    made = [server.create_client(name, "globus_connect_server") for name in ("Harbour Store", "Deep Store")]
+    return [server.create_scope(collection, "data_access")["scope_string"] for collection in made]
+
+
+@pytest.mark.parametrize("mark", ["*", ""], ids=["optional", "required"])
+def test_user_app_with_dependencies_is_satisfied_by_one_login(mark, server, collections, alice, browser):
+    native = server.create_client("Chart Table", "public_installed_client")
+    logins = []
+    config = GlobusAppConfig(login_flow_manager=command_line(browser, logins), request_refresh_tokens=True)
+
+    def app(*data_access):
+        needs = " ".join(mark + scope for scope in data_access)
+        return UserApp(
+            "Chart Table",
+            client_id=native["id"],
+            scope_requirements={TRANSFER: [f"{TRANSFER_ALL}[{needs}]"]},
+            config=config,
+        )
+
+    # The SDK asks for the consents right after the login, and again each time it takes a token out of its store.
+    first = app(collections[0])
+    assert first.get_authorizer(TRANSFER).get_authorization_header().startswith("Bearer Ag")
+    assert len(logins) == 1
+
+    again = app(collections[0])
+    assert again.login_required() is False
+    assert again.get_authorizer(TRANSFER).get_authorization_header().startswith("Bearer Ag")
+    assert len(logins) == 1
+
+    more = app(*collections)
+    assert more.get_authorizer(TRANSFER).get_authorization_header().startswith("Bearer Ag")
+    assert len(logins) == 2
+    assert app(*collections).login_required() is False
+    assert set(more.token_storage.get_token_data_by_resource_server()) == {AUTH, TRANSFER}
+
+
+def test_user_app_notices_that_a_dependency_was_declined(server, collections, alice, browser):
+    native = server.create_client("Chart Drawer", "public_installed_client")
+    logins = []
+
+    class Declining(CommandLineLoginFlowManager):
+        def print_authorize_url(self, authorize_url):
+            logins.append(browser.code(authorize_url, decline_optional=True))
+
+        def prompt_for_code(self):
+            return logins[-1]
+
+    app = UserApp(
+        "Chart Drawer",
+        client_id=native["id"],
+        scope_requirements={TRANSFER: [f"{TRANSFER_ALL}[*{collections[0]}]"]},
+        config=GlobusAppConfig(login_flow_manager=Declining),
+    )
+
+    with pytest.raises(UnmetScopeRequirementsError):
+        app.get_authorizer(TRANSFER)
+
+    assert len(logins) == 1
 
 
 def test_user_app_refuses_another_person_for_the_same_tokens(server, native, alice, browser):

@@ -10,47 +10,19 @@ import globus_sdk
 import pytest
 from globus_sdk import DependentScopeSpec
 
-from flows import bearer, portal_client, portal_login
-from portolan import AUTH, CALLBACK, GROUPS, GROUPS_VIEW, TRANSFER, TRANSFER_ALL, psql
+from flows import EMAIL, MANAGE_PROJECTS as MANAGE, bearer, confidential, developer, portal_client, portal_login
+from portolan import AUTH, CALLBACK, GROUPS, GROUPS_VIEW, GROUPS_VIEW_ID, TRANSFER, TRANSFER_ALL, psql
 from test_errors import refused
 
-MANAGE = "urn:globus:auth:scope:auth.globus.org:manage_projects"
-GROUPS_VIEW_ID = "73320ffe-4cb4-4b25-a0a3-83d53d59ce4f"
 GLOBUS_ID = "41143743-f3c8-4d60-bbdb-eeecaba85bd9"
-EMAIL = "developers@example.org"
 # The well-known template of the command line.
 CLI_TEMPLATE = "95fdeba8-fac2-42bd-a357-e068d82ff78e"
-
-
-def developer(portal, browser):
-    _, tokens = portal_login(portal, browser, f"openid profile email {MANAGE}")
-    return bearer(tokens.by_resource_server[AUTH]["access_token"])
-
-
-@pytest.fixture
-def api(portal, browser):
-    """Alice's token for her projects."""
-    return developer(portal, browser)
 
 
 @pytest.fixture(scope="module")
 def dora_api(server, portal):
     dora = server.add_user("dora", "Dora D", "d@example.org")
     return developer(portal, dora.browser())
-
-
-@pytest.fixture
-def project(api, alice):
-    return api.create_project("Beamline", EMAIL, admin_ids=alice.id)["project"]["id"]
-
-
-def confidential(api, project, **options):
-    """A client with a secret, and globus-sdk's object for it."""
-    client = api.create_client("Service", project, client_type=options.pop("client_type", "confidential_client"), **options)
-    assert client.http_status == 201
-    identifier = client["client"]["id"]
-    secret = api.create_client_credential(identifier, "deploy")["credential"]["secret"]
-    return identifier, globus_sdk.ConfidentialAppAuthClient(identifier, secret)
 
 
 def test_projects(api, alice, dora_api):

@@ -271,3 +271,14 @@ def test_code_needs_the_verifier_of_its_own_flow(native, browser):
         client.oauth2_exchange_code_for_tokens(code)
 
     assert refused.value.raw_json["error"] == "invalid_grant"
+
+
+def test_the_general_token_call_does_any_grant(native, portal, browser):
+    """`oauth2_token` sends whatever form it is given; the other methods are built on it."""
+    app, tokens = native_login(native, browser, "openid", refresh_tokens=True)
+    refresh_token = tokens.by_resource_server[AUTH]["refresh_token"]
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": native["id"]}
+
+    assert userinfo_status(app.oauth2_token(form).by_resource_server[AUTH]["access_token"]) == 200
+    form = {"grant_type": "client_credentials", "scope": "openid"}
+    assert userinfo_status(portal_client(portal).oauth2_token(form).by_resource_server[AUTH]["access_token"]) == 200
