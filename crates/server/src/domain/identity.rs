@@ -211,6 +211,17 @@ pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> 
     Ok(())
 }
 
+/// Takes an identity out of its set: it stands alone again. Tokens that speak for it end,
+/// and it is out of every browser; what it allowed stays its own (decisions, section 6).
+pub fn unlink(tx: &mut WriteTx, id: IdentityId, own_set: IdentitySetId) -> Result<()> {
+    if !identities::leave_set(tx, id, own_set)? {
+        return Err(Error::conflict("the primary identity cannot be unlinked"));
+    }
+    identities::raise_generation(tx, id)?;
+    sessions::delete_authentications_of(tx, id)?;
+    Ok(())
+}
+
 /// Which identity of the set a client's tokens speak for: the one of the provider it
 /// requires, or the primary (wire.md 1.3). `None`: the set has no such identity.
 pub fn effective(

@@ -114,6 +114,24 @@ pub fn list_set(tx: &mut ReadTx, set_id: IdentitySetId) -> Result<Vec<Identity>>
     Ok(set)
 }
 
+/// Takes an identity out of its set into a new one of its own; false if it is the primary
+/// there, which the others need.
+pub fn leave_set(tx: &mut WriteTx, id: IdentityId, own_set: IdentitySetId) -> Result<bool> {
+    let primary: Option<(i64,)> = tx.fetch_optional(
+        "SELECT 1 FROM identity_sets s JOIN identities i ON i.set_id = s.id WHERE i.id = $1 AND s.primary_id = $1",
+        params![id],
+    )?;
+    if primary.is_some() {
+        return Ok(false);
+    }
+    tx.execute(
+        "INSERT INTO identity_sets (id, primary_id) VALUES ($1, $2)",
+        params![own_set, id],
+    )?;
+    tx.execute("UPDATE identities SET set_id = $2 WHERE id = $1", params![id, own_set])?;
+    Ok(true)
+}
+
 /// The ids of a set, for introspection.
 pub fn list_set_ids(tx: &mut ReadTx, set_id: IdentitySetId) -> Result<Vec<IdentityId>> {
     let rows: Vec<(IdentityId,)> = tx.fetch_all(

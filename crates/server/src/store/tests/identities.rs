@@ -223,3 +223,26 @@ db_test!(failures_are_counted_block_and_are_forgotten, MIGRATIONS, |db| {
     assert_eq!(find("a"), None);
     assert_eq!(find("b"), Some((1, Timestamp::from_micros(0))));
 });
+
+db_test!(an_identity_leaves_its_set_unless_the_others_need_it, MIGRATIONS, |db| {
+    populate(db);
+    let (set, own) = (ALICES_SET, IdentitySetId::from_u128(77));
+    add(db, identity(BOB, "bob@portolan.local"));
+    write(db, move |tx| {
+        tx.execute("UPDATE identities SET set_id = $2 WHERE id = $1", params![BOB, set])?;
+        Ok(())
+    });
+
+    let left = write(db, move |tx| identities::leave_set(tx, ALICE, own));
+    assert!(!left, "the primary stays");
+    assert!(write(db, move |tx| identities::leave_set(tx, BOB, own)));
+
+    let names = |set| {
+        let found = read(db, move |tx| identities::list_set(tx, set));
+        usernames(&found).join(" ")
+    };
+    assert_eq!(names(set), "alice@portolan.local");
+    assert_eq!(names(own), "bob@portolan.local");
+    let again = write(db, move |tx| identities::leave_set(tx, BOB, own));
+    assert!(!again, "it is alone already");
+});
