@@ -14,6 +14,7 @@ pub mod http;
 pub mod jobs;
 pub mod metrics;
 pub mod oauth;
+pub mod openapi;
 pub mod router;
 pub mod serve;
 pub mod start;

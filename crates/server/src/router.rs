@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::{context, cors, render};
 use crate::oauth::{authorize, discovery, introspect, jwks, revoke, token, userinfo};
+use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::consents as consent_pages;
 use crate::web::{consent, home, login, logout, setup};
@@ -30,10 +31,17 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(cors::allow_any_origin));
 
     let api = Router::new()
-        .route("/v2/oauth2/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
+        .route(
+            "/v2/oauth2/userinfo",
+            get(userinfo::userinfo).post(userinfo::userinfo_by_form),
+        )
         .route("/.well-known/openid-configuration", get(discovery::discovery))
-        .route("/.well-known/oauth-authorization-server", get(discovery::discovery))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(discovery::authorization_server),
+        )
         .route("/jwk.json", get(jwks::jwks))
+        .route("/v2/openapi.json", get(openapi::openapi))
         .route(
             "/v2/api/clients",
             get(clients::list_clients).post(clients::create_client),

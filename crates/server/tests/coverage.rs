@@ -245,6 +245,7 @@ fn calls() -> Vec<(&'static str, Call)> {
             Program(|_| open("/.well-known/oauth-authorization-server")),
         ),
         ("GET /jwk.json", Program(|_| open("/jwk.json"))),
+        ("GET /v2/openapi.json", Program(|_| open("/v2/openapi.json"))),
         (
             "POST /v2/api/clients",
             Program(|w| {

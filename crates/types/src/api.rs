@@ -68,6 +68,16 @@ macro_rules! named {
             }
         }
 
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                crate::openapi::names(Self::ALL.iter().map(|name| name.as_str()))
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
+
         #[cfg(feature = "sql")]
         impl portolan_db::IntoValue for $name {
             fn into_value(self) -> portolan_db::Value {
@@ -87,6 +97,8 @@ macro_rules! named {
 
 /// A principal at one identity provider (wire.md 1.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = crate::openapi::identity))]
 pub struct Identity {
     pub id: IdentityId,
     /// `local@domain`, in lower case; not necessarily an e-mail address.
@@ -94,13 +106,17 @@ pub struct Identity {
     pub status: IdentityStatus,
     /// `null` for client identities.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub identity_type: Option<IdentityType>,
     pub identity_provider: IdentityProviderId,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub name: Option<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub organization: Option<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub email: Option<String>,
 }
 
@@ -128,6 +144,8 @@ named! {
 
 /// Where identities authenticate (wire.md 1.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = crate::openapi::identity_provider))]
 pub struct IdentityProvider {
     pub id: IdentityProviderId,
     pub name: String,
@@ -135,35 +153,43 @@ pub struct IdentityProvider {
     /// The domains of usernames that it may assert; each belongs to one provider only.
     pub domains: Vec<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub alternative_names: Vec<String>,
 }
 
 /// `{"identities": [..]}`, with the providers beside it if the caller asked for them
 /// (wire.md 2.7.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IdentitiesAnswer {
     pub identities: Vec<Identity>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub included: Option<IncludedIdentityProviders>,
 }
 
 /// `{"identity": {..}}`, with its provider beside it if the caller asked for it
 /// (wire.md 2.7.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IdentityAnswer {
     pub identity: Identity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub included: Option<IncludedIdentityProviders>,
 }
 
 /// What `include=identity_provider` adds; each provider once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IncludedIdentityProviders {
     pub identity_providers: Vec<IdentityProvider>,
 }
 
 /// Container of clients and policies with its administrators (wire.md 1.5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = crate::openapi::project))]
 pub struct Project {
     pub id: ProjectId,
     pub display_name: String,
@@ -172,9 +198,11 @@ pub struct Project {
     pub contact_email: String,
     /// `null` when no identity is admin.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub admin_ids: Option<Vec<IdentityId>>,
     /// `null` when no group is admin.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub admin_group_ids: Option<Vec<Uuid>>,
     /// The same admins written out.
     pub admins: ProjectAdmins,
@@ -182,6 +210,7 @@ pub struct Project {
 
 /// The admins of a project in full (wire.md 1.5).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProjectAdmins {
     pub identities: Vec<Identity>,
     pub groups: Vec<Group>,
@@ -190,26 +219,34 @@ pub struct ProjectAdmins {
 /// A group of the neighbouring Groups service. Without one only the id is known, and then
 /// the other members are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Group {
     pub id: Uuid,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub organization: Option<String>,
 }
 
 /// An application, service account or service (wire.md 1.6).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = crate::openapi::client))]
 pub struct Client {
     pub id: ClientId,
     pub name: String,
     /// `null` for template instances.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub project: Option<ProjectId>,
     /// The parent of a child client, the template of a template instance.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub parent_client: Option<ClientId>,
     /// Holds no secret and must use PKCE.
     pub public_client: bool,
@@ -221,9 +258,11 @@ pub struct Client {
     pub links: ClientLinks,
     /// Who logs in must have an identity of this provider, which becomes the effective one.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub required_idp: Option<IdentityProviderId>,
     /// Preselected on the login page.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub preselect_idp: Option<IdentityProviderId>,
     /// The scopes that the client owns, and those that it said it may request.
     pub scopes: Vec<ScopeId>,
@@ -231,9 +270,11 @@ pub struct Client {
     pub fqdns: Vec<String>,
     /// Whether ID token and userinfo describe the effective identity. Older records lack it.
     #[serde(default = "yes")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub userinfo_from_effective_identity: bool,
     /// Whether the person may label the consent, for example with the name of a machine.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub prompt_for_named_grant: bool,
 }
 
@@ -243,10 +284,13 @@ fn yes() -> bool {
 
 /// Both set or both `null`; shown on the consent page (wire.md 1.6).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClientLinks {
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub privacy_policy: Option<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub terms_and_conditions: Option<String>,
 }
 
@@ -313,6 +357,8 @@ named! {
 
 /// A client secret (wire.md 1.8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = crate::openapi::credential))]
 pub struct Credential {
     pub id: CredentialId,
     pub client: ClientId,
@@ -320,24 +366,29 @@ pub struct Credential {
     pub created: Timestamp,
     /// Shown once, in the answer to the creating call; `null` ever after.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub secret: Option<Secret>,
 }
 
 /// Answer to the registration of a template instance: the command line reads its id and
 /// secret from `included.client_credential` (wire.md 2.5.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TemplateInstanceAnswer {
     pub client: Client,
     pub included: IncludedCredential,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IncludedCredential {
     pub client_credential: Credential,
 }
 
 /// A registered permission of a resource server (wire.md 1.10).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = crate::openapi::scope))]
 pub struct Scope {
     pub id: ScopeId,
     /// The owner.
@@ -356,18 +407,22 @@ pub struct Scope {
 /// A scope of another resource server that the owner will use on the person's behalf
 /// (wire.md 1.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DependentScope {
     pub scope: ScopeId,
     /// The person may decline it alone.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub optional: bool,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub requires_refresh_token: bool,
 }
 
 /// Answer to the creation of a scope. Guides read the list, with one record for each
 /// spelling of the scope string; SDK users read `scope`, the first of them (wire.md 2.5.9).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedScopeAnswer {
     pub scopes: Vec<Scope>,
     pub scope: Scope,
@@ -375,6 +430,8 @@ pub struct CreatedScopeAnswer {
 
 /// An identity's permission for a client and a scope, on one path (wire.md 1.12).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = crate::openapi::consent))]
 pub struct Consent {
     pub id: ConsentId,
     /// Who may use it: the application, or for a dependent consent the resource server
@@ -408,6 +465,8 @@ named! {
 
 /// An authentication policy (wire.md 1.13).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = crate::openapi::policy))]
 pub struct Policy {
     pub id: PolicyId,
     pub project_id: ProjectId,
@@ -417,13 +476,16 @@ pub struct Policy {
     pub high_assurance: bool,
     /// Seconds since the authentication, at most.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub authentication_assurance_timeout: Option<u32>,
     pub required_mfa: bool,
     /// Domains, `*.` in front for all below; `null` or empty restricts nothing.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub domain_constraints_include: Option<Vec<String>>,
     /// Identities of these domains do not count, even if included.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub domain_constraints_exclude: Option<Vec<String>>,
 }
 
@@ -487,113 +549,154 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
 /// What creates or updates a project (wire.md 2.6.1). The ids of admins are texts: one that
 /// is no uuid is refused in words that name the whole list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ProjectChanges {
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))]
     pub display_name: Change<String>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 3, max_length = 255, pattern = r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+$"))]
     pub contact_email: Change<String>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<IdentityId>>, min_items = 1, max_items = 500))]
     pub admin_ids: Change<Vec<String>>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Uuid>>, max_items = 500))]
     pub admin_group_ids: Change<Vec<String>>,
 }
 
 /// What creates or updates a client (wire.md 2.5.4, 2.5.5); which members count depends on
 /// the call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ClientChanges {
     /// Registers an instance of this template.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ClientId>))]
     pub template_id: Change<ClientId>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))]
     pub name: Change<String>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ProjectId>))]
     pub project: Change<ProjectId>,
     /// Exactly one of this and `client_type` is given.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
     pub public_client: Change<bool>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ClientType>))]
     pub client_type: Change<ClientType>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Visibility>))]
     pub visibility: Change<Visibility>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<crate::openapi::RedirectUri>>, max_items = 100))]
     pub redirect_uris: Change<Vec<String>>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<LinkChanges>))]
     pub links: Change<LinkChanges>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<IdentityProviderId>))]
     pub required_idp: Change<IdentityProviderId>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<IdentityProviderId>))]
     pub preselect_idp: Change<IdentityProviderId>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<ScopeId>>, max_items = 500))]
     pub scopes: Change<Vec<ScopeId>>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
     pub userinfo_from_effective_identity: Change<bool>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
     pub prompt_for_named_grant: Change<bool>,
 }
 
 /// The links of a client in a creating or updating call; afterwards both are set or neither.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct LinkChanges {
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, max_length = 2048, format = "uri", pattern = "^[hH][tT][tT][pP][sS]?://"))]
     pub terms_and_conditions: Change<String>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, max_length = 2048, format = "uri", pattern = "^[hH][tT][tT][pP][sS]?://"))]
     pub privacy_policy: Change<String>,
 }
 
 /// What creates a credential (wire.md 2.5.7).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CredentialChanges {
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))]
     pub name: Change<String>,
 }
 
 /// What creates or updates a scope (wire.md 2.5.9, 2.6.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ScopeChanges {
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))]
     pub name: Change<String>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 4000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"))]
     pub description: Change<String>,
     /// The last segment of the scope string.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 400, pattern = "^[a-z0-9_]+$"))]
     pub scope_suffix: Change<String>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
     pub advertised: Change<bool>,
     /// Guides and programs spell it in three ways.
     #[serde(alias = "allow_refresh_tokens", alias = "allows_refresh_tokens")]
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
     pub allows_refresh_token: Change<bool>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<crate::openapi::Domain>>, max_items = 200))]
     pub required_domains: Change<Vec<String>>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<DependentScope>>, max_items = 100))]
     pub dependent_scopes: Change<Vec<DependentScope>>,
 }
 
 /// What creates or updates an authentication policy (wire.md 2.6.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct PolicyChanges {
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ProjectId>))]
     pub project_id: Change<ProjectId>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))]
     pub display_name: Change<String>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1, max_length = 4000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"))]
     pub description: Change<String>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
     pub high_assurance: Change<bool>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>, minimum = 1, maximum = 31622400))]
     pub authentication_assurance_timeout: Change<i64>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
     pub required_mfa: Change<bool>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<crate::openapi::Domain>>, max_items = 200))]
     pub domain_constraints_include: Change<Vec<String>>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<crate::openapi::Domain>>, max_items = 200))]
     pub domain_constraints_exclude: Change<Vec<String>>,
 }
 

@@ -22,58 +22,74 @@ use crate::PolicyId;
 /// assert_eq!(document.error, "unauthorized");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorDocument {
     /// Left out when empty: the plain OAuth document (wire.md 3.6.2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required, min_items = 1))]
     pub errors: Vec<ErrorElement>,
     /// An OAuth code, or the code of the first element in lower case.
     pub error: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub error_description: String,
     /// What to send the person to the authorize endpoint with, before trying again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub authorization_parameters: Option<AuthorizationParameters>,
 }
 
 /// One error of a standard document (wire.md 3.6.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorElement {
     /// The HTTP status; clients expect a string here.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[1-5][0-9][0-9]$"))]
     pub status: String,
     /// Id of this very occurrence, the one that the log shows. SDKs call it `request_id`.
     pub id: String,
     /// In capitals, from the catalogue in wire.md 3.6.5.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Z_]+$"))]
     pub code: String,
     pub title: String,
     /// What programs show to their user.
     pub detail: String,
     /// Only with `DEPENDENT_CONSENT_REQUIRED`, and there in the first element (wire.md 3.6.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub unapproved_scopes: Option<Vec<String>>,
 }
 
 /// What an authorize request must carry so that the refused call succeeds afterwards
 /// (wire.md 3.6.4). Names and meaning are those of the query parameters there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuthorizationParameters {
     /// Shown to the person on the login page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub session_message: Option<String>,
     /// Identity ids; others may send the form `urn:globus:auth:identity:<id>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub session_required_identities: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub session_required_policies: Option<Vec<PolicyId>>,
     /// Domains, one of which the person must log in with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub session_required_single_domain: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub session_required_mfa: Option<bool>,
     /// Requested scopes, possibly with dependencies (wire.md 1.11).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub required_scopes: Option<Vec<String>>,
     /// `login` is the only value that clients know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub prompt: Option<String>,
 }
 

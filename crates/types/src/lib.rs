@@ -5,6 +5,8 @@ pub mod api;
 pub mod error;
 pub mod id;
 pub mod oauth;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod scope;
 pub mod secret;
 pub mod time;

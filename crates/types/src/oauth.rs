@@ -7,6 +7,7 @@ use crate::secret::Secret;
 
 /// One token of a token answer (wire.md 2.2.1). Every element of an answer has this shape.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenDocument {
     pub access_token: Secret,
     /// Seconds until the access token ends.
@@ -15,13 +16,17 @@ pub struct TokenDocument {
     pub scope: String,
     pub resource_server: String,
     /// Always `Bearer`.
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::bearer))]
     pub token_type: String,
     /// Echoed in answers to the code grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub state: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub refresh_token: Option<Secret>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub id_token: Option<Secret>,
 }
 
@@ -29,6 +34,7 @@ pub struct TokenDocument {
 /// other resource servers' in `other_tokens`, which is there even when empty because the
 /// Python SDK reads it without asking (wire.md 2.2.1).
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenResponse {
     #[serde(flatten)]
     pub token: TokenDocument,
@@ -37,44 +43,61 @@ pub struct TokenResponse {
 
 /// An identity inside `identity_set` of userinfo and ID tokens (wire.md 2.2.7, 2.4.1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LinkedIdentity {
     pub sub: Uuid,
     pub username: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub name: Option<Option<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub email: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub organization: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub identity_provider: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub identity_provider_display_name: Option<String>,
     /// Unix seconds; null if never.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last_authentication: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub status: Option<String>,
 }
 
 /// The answer of the userinfo endpoint (wire.md 2.4.1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserInfo {
     pub sub: Uuid,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub preferred_username: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub email: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub organization: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub identity_provider: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub identity_provider_display_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub last_authentication: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub identity_set: Option<Vec<LinkedIdentity>>,
 }
 
@@ -89,20 +112,27 @@ pub enum Introspection {
 
 /// `{"active": …}` alone: what `validate` and `revoke` answer (wire.md 2.3.2, 2.3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Activity {
     pub active: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ActiveIntrospection {
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::always_true))]
     pub active: bool,
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::bearer))]
     pub token_type: String,
     pub scope: String,
     pub client_id: Uuid,
     pub sub: Uuid,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub username: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub name: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub email: Option<String>,
     pub aud: Vec<String>,
     pub iss: String,
@@ -111,57 +141,76 @@ pub struct ActiveIntrospection {
     pub nbf: i64,
     pub dependent_tokens_cache_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub identity_set: Option<Vec<Uuid>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub identities_set: Option<Vec<Uuid>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub identity_set_detail: Option<Vec<IdentityDetail>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub session_info: Option<SessionInfo>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub policy_evaluations: Option<std::collections::BTreeMap<Uuid, PolicyEvaluation>>,
 }
 
 /// An element of `identity_set_detail`; consumers read `sub` and some `id`, so both are sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IdentityDetail {
     pub sub: Uuid,
     pub id: Uuid,
     pub username: String,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub name: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub email: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub organization: Option<String>,
     pub identity_provider: Uuid,
     pub identity_provider_display_name: String,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub identity_type: Option<String>,
     pub status: String,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last_authentication: Option<i64>,
 }
 
 /// Never null: the CLI calls `.get` on it (wire.md 2.3.1).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionInfo {
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub session_id: Option<Uuid>,
     pub authentications: std::collections::BTreeMap<Uuid, SessionAuthentication>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionAuthentication {
     pub idp: Uuid,
     /// Unix seconds.
     pub auth_time: i64,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub acr: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub amr: Option<Vec<String>>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub custom_claims: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PolicyEvaluation {
     pub evaluation: bool,
 }
 
 /// The discovery document (OpenID Connect Discovery 1.0, RFC 8414, wire.md 2.4.2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Discovery {
     pub issuer: String,
     pub authorization_endpoint: String,

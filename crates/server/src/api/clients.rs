@@ -9,6 +9,7 @@ use portolan_db::ReadTx;
 use portolan_types::ClientId;
 use portolan_types::api::{self, ClientChanges, ClientLinks, IncludedCredential, TemplateInstanceAnswer};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Call, Caller, Known, created, credentials, ok};
 use crate::app::{App, Ctx};
@@ -17,6 +18,7 @@ use crate::domain::project::{Manager, required};
 use crate::error::{Error, Result};
 use crate::http::extract::Json;
 use crate::http::no_store;
+use crate::http::openapi::{CallRefused, Conflict, Forbidden, NotFound, TooLarge, alternatives, request_body};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::clients::{self, Client};
 use crate::store::scopes;
@@ -29,18 +31,109 @@ pub struct ClientBody {
     client: ClientChanges,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct ClientAnswer {
     pub client: api::Client,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ClientsAnswer {
     clients: Vec<api::Client>,
 }
 
+request_body! {
+    /// Registers a client of this type, in a project or as a child of the calling client.
+    NewClient { "client": ClientChanges }
+    required: ["name", "client_type"],
+    optional: [],
+    nullable: ["project", "visibility", "redirect_uris", "links", "required_idp", "preselect_idp", "userinfo_from_effective_identity", "prompt_for_named_grant"],
+    example: {
+        "name": "Beamline Portal",
+        "project": "0f7b2c51-30f2-4a0e-8a3e-6f2f9d1f7c11",
+        "client_type": "confidential_client",
+        "redirect_uris": ["https://portal.example.org/callback"]
+    }
+}
+
+request_body! {
+    /// The same, saying only whether it can hold a secret.
+    NewPublicOrHybridClient { "client": ClientChanges }
+    required: ["name", "public_client"],
+    optional: [],
+    nullable: ["project", "visibility", "redirect_uris", "links", "required_idp", "preselect_idp", "userinfo_from_effective_identity", "prompt_for_named_grant"],
+    example: {
+        "name": "Beamline Service",
+        "project": "0f7b2c51-30f2-4a0e-8a3e-6f2f9d1f7c11",
+        "public_client": false
+    }
+}
+
+request_body! {
+    /// Registers an instance of a template; nobody authenticates.
+    NewTemplateInstance { "client": ClientChanges }
+    required: ["template_id", "name"],
+    optional: [],
+    nullable: [],
+    example: { "template_id": "95fdeba8-fac2-42bd-a357-e068d82ff78e", "name": "laptop" }
+}
+
+request_body! {
+    /// Changes a client. With `scopes` it says what it may request.
+    ClientUpdate { "client": ClientChanges }
+    required: [],
+    optional: ["name", "visibility"],
+    nullable: ["redirect_uris", "links", "required_idp", "preselect_idp", "scopes"],
+    example: { "visibility": "public" }
+}
+
+alternatives! {
+    /// What registers a client.
+    ClientRegistration: NewClient, NewPublicOrHybridClient, NewTemplateInstance
+}
+
+alternatives! {
+    /// A client that was registered.
+    CreatedClient: TemplateInstanceAnswer, ClientAnswer
+}
+
+alternatives! {
+    /// A list, or the client with a domain name.
+    FoundClients: ClientsAnswer, ClientAnswer
+}
+
 /// `GET /v2/api/clients`: the clients of the projects that the caller administers; with a
 /// secret the client itself and its children; with `fqdn` the one that registered the name.
+#[utoipa::path(
+    get,
+    path = "/v2/api/clients",
+    tag = "Clients",
+    summary = "List the clients of the caller's projects",
+    params(
+        (
+            "fqdn" = Option<String>,
+            Query,
+            description = "Find the client that registered this domain name.",
+            nullable = false,
+            min_length = 1,
+            max_length = 253,
+            example = "svc.example.org"
+        ),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The clients of the projects that the caller administers, with a secret the client itself and its children; with `fqdn` the one that registered the name.",
+            body = FoundClients
+        ),
+        CallRefused, Forbidden, NotFound,
+    ),
+    security(
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]),
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients"]),
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients_and_scopes"]),
+        ("client_secret" = []),
+    ),
+)]
 pub async fn list_clients(call: Call) -> Result<Response> {
     if let Some(fqdn) = call.params.get("fqdn") {
         let fqdn = fqdn.trim().trim_end_matches('.').to_ascii_lowercase();
@@ -84,6 +177,27 @@ fn list_own(tx: &mut ReadTx, known: &Known) -> Result<Vec<Client>> {
 }
 
 /// `GET /v2/api/clients/{client_id}`
+#[utoipa::path(
+    get,
+    path = "/v2/api/clients/{client_id}",
+    tag = "Clients",
+    summary = "Read a client",
+    params(("client_id" = portolan_types::ClientId, Path)),
+    responses(
+        (
+            status = 200,
+            description = "The client. Public ones are shown to everybody who is authenticated.",
+            body = ClientAnswer
+        ),
+        CallRefused, Forbidden, NotFound,
+    ),
+    security(
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]),
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients"]),
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients_and_scopes"]),
+        ("client_secret" = []),
+    ),
+)]
 pub async fn get_client(call: Call, Path(id): Path<String>) -> Result<Response> {
     let client = call
         .read(move |tx, known| {
@@ -125,6 +239,23 @@ fn refuse_instance(known: &Known) -> Result<()> {
 
 /// `POST /v2/api/clients`: four callers, one path. Who authenticates makes a client of a
 /// project or a child; who does not registers an instance of a template.
+#[utoipa::path(
+    post,
+    path = "/v2/api/clients",
+    tag = "Clients",
+    summary = "Register a client",
+    description = "With a token a client of a project; with a secret a child of that client; without any authentication an instance of a template.",
+    request_body = ClientRegistration,
+    responses(
+        (
+            status = 201,
+            description = "The new client. With its only secret beside it, if it is an instance of a template.",
+            body = CreatedClient
+        ),
+        CallRefused, Forbidden, NotFound, TooLarge,
+    ),
+    security((), ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn create_client(
     State(app): State<App>,
     ctx: Ctx,
@@ -178,6 +309,20 @@ async fn register_instance(app: &App, ctx: Ctx, body: Result<Json<ClientBody>>) 
 }
 
 /// `PUT /v2/api/clients/{client_id}`
+#[utoipa::path(
+    put,
+    path = "/v2/api/clients/{client_id}",
+    tag = "Clients",
+    summary = "Change a client",
+    description = "Only what is named changes; lists are replaced.",
+    params(("client_id" = portolan_types::ClientId, Path)),
+    request_body = ClientUpdate,
+    responses(
+        (status = 200, description = "The client as it is now.", body = ClientAnswer),
+        CallRefused, Forbidden, NotFound, TooLarge,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn update_client(call: Call, Path(id): Path<String>, Json(body): Json<ClientBody>) -> Result<Response> {
     let client = call
         .write(move |tx, known| {
@@ -191,6 +336,18 @@ pub async fn update_client(call: Call, Path(id): Path<String>, Json(body): Json<
 
 /// `DELETE /v2/api/clients/{client_id}`: also the client itself; the CLI removes its own
 /// instance so.
+#[utoipa::path(
+    delete,
+    path = "/v2/api/clients/{client_id}",
+    tag = "Clients",
+    summary = "Delete a client",
+    params(("client_id" = portolan_types::ClientId, Path)),
+    responses(
+        (status = 200, description = "The client as it was.", body = ClientAnswer),
+        CallRefused, Forbidden, NotFound, Conflict,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn delete_client(call: Call, Path(id): Path<String>) -> Result<Response> {
     let client = call
         .write(move |tx, known| {

@@ -1,60 +1,69 @@
 //! Consents of a person, wire.md 2.8, and their revocation (decisions, section 6).
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use axum::extract::Path;
+use axum::response::Response;
 use portolan_db::ReadTx;
 use portolan_types::api;
 use portolan_types::{ConsentId, IdentityId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Caller, Presented};
-use crate::app::{App, Ctx};
+use super::{Call, Caller, Known, ok};
 use crate::domain::consent;
 use crate::error::{Error, Result};
-use crate::http::extract::Query;
-use crate::http::no_store;
+use crate::http::openapi::{CallRefused, Forbidden, NotFound};
 use crate::store::access_tokens::ActiveToken;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::consents::{self, Consent};
 use crate::store::{identities, scopes};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ConsentsAnswer {
     consents: Vec<api::Consent>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ConsentAnswer {
     consent: api::Consent,
 }
 
 /// `GET /v2/api/identities/{identity_id}/consents`: those of the calling app with all below
 /// them, or with `all` every consent of the person.
-pub async fn list_consents(
-    State(app): State<App>,
-    ctx: Ctx,
-    headers: HeaderMap,
-    query: Result<Query>,
-    Path(id): Path<String>,
-) -> Result<Response> {
-    let Query(params) = query?;
-    let presented = Presented::read(&headers, &params)?;
-    let all = params.flag("all");
-    let (now, resource_server) = (ctx.now, app.config.resource_server_name.clone());
-    let answer = app
-        .db
-        .read(move |tx| {
-            let Caller::Token(token) = presented.authenticate(tx, now, &resource_server)? else {
+#[utoipa::path(
+    get,
+    path = "/v2/api/identities/{identity_id}/consents",
+    tag = "Consents",
+    summary = "List consents of a person",
+    params(
+        ("identity_id" = portolan_types::IdentityId, Path),
+        (
+            "all" = Option<bool>,
+            Query,
+            description = "Every consent of the person; needs the scope view_consents.",
+            nullable = false
+        ),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Those of the calling app with all below them; with `all` every consent.",
+            body = ConsentsAnswer
+        ),
+        CallRefused, Forbidden, NotFound,
+    ),
+    security(("token" = []), ("token" = ["urn:globus:auth:scope:auth.globus.org:view_consents"])),
+)]
+pub async fn list_consents(call: Call, Path(id): Path<String>) -> Result<Response> {
+    let all = call.params.flag("all");
+    let answer = call
+        .read(move |tx, known| {
+            let Caller::Token(token) = &known.caller else {
                 return Err(Error::forbidden("consents are shown to a token of the person"));
             };
-            let all = all
-                .as_ref()
-                .map_err(|error| Error::new(error.kind(), error.detail().to_owned()))?
-                .unwrap_or(false);
-            let id = own_identity(tx, &token, &id)?;
+            let all = all.as_ref().map_err(Error::repeat)?.unwrap_or(false);
+            let id = own_identity(tx, token, &id)?;
             if all {
-                require_scope(&token, &resource_server, "view_consents")?;
+                require_scope(known, token, "view_consents")?;
             }
             let found = if all {
                 consents::list_by_identity(tx, id)?
@@ -66,31 +75,40 @@ pub async fn list_consents(
             })
         })
         .await?;
-    Ok((no_store(), axum::Json(answer)).into_response())
+    Ok(ok(answer))
 }
 
 /// `DELETE /v2/api/identities/{identity_id}/consents/{consent_id}`: takes it back, with
 /// effect at the next look at any token that rests on it.
-pub async fn revoke_consent(
-    State(app): State<App>,
-    ctx: Ctx,
-    headers: HeaderMap,
-    query: Result<Query>,
-    Path((id, consent_id)): Path<(String, String)>,
-) -> Result<Response> {
-    let presented = Presented::read(&headers, &query?.0)?;
-    let resource_server = app.config.resource_server_name.clone();
-    let answer = app
-        .db
-        .write(move |tx| {
-            let Caller::Token(token) = presented.authenticate(tx, ctx.now, &resource_server)? else {
+#[utoipa::path(
+    delete,
+    path = "/v2/api/identities/{identity_id}/consents/{consent_id}",
+    tag = "Consents",
+    summary = "Take a consent back",
+    params(("identity_id" = portolan_types::IdentityId, Path), ("consent_id" = portolan_types::ConsentId, Path)),
+    responses(
+        (
+            status = 200,
+            description = "The consent as it was. Every token that rests on it has ended.",
+            body = ConsentAnswer
+        ),
+        CallRefused, Forbidden, NotFound,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_consents"])),
+)]
+pub async fn revoke_consent(call: Call, Path((id, consent_id)): Path<(String, String)>) -> Result<Response> {
+    let answer = call
+        .write(move |tx, known| {
+            let Caller::Token(token) = &known.caller else {
                 return Err(Error::forbidden("consents are revoked with a token of the person"));
             };
-            let id = own_identity(tx, &token, &id)?;
-            require_scope(&token, &resource_server, "manage_consents")?;
+            let id = own_identity(tx, token, &id)?;
+            require_scope(known, token, "manage_consents")?;
             let consent_id: ConsentId = consent_id.parse().map_err(|_| Error::not_found("consent"))?;
             let named = consents::find(tx, consent_id)?.filter(|consent| consent.identity_id == id);
-            let document = documents(tx, named.into_iter().collect())?.pop().ok_or_else(|| Error::not_found("consent"))?;
+            let document = documents(tx, named.into_iter().collect())?
+                .pop()
+                .ok_or_else(|| Error::not_found("consent"))?;
             let revoked = consent::revoke(tx, &[id], consent_id)?;
             let event = Event {
                 action: "consent.revoke",
@@ -99,11 +117,11 @@ pub async fn revoke_consent(
                 resource_id: consent_id.to_string(),
                 detail: serde_json::json!({ "scope": document.scope_name, "client": document.client, "cut": revoked.cut }),
             };
-            audit::insert(tx, &ctx, &event)?;
+            audit::insert(tx, &known.ctx, &event)?;
             Ok(ConsentAnswer { consent: document })
         })
         .await?;
-    Ok((no_store(), axum::Json(answer)).into_response())
+    Ok(ok(answer))
 }
 
 /// The identity of the path, if the token's person is it or is linked to it.
@@ -116,8 +134,8 @@ fn own_identity(tx: &mut ReadTx, token: &ActiveToken, id: &str) -> Result<Identi
     Ok(id)
 }
 
-fn require_scope(token: &ActiveToken, resource_server: &str, name: &str) -> Result<()> {
-    let scope = format!("urn:globus:auth:scope:{resource_server}:{name}");
+fn require_scope(known: &Known, token: &ActiveToken, name: &str) -> Result<()> {
+    let scope = known.scope(name);
     if token.has_scope(&scope) {
         Ok(())
     } else {

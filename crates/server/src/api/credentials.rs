@@ -5,12 +5,14 @@ use axum::response::Response;
 use portolan_types::api::{self, CredentialChanges};
 use portolan_types::{ClientId, Secret};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Call, created, ok};
 use crate::domain::client::registration;
 use crate::domain::project::required;
 use crate::error::{Error, Result};
 use crate::http::extract::Json;
+use crate::http::openapi::{CallRefused, Forbidden, NotFound, TooLarge, request_body};
 use crate::store::clients::{self, Credential};
 
 #[derive(Deserialize)]
@@ -18,17 +20,38 @@ pub struct CredentialBody {
     credential: CredentialChanges,
 }
 
-#[derive(Serialize)]
+request_body! {
+    /// Makes a credential.
+    NewCredential { "credential": CredentialChanges }
+    required: ["name"],
+    optional: [],
+    nullable: [],
+    example: { "name": "deploy" }
+}
+
+#[derive(Serialize, ToSchema)]
 struct CredentialAnswer {
     credential: api::Credential,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct CredentialsAnswer {
     credentials: Vec<api::Credential>,
 }
 
 /// `GET /v2/api/clients/{client_id}/credentials`
+#[utoipa::path(
+    get,
+    path = "/v2/api/clients/{client_id}/credentials",
+    tag = "Clients",
+    summary = "List the credentials of a client",
+    params(("client_id" = portolan_types::ClientId, Path)),
+    responses(
+        (status = 200, description = "The credentials without their secrets.", body = CredentialsAnswer),
+        CallRefused, Forbidden, NotFound,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn list_credentials(call: Call, Path(id): Path<String>) -> Result<Response> {
     let found = call
         .read(move |tx, known| {
@@ -45,6 +68,23 @@ pub async fn list_credentials(call: Call, Path(id): Path<String>) -> Result<Resp
 }
 
 /// `POST /v2/api/clients/{client_id}/credentials`
+#[utoipa::path(
+    post,
+    path = "/v2/api/clients/{client_id}/credentials",
+    tag = "Clients",
+    summary = "Make a secret for a client",
+    params(("client_id" = portolan_types::ClientId, Path)),
+    request_body = NewCredential,
+    responses(
+        (
+            status = 201,
+            description = "The credential with its secret, which is shown this once.",
+            body = CredentialAnswer
+        ),
+        CallRefused, Forbidden, NotFound, TooLarge,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn create_credential(
     call: Call,
     Path(id): Path<String>,
@@ -62,6 +102,22 @@ pub async fn create_credential(
 }
 
 /// `DELETE /v2/api/clients/{client_id}/credentials/{credential_id}`
+#[utoipa::path(
+    delete,
+    path = "/v2/api/clients/{client_id}/credentials/{credential_id}",
+    tag = "Clients",
+    summary = "Delete a credential",
+    params(("client_id" = portolan_types::ClientId, Path), ("credential_id" = portolan_types::CredentialId, Path)),
+    responses(
+        (
+            status = 200,
+            description = "The credential as it was. Tokens that it got live on.",
+            body = CredentialAnswer
+        ),
+        CallRefused, Forbidden, NotFound,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn delete_credential(call: Call, Path((id, credential_id)): Path<(String, String)>) -> Result<Response> {
     let deleted = call
         .write(move |tx, known| {

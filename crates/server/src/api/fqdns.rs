@@ -4,12 +4,14 @@ use axum::extract::Path;
 use axum::response::Response;
 use portolan_types::ClientId;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::clients::{ClientAnswer, document};
 use super::{Call, created};
 use crate::domain::client::registration::{self, Fqdn, add_fqdn, check_fqdn, fqdn_not_proven, parse_fqdn};
 use crate::error::{Error, Result};
 use crate::http::extract::Json;
+use crate::http::openapi::{BadFqdn, CallRefused, Conflict, Forbidden, NotFound, TooLarge};
 use crate::upstream::dns::{self, Found};
 
 /// Tools write the name in three places.
@@ -34,6 +36,19 @@ pub struct Name {
     fqdn: String,
 }
 
+/// A domain name to register, as it should be written. The older forms nest it.
+#[derive(ToSchema)]
+#[schema(example = json!({ "fqdn": "svc.example.org" }))]
+pub struct NewFqdn {
+    #[expect(dead_code, reason = "described, not filled")]
+    #[schema(
+        min_length = 3,
+        max_length = 253,
+        pattern = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$"
+    )]
+    fqdn: String,
+}
+
 impl FqdnBody {
     fn name(&self) -> Result<String> {
         match self {
@@ -46,6 +61,23 @@ impl FqdnBody {
 
 /// `POST /v2/api/clients/{client_id}/fqdns`: the DNS is asked between two units of work, so
 /// that nobody waits for it but the caller.
+#[utoipa::path(
+    post,
+    path = "/v2/api/clients/{client_id}/fqdns",
+    tag = "Clients",
+    summary = "Register a domain name for a client",
+    params(("client_id" = portolan_types::ClientId, Path)),
+    request_body = NewFqdn,
+    responses(
+        (
+            status = 201,
+            description = "The client with the name. It has proven to control it by a DNS TXT record that holds the client id.",
+            body = ClientAnswer
+        ),
+        CallRefused, BadFqdn, Forbidden, NotFound, Conflict, TooLarge,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn create_fqdn(call: Call, Path(id): Path<String>, Json(body): Json<FqdnBody>) -> Result<Response> {
     let name = body.name();
     let parse = |id: &str| -> Result<ClientId> { id.parse().map_err(|_| Error::not_found("client")) };

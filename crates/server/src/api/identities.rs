@@ -5,10 +5,12 @@ use axum::response::Response;
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::api::{self, IdentitiesAnswer, IdentityAnswer, IncludedIdentityProviders};
 use portolan_types::{ClientId, IdentityId, IdentitySetId};
+use utoipa::ToSchema;
 
 use super::{Call, Caller, Known, ok};
 use crate::domain::identity;
 use crate::error::{Error, Result};
+use crate::http::openapi::{CallRefused, Forbidden, NotFound};
 use crate::store::audit::Actor;
 use crate::store::clients::{self, Client};
 use crate::store::identities::{self, Identity};
@@ -17,6 +19,13 @@ use crate::store::identity_providers::{self, CLIENTS};
 /// The most that one call may ask for.
 const MAXIMUM: usize = 500;
 
+/// What a look-up adds to its answer.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum IncludeProvider {
+    IdentityProvider,
+}
+
 enum Wanted {
     Ids(Vec<IdentityId>),
     Usernames(Vec<String>),
@@ -24,6 +33,45 @@ enum Wanted {
 
 /// `GET /v2/api/identities`: with `provision` unknown usernames become known, so that
 /// permissions can be prepared for people who come later (wire.md 1.2).
+#[utoipa::path(
+    get,
+    path = "/v2/api/identities",
+    tag = "Identities",
+    summary = "Find identities",
+    params(
+        (
+            "ids" = Option<Vec<IdentityId>>,
+            Query,
+            description = "By id. Exactly one of `ids` and `usernames`.",
+            nullable = false,
+            max_items = 500
+        ),
+        (
+            "usernames" = Option<Vec<String>>,
+            Query,
+            description = "By username, `name@domain`.",
+            nullable = false,
+            max_items = 500
+        ),
+        (
+            "provision" = Option<bool>,
+            Query,
+            description = "Make unknown usernames of known domains known.",
+            nullable = false
+        ),
+        (
+            "include" = Option<Vec<IncludeProvider>>,
+            Query,
+            description = "Adds the identity providers.",
+            nullable = false
+        ),
+    ),
+    responses(
+        (status = 200, description = "The known among those asked for.", body = IdentitiesAnswer),
+        CallRefused, Forbidden,
+    ),
+    security(("token" = []), ("client_secret" = [])),
+)]
 pub async fn list_identities(call: Call) -> Result<Response> {
     let params = &call.params;
     let wanted = match (params.list("ids").as_slice(), params.list("usernames").as_slice()) {
@@ -114,6 +162,23 @@ fn project_client(client: Option<&Client>) -> Result<Actor> {
 }
 
 /// `GET /v2/api/identities/{identity_id}`
+#[utoipa::path(
+    get,
+    path = "/v2/api/identities/{identity_id}",
+    tag = "Identities",
+    summary = "Read an identity",
+    params(
+        ("identity_id" = portolan_types::IdentityId, Path),
+        (
+            "include" = Option<Vec<IncludeProvider>>,
+            Query,
+            description = "Adds the identity providers.",
+            nullable = false
+        ),
+    ),
+    responses((status = 200, description = "The identity.", body = IdentityAnswer), CallRefused, Forbidden, NotFound),
+    security(("token" = []), ("client_secret" = [])),
+)]
 pub async fn get_identity(call: Call, Path(id): Path<String>) -> Result<Response> {
     let include = call.params.list("include").contains(&"identity_provider");
     let answer = call

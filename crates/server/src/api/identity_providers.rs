@@ -7,6 +7,7 @@ use portolan_types::api::{self, IncludedIdentityProviders};
 
 use super::{Call, ok};
 use crate::error::{Error, Result};
+use crate::http::openapi::CallRefused;
 use crate::store::identity_providers::{self, IdentityProvider};
 
 /// The most that one call may ask for.
@@ -14,6 +15,27 @@ const MAXIMUM: usize = 500;
 
 /// `GET /v2/api/identity_providers`: by domain or by id, the unknown left out. Everybody
 /// who is authenticated may ask.
+#[utoipa::path(
+    get,
+    path = "/v2/api/identity_providers",
+    tag = "Identities",
+    summary = "Find identity providers",
+    params(
+        (
+            "domains" = Option<Vec<String>>,
+            Query,
+            description = "By domain. Exactly one of `domains` and `ids`.",
+            nullable = false,
+            max_items = 500
+        ),
+        ("ids" = Option<Vec<IdentityProviderId>>, Query, description = "By id.", nullable = false, max_items = 500),
+    ),
+    responses(
+        (status = 200, description = "The known among those asked for.", body = IncludedIdentityProviders),
+        CallRefused,
+    ),
+    security(("token" = []), ("client_secret" = [])),
+)]
 pub async fn list_identity_providers(call: Call) -> Result<Response> {
     let owned = |items: Vec<&str>| -> Vec<String> { items.into_iter().map(str::to_lowercase).collect() };
     let (domains, ids) = (owned(call.params.list("domains")), owned(call.params.list("ids")));

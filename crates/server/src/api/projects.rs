@@ -6,12 +6,14 @@ use portolan_db::ReadTx;
 use portolan_types::ProjectId;
 use portolan_types::api::{self, ProjectChanges};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::identities::Reader;
 use super::{Call, Known, created, ok};
 use crate::domain::project;
 use crate::error::{Error, Result};
 use crate::http::extract::Json;
+use crate::http::openapi::{CallRefused, Conflict, Forbidden, NotFound, TooLarge, request_body};
 use crate::store::identities;
 use crate::store::projects::{self, Project};
 
@@ -20,17 +22,47 @@ pub struct ProjectBody {
     project: ProjectChanges,
 }
 
-#[derive(Serialize)]
+request_body! {
+    /// Makes a project.
+    NewProject { "project": ProjectChanges }
+    required: ["display_name", "contact_email", "admin_ids"],
+    optional: [],
+    nullable: ["admin_group_ids"],
+    example: {
+        "display_name": "Beamline",
+        "contact_email": "beamline@example.edu",
+        "admin_ids": ["9d3c1a52-7c55-4f0e-8b53-0c6a3a1b2c3d"]
+    }
+}
+
+request_body! {
+    /// Changes a project.
+    ProjectUpdate { "project": ProjectChanges }
+    required: [],
+    optional: ["display_name", "contact_email", "admin_ids"],
+    nullable: ["admin_group_ids"],
+    example: { "display_name": "Beamline 7" }
+}
+
+#[derive(Serialize, ToSchema)]
 struct ProjectAnswer {
     project: api::Project,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ProjectsAnswer {
     projects: Vec<api::Project>,
 }
 
 /// `GET /v2/api/projects`: those that the caller administers.
+#[utoipa::path(
+    get,
+    path = "/v2/api/projects",
+    tag = "Projects",
+    summary = "List the projects that the caller administers",
+    responses((status = 200, description = "The projects.", body = ProjectsAnswer), CallRefused, Forbidden),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn list_projects(call: Call) -> Result<Response> {
     let answer = call
         .read(|tx, known| {
@@ -46,6 +78,15 @@ pub async fn list_projects(call: Call) -> Result<Response> {
 }
 
 /// `GET /v2/api/projects/{project_id}`
+#[utoipa::path(
+    get,
+    path = "/v2/api/projects/{project_id}",
+    tag = "Projects",
+    summary = "Read a project",
+    params(("project_id" = portolan_types::ProjectId, Path)),
+    responses((status = 200, description = "The project.", body = ProjectAnswer), CallRefused, Forbidden, NotFound),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn get_project(call: Call, Path(id): Path<String>) -> Result<Response> {
     let answer = call
         .read(move |tx, known| {
@@ -61,6 +102,19 @@ pub async fn get_project(call: Call, Path(id): Path<String>) -> Result<Response>
 }
 
 /// `POST /v2/api/projects`: open to every person and client; the gate is for projects that exist.
+#[utoipa::path(
+    post,
+    path = "/v2/api/projects",
+    tag = "Projects",
+    summary = "Make a project",
+    description = "The caller is among its admins only if named.",
+    request_body = NewProject,
+    responses(
+        (status = 201, description = "The new project.", body = ProjectAnswer),
+        CallRefused, Forbidden, TooLarge,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn create_project(call: Call, Json(body): Json<ProjectBody>) -> Result<Response> {
     let answer = call
         .write(move |tx, known| {
@@ -73,6 +127,20 @@ pub async fn create_project(call: Call, Json(body): Json<ProjectBody>) -> Result
 }
 
 /// `PUT /v2/api/projects/{project_id}`
+#[utoipa::path(
+    put,
+    path = "/v2/api/projects/{project_id}",
+    tag = "Projects",
+    summary = "Change a project",
+    description = "Only what is named changes; lists are replaced.",
+    params(("project_id" = portolan_types::ProjectId, Path)),
+    request_body = ProjectUpdate,
+    responses(
+        (status = 200, description = "The project as it is now.", body = ProjectAnswer),
+        CallRefused, Forbidden, NotFound, TooLarge,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn update_project(call: Call, Path(id): Path<String>, Json(body): Json<ProjectBody>) -> Result<Response> {
     let answer = call
         .write(move |tx, known| {
@@ -85,6 +153,18 @@ pub async fn update_project(call: Call, Path(id): Path<String>, Json(body): Json
 }
 
 /// `DELETE /v2/api/projects/{project_id}`
+#[utoipa::path(
+    delete,
+    path = "/v2/api/projects/{project_id}",
+    tag = "Projects",
+    summary = "Delete an empty project",
+    params(("project_id" = portolan_types::ProjectId, Path)),
+    responses(
+        (status = 200, description = "The project as it was.", body = ProjectAnswer),
+        CallRefused, Forbidden, NotFound, Conflict,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn delete_project(call: Call, Path(id): Path<String>) -> Result<Response> {
     let answer = call
         .write(move |tx, known| {

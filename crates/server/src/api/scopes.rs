@@ -6,11 +6,13 @@ use portolan_db::ReadTx;
 use portolan_types::api::{self, CreatedScopeAnswer, DependentScope, ScopeChanges};
 use portolan_types::{ClientId, ScopeId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Call, Caller, Known, created, ok};
 use crate::domain::scope::registration;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Params};
+use crate::http::openapi::{CallRefused, Conflict, Forbidden, NotFound, TooLarge, request_body};
 use crate::store::clients;
 use crate::store::scopes::{self, Scope};
 
@@ -24,12 +26,34 @@ pub struct ScopeBody {
     scope: ScopeChanges,
 }
 
-#[derive(Serialize)]
+request_body! {
+    /// Makes a scope. `allows_refresh_token` is also read as `allow_refresh_tokens` and `allows_refresh_tokens`.
+    NewScope { "scope": ScopeChanges }
+    required: ["name", "description", "scope_suffix"],
+    optional: [],
+    nullable: ["advertised", "allows_refresh_token", "required_domains", "dependent_scopes"],
+    example: {
+        "name": "Run beamline actions",
+        "description": "All operations of the beamline action provider",
+        "scope_suffix": "action_all"
+    }
+}
+
+request_body! {
+    /// Changes a scope.
+    ScopeUpdate { "scope": ScopeChanges }
+    required: [],
+    optional: ["name", "description", "scope_suffix", "advertised", "allows_refresh_token"],
+    nullable: ["required_domains", "dependent_scopes"],
+    example: { "advertised": true }
+}
+
+#[derive(Serialize, ToSchema)]
 struct ScopeAnswer {
     scope: api::Scope,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ScopesAnswer {
     scopes: Vec<api::Scope>,
 }
@@ -64,6 +88,41 @@ impl Wanted {
 
 /// `GET /v2/api/scopes`: by id or by string what the caller may see, the rest left out;
 /// without either the caller's own.
+#[utoipa::path(
+    get,
+    path = "/v2/api/scopes",
+    tag = "Scopes",
+    summary = "Find scopes",
+    params(
+        (
+            "ids" = Option<Vec<ScopeId>>,
+            Query,
+            description = "By id. Not together with `scope_strings`.",
+            nullable = false,
+            max_items = 500
+        ),
+        (
+            "scope_strings" = Option<Vec<String>>,
+            Query,
+            description = "By scope string. Not together with `ids`.",
+            nullable = false,
+            max_items = 500
+        ),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "What the caller may see of what was asked for; without a parameter its own scopes.",
+            body = ScopesAnswer
+        ),
+        CallRefused, Forbidden,
+    ),
+    security(
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]),
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients_and_scopes"]),
+        ("client_secret" = []),
+    ),
+)]
 pub async fn list_scopes(call: Call) -> Result<Response> {
     let wanted = Wanted::read(&call.params);
     let answer = call
@@ -125,6 +184,22 @@ fn keep_visible(tx: &mut ReadTx, known: &Known, found: Vec<Scope>) -> Result<Vec
 }
 
 /// `GET /v2/api/scopes/{scope_id}`: what the caller may not see is not there for it.
+#[utoipa::path(
+    get,
+    path = "/v2/api/scopes/{scope_id}",
+    tag = "Scopes",
+    summary = "Read a scope",
+    params(("scope_id" = portolan_types::ScopeId, Path)),
+    responses(
+        (status = 200, description = "The scope, if the caller may see it.", body = ScopeAnswer),
+        CallRefused, Forbidden, NotFound,
+    ),
+    security(
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]),
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients_and_scopes"]),
+        ("client_secret" = []),
+    ),
+)]
 pub async fn get_scope(call: Call, Path(id): Path<String>) -> Result<Response> {
     let answer = call
         .read(move |tx, known| {
@@ -137,6 +212,19 @@ pub async fn get_scope(call: Call, Path(id): Path<String>) -> Result<Response> {
 }
 
 /// `GET /v2/api/clients/{client_id}/scopes/{scope_id}`
+#[utoipa::path(
+    get,
+    path = "/v2/api/clients/{client_id}/scopes/{scope_id}",
+    tag = "Scopes",
+    summary = "Read a scope of a client",
+    params(("client_id" = portolan_types::ClientId, Path), ("scope_id" = portolan_types::ScopeId, Path)),
+    responses((status = 200, description = "The scope.", body = ScopeAnswer), CallRefused, Forbidden, NotFound),
+    security(
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]),
+        ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients_and_scopes"]),
+        ("client_secret" = []),
+    ),
+)]
 pub async fn get_scope_of_client(call: Call, Path((client_id, id)): Path<(String, String)>) -> Result<Response> {
     let answer = call
         .read(move |tx, known| {
@@ -151,6 +239,23 @@ pub async fn get_scope_of_client(call: Call, Path((client_id, id)): Path<(String
 }
 
 /// `POST /v2/api/clients/{client_id}/scopes`: answers one record for each spelling.
+#[utoipa::path(
+    post,
+    path = "/v2/api/clients/{client_id}/scopes",
+    tag = "Scopes",
+    summary = "Make a scope of a client",
+    params(("client_id" = portolan_types::ClientId, Path)),
+    request_body = NewScope,
+    responses(
+        (
+            status = 201,
+            description = "The scope, and one record for each spelling of it.",
+            body = CreatedScopeAnswer
+        ),
+        CallRefused, Forbidden, NotFound, Conflict, TooLarge,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn create_scope(call: Call, Path(client_id): Path<String>, Json(body): Json<ScopeBody>) -> Result<Response> {
     let prefix = call.app.config.scope_url_prefix.clone();
     let answer = call
@@ -174,6 +279,20 @@ pub async fn create_scope(call: Call, Path(client_id): Path<String>, Json(body):
 }
 
 /// `PUT /v2/api/scopes/{scope_id}`
+#[utoipa::path(
+    put,
+    path = "/v2/api/scopes/{scope_id}",
+    tag = "Scopes",
+    summary = "Change a scope",
+    description = "Only what is named changes; lists are replaced.",
+    params(("scope_id" = portolan_types::ScopeId, Path)),
+    request_body = ScopeUpdate,
+    responses(
+        (status = 200, description = "The scope as it is now.", body = ScopeAnswer),
+        CallRefused, Forbidden, NotFound, Conflict, TooLarge,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn update_scope(call: Call, Path(id): Path<String>, Json(body): Json<ScopeBody>) -> Result<Response> {
     let prefix = call.app.config.scope_url_prefix.clone();
     let answer = call
@@ -187,6 +306,18 @@ pub async fn update_scope(call: Call, Path(id): Path<String>, Json(body): Json<S
 }
 
 /// `DELETE /v2/api/scopes/{scope_id}`
+#[utoipa::path(
+    delete,
+    path = "/v2/api/scopes/{scope_id}",
+    tag = "Scopes",
+    summary = "Delete a scope",
+    params(("scope_id" = portolan_types::ScopeId, Path)),
+    responses(
+        (status = 200, description = "The scope as it was. Consents to it end.", body = ScopeAnswer),
+        CallRefused, Forbidden, NotFound, Conflict,
+    ),
+    security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
+)]
 pub async fn delete_scope(call: Call, Path(id): Path<String>) -> Result<Response> {
     let answer = call
         .write(move |tx, known| {

@@ -7,6 +7,7 @@ pub mod context;
 pub mod cors;
 pub mod extract;
 pub mod limits;
+pub mod openapi;
 pub mod render;
 
 use http::header::{CACHE_CONTROL, PRAGMA};

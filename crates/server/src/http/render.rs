@@ -51,7 +51,7 @@ pub fn render_web(app: &App) -> RenderLayer {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Surface {
+pub(super) enum Surface {
     OAuth,
     Api,
     Web,
@@ -201,10 +201,14 @@ fn render(app: &App, occasion: Occasion, mut response: Response) -> Response {
 /// `error_description` speak the words of RFC 6749, in the JSON interface they repeat
 /// code and title of the list.
 fn document(error: &Error, occasion: Occasion) -> Response {
+    Json(error_document(error, occasion.surface, occasion.request_id.to_string())).into_response()
+}
+
+pub(super) fn error_document(error: &Error, surface: Surface, id: String) -> ErrorDocument {
     let kind = error.kind();
     let element = ErrorElement {
         status: kind.status().as_str().to_owned(),
-        id: occasion.request_id.to_string(),
+        id,
         code: kind.api_code().into_owned(),
         title: kind.title().to_owned(),
         detail: error.detail().to_owned(),
@@ -212,12 +216,12 @@ fn document(error: &Error, occasion: Occasion) -> Response {
     };
     let mut document = ErrorDocument::from(element);
     // The title of a missing consent tells the program where to look; it stays.
-    if occasion.surface == Surface::OAuth && kind != Kind::DependentConsentRequired {
+    if surface == Surface::OAuth && kind != Kind::DependentConsentRequired {
         document.error = kind.oauth_code().to_owned();
         document.error_description = error.detail().to_owned();
     }
     document.authorization_parameters = error.authorization_parameters().cloned();
-    Json(document).into_response()
+    document
 }
 
 /// RFC 6750 section 3: without credentials no error code, so that a client that never

@@ -10,10 +10,31 @@ use portolan_types::oauth::Discovery;
 use crate::app::App;
 use crate::config::Config;
 
-/// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`
+/// `GET /.well-known/openid-configuration`
+#[utoipa::path(
+    get,
+    path = "/.well-known/openid-configuration",
+    tag = "OpenID Connect",
+    summary = "Discover the endpoints",
+    responses((status = 200, description = "Where everything is and what it can do.", body = Discovery)),
+    security(()),
+)]
 pub async fn discovery(State(app): State<App>) -> Response {
     let cacheable = [(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))];
     (cacheable, axum::Json(document(&app.config))).into_response()
+}
+
+/// `GET /.well-known/oauth-authorization-server`: where RFC 8414 looks for the same document.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    tag = "OpenID Connect",
+    summary = "Discover the endpoints (RFC 8414)",
+    responses((status = 200, description = "The same document.", body = Discovery)),
+    security(()),
+)]
+pub async fn authorization_server(State(app): State<App>) -> Response {
+    discovery(State(app)).await
 }
 
 /// Every listed value really works.

@@ -14,6 +14,7 @@ use portolan_types::oauth::{
 };
 use portolan_types::{ClientId, PolicyId, Timestamp, TokenHash};
 
+use super::forms::{Included, IntrospectionForm, ValidationForm};
 use super::grants::{authenticate_client, count_failure};
 use crate::app::{App, Ctx};
 use crate::domain::profile::{self, Described};
@@ -23,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::http::client_auth::PresentedClient;
 use crate::http::extract::{Form, Params, Query};
 use crate::http::no_store;
+use crate::http::openapi::{FormRefused, RequestRefused};
 use crate::store::access_tokens::{self, ActiveToken, Profile};
 use crate::store::{consents, identities, policies, refresh_tokens, sessions};
 
@@ -70,6 +72,23 @@ impl Include {
 }
 
 /// `POST /v2/oauth2/token/introspect`
+#[utoipa::path(
+    post,
+    path = "/v2/oauth2/token/introspect",
+    tag = "OAuth",
+    summary = "Look at an access token",
+    params(("include" = Option<Vec<Included>>, Query, description = "As in the form.", nullable = false)),
+    request_body(content = IntrospectionForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (
+            status = 200,
+            description = "What the token is good for. For a stranger to the token it is inactive.",
+            body = Introspection
+        ),
+        RequestRefused, FormRefused,
+    ),
+    security(("client_secret" = []), ()),
+)]
 pub async fn introspect(
     State(app): State<App>,
     ctx: Ctx,
@@ -247,6 +266,22 @@ fn evaluate(
 
 /// `POST /v2/oauth2/token/validate`: whether a token of the calling client, access or
 /// refresh, is active. Asking is not using.
+#[utoipa::path(
+    post,
+    path = "/v2/oauth2/token/validate",
+    tag = "OAuth",
+    summary = "Ask whether a token is active",
+    request_body(content = ValidationForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (
+            status = 200,
+            description = "Whether it is an active token of the calling client, access or refresh.",
+            body = Activity
+        ),
+        RequestRefused, FormRefused,
+    ),
+    security(("client_secret" = []), ()),
+)]
 pub async fn validate(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
     let Form(form) = form?;
     let presented = PresentedClient::read(&headers, &form)?;

@@ -11,7 +11,9 @@ use http::HeaderMap;
 use portolan_db::ReadTx;
 use portolan_types::ClientId;
 use portolan_types::oauth::Activity;
+use portolan_types::openapi::Inactive;
 
+use super::forms::RevocationForm;
 use super::grants::{authenticate_client, count_failure};
 use crate::app::{App, Ctx};
 use crate::domain::token_format::TokenKind;
@@ -20,10 +22,27 @@ use crate::error::Result;
 use crate::http::client_auth::PresentedClient;
 use crate::http::extract::Form;
 use crate::http::no_store;
+use crate::http::openapi::{FormRefused, RequestRefused};
 use crate::store::clients::{self, Client};
 use crate::store::{access_tokens, grants, refresh_tokens};
 
 /// `POST /v2/oauth2/token/revoke`
+#[utoipa::path(
+    post,
+    path = "/v2/oauth2/token/revoke",
+    tag = "OAuth",
+    summary = "Revoke a token",
+    request_body(content = RevocationForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (
+            status = 200,
+            description = "The same answer whether or not there was such a token (RFC 7009).",
+            body = Inactive
+        ),
+        RequestRefused, FormRefused,
+    ),
+    security(("client_secret" = []), ()),
+)]
 pub async fn revoke(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
     let Form(form) = form?;
     let presented = PresentedClient::read(&headers, &form)?;

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use portolan_types::oauth::{TokenDocument, TokenResponse};
 use serde::Serialize;
 
+use super::forms::TokenForm;
 use super::grants::{self, authorization_code, client_credentials, dependent_token, refresh_token};
 use crate::app::{App, Ctx};
 use crate::domain::client;
@@ -13,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::client_auth::PresentedClient;
 use crate::http::extract::{Form, Params, Query};
 use crate::http::no_store;
+use crate::http::openapi::{ConsentMissing, FormRefused, GrantRefused};
 
 /// Parameters that old clients send in the query of a code exchange (decisions, section 3).
 const QUERY_PARAMETERS: &[&str] = &["grant_type", "code", "redirect_uri", "client_id", "scope", "state"];
@@ -28,6 +30,27 @@ const SECRET_PARAMETERS: &[&str] = &[
 ];
 
 /// `POST /v2/oauth2/token`
+#[utoipa::path(
+    post,
+    path = "/v2/oauth2/token",
+    tag = "OAuth",
+    summary = "Get tokens",
+    description = "Clients authenticate by HTTP Basic, or by `client_id` and `client_secret` in the form; public ones by `client_id` alone.",
+    params(
+        (
+            "include_consented_scopes" = Option<bool>,
+            Query,
+            description = "With an authorization code: also tokens for all that the person has consented to before.",
+            nullable = false
+        ),
+    ),
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Tokens: one document, for the dependent grant a list.", body = Answer),
+        GrantRefused, ConsentMissing, FormRefused,
+    ),
+    security(("client_secret" = []), ()),
+)]
 pub async fn token(
     State(app): State<App>,
     ctx: Ctx,
@@ -59,7 +82,8 @@ pub async fn token(
 }
 
 /// The dependent grant answers with a bare list, the others with one document.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TokenAnswer)]
 #[serde(untagged)]
 enum Answer {
     Document(Box<TokenResponse>),

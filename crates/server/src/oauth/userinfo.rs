@@ -2,29 +2,71 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Method};
+use http::HeaderMap;
+use portolan_types::TokenHash;
+use portolan_types::oauth::UserInfo;
 
+use super::forms::UserinfoForm;
 use crate::app::{App, Ctx};
 use crate::domain::profile;
 use crate::error::Result;
 use crate::http::bearer;
 use crate::http::extract::{Form, Query};
 use crate::http::no_store;
+use crate::http::openapi::{BadRequest, Forbidden, ReadRefused, TooLarge};
 
-/// `GET` and `POST /v2/oauth2/userinfo`
-pub async fn userinfo(
+/// `GET /v2/oauth2/userinfo`
+#[utoipa::path(
+    get,
+    path = "/v2/oauth2/userinfo",
+    tag = "OpenID Connect",
+    summary = "Read about the person of a token",
+    responses(
+        (
+            status = 200,
+            description = "Claims about the person, as far as the scopes of the token open them.",
+            body = UserInfo
+        ),
+        BadRequest, ReadRefused, Forbidden,
+    ),
+    security(("token" = ["openid"])),
+)]
+pub async fn userinfo(State(app): State<App>, ctx: Ctx, headers: HeaderMap, query: Result<Query>) -> Result<Response> {
+    let hash = bearer::read(&headers, &query?.0, None)?;
+    describe(app, ctx, hash).await
+}
+
+/// `POST /v2/oauth2/userinfo`: the same, and the token may stand in the form.
+#[utoipa::path(
+    post,
+    path = "/v2/oauth2/userinfo",
+    tag = "OpenID Connect",
+    summary = "Read about the person of a token",
+    request_body(content = UserinfoForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (
+            status = 200,
+            description = "Claims about the person, as far as the scopes of the token open them.",
+            body = UserInfo
+        ),
+        BadRequest, ReadRefused, Forbidden, TooLarge,
+    ),
+    security(("token" = ["openid"]), ()),
+)]
+pub async fn userinfo_by_form(
     State(app): State<App>,
     ctx: Ctx,
-    method: Method,
     headers: HeaderMap,
     query: Result<Query>,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Query(query) = query?;
-    let form = if method == Method::POST { Some(form?.0) } else { None };
-    let hash = bearer::read(&headers, &query, form.as_ref())?;
+    let hash = bearer::read(&headers, &query?.0, Some(&form?.0))?;
+    describe(app, ctx, hash).await
+}
+
+async fn describe(app: App, ctx: Ctx, hash: TokenHash) -> Result<Response> {
     let (now, resource_server) = (ctx.now, app.config.resource_server_name.clone());
-    let document = app
+    let document: UserInfo = app
         .db
         .read(move |tx| {
             let token = bearer::authenticate(tx, &hash, now, &resource_server, "openid")?;
