@@ -391,6 +391,24 @@ def shell(server, client, secret, command):
     return json.loads(done.stdout)
 
 
+SCOPE_DOCUMENT = f"""{{
+    "scope": {{
+        "name": "Action Provider Operations",
+        "description": "All Operations on My Action Provider",
+        "scope_suffix": "action_all",
+        "dependent_scopes": [
+            {{
+                "optional": false,
+                "requires_refresh_token": true,
+                "scope": "{GROUPS_VIEW_ID}"
+            }}
+        ],
+        "advertised": true,
+        "allow_refresh_tokens": true
+    }}
+}}"""
+
+
 def test_the_commands_of_the_action_provider_guide(server, api, project):
     """Look up the client, look up a scope's id, create the scope, verify: as printed, but for the host."""
     client = api.create_client("My Action Provider", project, public_client=False, redirect_uris=["https://localhost"])
@@ -400,41 +418,54 @@ def test_the_commands_of_the_action_provider_guide(server, api, project):
     def run(command):
         return shell(server, client, secret, command)
 
-    before = run('curl -s --user $CLIENT_ID:$CLIENT_SECRET "$BASE"v2/api/clients/$CLIENT_ID | jq')
-    assert before["client"]["scopes"] == []
-    assert before["client"]["redirect_uris"] == ["https://localhost"]
-    assert before["client"]["id"] == client
+    look_up = 'curl -s --user $CLIENT_ID:$CLIENT_SECRET \\\n    "$BASE"v2/api/clients/$CLIENT_ID | jq'
+    before = run(look_up)
+    # What the guide prints, each member of it.
+    assert before["client"] == {
+        "scopes": [],
+        "redirect_uris": ["https://localhost"],
+        "name": "My Action Provider",
+        "links": {"privacy_policy": None, "terms_and_conditions": None},
+        "grant_types": [*OWN, DEPENDENT],
+        "fqdns": [],
+        "visibility": "private",
+        "project": project,
+        "required_idp": None,
+        "preselect_idp": None,
+        "id": client,
+        "public_client": False,
+        "parent_client": None,
+        # And what has been added since it was written.
+        "client_type": "hybrid_confidential_client_resource_server",
+        "prompt_for_named_grant": False,
+        "userinfo_from_effective_identity": True,
+    }
 
     found = run(
+        "# Target FQDN is\n"
         f"export SCOPE_STRING={GROUPS_VIEW}\n"
         'curl -s -u "$CLIENT_ID:$CLIENT_SECRET" \\\n'
         '    "$BASE"v2/api/scopes?scope_strings="$SCOPE_STRING" | jq ".scopes[0].id"'
     )
     assert found == GROUPS_VIEW_ID
 
-    document = json.dumps(
-        {
-            "scope": {
-                "name": "Action Provider Operations",
-                "description": "All Operations on My Action Provider",
-                "scope_suffix": "action_all",
-                "dependent_scopes": [{"optional": False, "requires_refresh_token": True, "scope": GROUPS_VIEW_ID}],
-                "advertised": True,
-                "allow_refresh_tokens": True,
-            }
-        }
-    )
     created = run(
         'curl -s --user "$CLIENT_ID:$CLIENT_SECRET" -H \\\n'
         "    'Content-Type: application/json' \\\n"
         '    -XPOST "$BASE"v2/api/clients/$CLIENT_ID/scopes \\\n'
-        f"    -d '{document}' | jq"
+        f"    -d '{SCOPE_DOCUMENT}' | jq"
     )
     (scope,) = created["scopes"]
-    assert scope["client"] == client
-    assert scope["scope_string"].startswith("https://") and scope["scope_string"].endswith(f"{client}/action_all")
-    assert (scope["advertised"], scope["allows_refresh_token"]) == (True, True)
-    assert scope["dependent_scopes"] == [{"optional": False, "requires_refresh_token": True, "scope": GROUPS_VIEW_ID}]
+    assert scope == {
+        "dependent_scopes": [{"optional": False, "requires_refresh_token": True, "scope": GROUPS_VIEW_ID}],
+        "description": "All Operations on My Action Provider",
+        "allows_refresh_token": True,
+        "client": client,
+        "advertised": True,
+        "scope_string": f"https://auth.globus.org/scopes/{client}/action_all",
+        "id": scope["id"],
+        "name": "Action Provider Operations",
+        "required_domains": [],
+    }
 
-    after = run('curl -s --user $CLIENT_ID:$CLIENT_SECRET "$BASE"v2/api/clients/$CLIENT_ID | jq')
-    assert after["client"]["scopes"] == [scope["id"]]
+    assert run(look_up)["client"]["scopes"] == [scope["id"]]
