@@ -196,17 +196,26 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str, optional: bool) -> fmt::Re
     write!(f, "{}{name}", if optional { "*" } else { "" })
 }
 
-/// Space separated, as `scope` in answers: no brackets, no `*`. The order is kept and
-/// the CLI compares the names as they are.
+/// Space separated, as `scope` in answers: no brackets, no `*`, each name once. The order
+/// is kept and the CLI compares the names as they are.
 pub fn flat(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let mut text = String::new();
     for name in names {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(name.as_ref());
+        add_flat(&mut text, name.as_ref());
     }
     text
+}
+
+/// Adds a name to a flat list unless it is there. A token may rest on two consents for one
+/// scope, which is still one scope.
+pub fn add_flat(list: &mut String, name: &str) {
+    if list.split(' ').any(|known| known == name) {
+        return;
+    }
+    if !list.is_empty() {
+        list.push(' ');
+    }
+    list.push_str(name);
 }
 
 /// Whether a text can be the last segment of a scope string: `^[a-z0-9_]+$` (wire.md 1.10).

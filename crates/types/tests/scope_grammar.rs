@@ -289,8 +289,9 @@ fn hostile_texts_of_full_length_are_refused() {
 }
 
 #[test]
-fn flat_text_has_single_spaces_and_keeps_the_order() {
+fn flat_text_has_each_name_once_in_order_with_single_spaces() {
     assert_eq!(scope::flat(["b", "a"]), "b a");
+    assert_eq!(scope::flat(["ab", "b", "a", "b", "ab"]), "ab b a");
     assert_eq!(scope::flat(ScopeRequest::parse("b[c] *a").unwrap().top_level()), "b a");
     assert_eq!(scope::flat(Vec::<String>::new()), "");
 }
