@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+from ports import free_port
+
 
 class NameServer:
     """Its address is known before it runs, so that a server under test can be told of it."""
@@ -17,9 +19,7 @@ class NameServer:
         if not found:
             raise SystemExit("dnsmasq is missing; on Debian: apt-get install dnsmasq-base")
         self.binary = found
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
