@@ -1,0 +1,710 @@
+//! Every route with a call that its right caller would make, and the world that the calls
+//! need. The programs that ask what others get for the same calls share it: a route of
+//! `router.rs` without an entry here fails them, because the routes are read from its source.
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use http::Method;
+use http::header::CONTENT_TYPE;
+use portolan_server::domain::client;
+use portolan_types::{ClientId, ConsentId};
+
+use crate::support::{Answer, Auth, Browser, Form, Outcome, TestClient, TestResourceServer, TestServer, TestUser};
+
+/// Everything that a call may need. Each route starts from a fresh one.
+pub struct World {
+    pub server: TestServer,
+    pub alice: TestUser,
+    pub bob: TestUser,
+    /// Signed in as Alice, and as Bob.
+    pub browser: Browser,
+    pub others_browser: Browser,
+    pub app: TestClient,
+    pub other_app: TestClient,
+    pub native: TestClient,
+    pub service: TestResourceServer,
+    /// Of Alice for the app: a token of Auth itself with every scope it has for people.
+    pub auth_token: String,
+    pub refresh_token: String,
+    pub service_token: String,
+    /// Of Bob for the other app, likewise.
+    pub others_token: String,
+    pub others_consent: ConsentId,
+    /// Alice's project, with one of each.
+    pub project: String,
+    pub owned: String,
+    pub credential: String,
+    pub scope: String,
+    pub policy: String,
+    /// Service accounts: one that Alice made in her project, and one that is an admin of it.
+    pub robot: TestClient,
+    pub admin_robot: TestClient,
+}
+
+pub const PROJECT_NAME: &str = "Project of Alice";
+pub const CLIENT_NAME: &str = "Client of Alice";
+pub const SCOPE_NAME: &str = "Scope of Alice";
+pub const POLICY_NAME: &str = "Policy of Alice";
+
+pub const AUTH_SCOPES: &str = "openid email profile urn:globus:auth:scope:auth.globus.org:view_identity_set \
+                           urn:globus:auth:scope:auth.globus.org:view_consents \
+                           urn:globus:auth:scope:auth.globus.org:manage_consents \
+                           urn:globus:auth:scope:auth.globus.org:manage_projects";
+
+impl World {
+    pub fn new() -> Self {
+        let server = TestServer::new();
+        let (alice, bob) = (server.user("alice").create(), server.user("bob").create());
+        let (browser, others_browser) = (server.browser_of(&alice), server.browser_of(&bob));
+        let app = server.client().named("The App").create();
+        let other_app = server.client().named("The Other App").create();
+        let native = server.client().public_installed().create();
+        let admin_robot = server.client().of_type(client::CLIENT_IDENTITY).create();
+        let service = server.resource_server("service.example").scope("read").create();
+        let tokens = app.offline_tokens(&browser, &format!("{AUTH_SCOPES} {}", service.scope("read")));
+        let others = other_app.tokens(&others_browser, AUTH_SCOPES);
+        let bobs_consent = server.read(move |tx| {
+            let consents = portolan_server::store::consents::list_by_identity(tx, bob.id)?;
+            Ok(consents.first().expect("Bob consented").id)
+        });
+        let auth_token = tokens.of("auth.globus.org").access_token().to_owned();
+        let make = |path: &str, noun: &str, body: serde_json::Value| -> String {
+            let document = serde_json::json!({ noun: body });
+            let answer = server
+                .post_json(path, &Auth::Bearer(auth_token.clone()), &document)
+                .ok();
+            answer.json()[noun]["id"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{path}: {}", answer.summary()))
+                .to_owned()
+        };
+        let project = make(
+            "/v2/api/projects",
+            "project",
+            serde_json::json!({ "display_name": PROJECT_NAME, "contact_email": "p@example.org", "admin_ids": [alice.id, admin_robot.id] }),
+        );
+        let owned = make(
+            "/v2/api/clients",
+            "client",
+            serde_json::json!({ "name": CLIENT_NAME, "project": project, "public_client": false }),
+        );
+        let credential = make(
+            &format!("/v2/api/clients/{owned}/credentials"),
+            "credential",
+            serde_json::json!({ "name": "first" }),
+        );
+        let scope = make(
+            &format!("/v2/api/clients/{owned}/scopes"),
+            "scope",
+            serde_json::json!({
+                "name": SCOPE_NAME, "description": "Of a test.", "scope_suffix": "own", "advertised": false
+            }),
+        );
+        let policy = make(
+            "/v2/api/policies",
+            "policy",
+            serde_json::json!({
+                "project_id": project, "display_name": POLICY_NAME, "description": "Of a test.", "high_assurance": false
+            }),
+        );
+        let robot = server
+            .client()
+            .of_type(client::CLIENT_IDENTITY)
+            .in_project(project.parse().unwrap())
+            .create();
+        let sql = "INSERT INTO client_fqdns (fqdn, client_id, added_at) VALUES ('owned.example', $1, 0)";
+        let owner: ClientId = owned.parse().unwrap();
+        server.sql(sql, portolan_db::params![owner]);
+        Self {
+            auth_token,
+            refresh_token: tokens.of("service.example").refresh_token().to_owned(),
+            service_token: tokens.of("service.example").access_token().to_owned(),
+            others_token: others.of("auth.globus.org").access_token().to_owned(),
+            others_consent: bobs_consent,
+            project,
+            owned,
+            credential,
+            scope,
+            policy,
+            robot,
+            admin_robot,
+            server,
+            alice,
+            bob,
+            browser,
+            others_browser,
+            app,
+            other_app,
+            native,
+            service,
+        }
+    }
+
+    /// A call of Alice's with a JSON body.
+    fn managing(&self, path: &str, noun: &str, body: serde_json::Value) -> ProgramCall {
+        ProgramCall {
+            path: path.to_owned(),
+            body: Body::Json(serde_json::json!({ noun: body })),
+            right: Auth::Bearer(self.auth_token.clone()),
+        }
+    }
+
+    fn consent(&self) -> ConsentId {
+        let id = self.alice.id;
+        self.server.read(move |tx| {
+            let consents = portolan_server::store::consents::list_by_identity(tx, id)?;
+            Ok(consents.first().expect("Alice consented").id)
+        })
+    }
+
+    /// What nobody here may learn about Alice without being allowed to.
+    pub fn secrets(&self) -> Vec<String> {
+        let mut secrets = vec![
+            "alice@example.org".to_owned(),
+            PROJECT_NAME.to_owned(),
+            CLIENT_NAME.to_owned(),
+            SCOPE_NAME.to_owned(),
+            POLICY_NAME.to_owned(),
+            self.auth_token.clone(),
+            self.refresh_token.clone(),
+            self.service_token.clone(),
+        ];
+        secrets.extend(self.app.secret.clone());
+        secrets
+    }
+}
+
+/// A call of a program: what the right caller would send, so that it is refused for the
+/// caller and for nothing else.
+pub struct ProgramCall {
+    pub path: String,
+    pub body: Body,
+    pub right: Auth,
+}
+
+pub enum Body {
+    None,
+    Form(Vec<(&'static str, String)>),
+    Json(serde_json::Value),
+}
+
+/// A page or the form on it.
+pub struct PageCall {
+    pub path: String,
+    /// What Alice's browser would send; none: it opens the page.
+    pub form: Option<Form>,
+}
+
+pub enum Call {
+    Program(fn(&World) -> ProgramCall),
+    Page(fn(&World) -> PageCall),
+}
+
+pub fn calls() -> Vec<(&'static str, Call)> {
+    use Call::{Page, Program};
+    vec![
+        (
+            "POST /v2/oauth2/token",
+            Program(|w| {
+                program(
+                    "/v2/oauth2/token",
+                    w.app.auth(),
+                    &[("grant_type", "refresh_token"), ("refresh_token", &w.refresh_token)],
+                )
+            }),
+        ),
+        (
+            "POST /v2/oauth2/token/introspect",
+            Program(|w| {
+                program(
+                    "/v2/oauth2/token/introspect",
+                    w.service.auth(),
+                    &[("token", &w.service_token)],
+                )
+            }),
+        ),
+        (
+            "POST /v2/oauth2/token/validate",
+            Program(|w| {
+                program(
+                    "/v2/oauth2/token/validate",
+                    w.app.auth(),
+                    &[("token", &w.service_token)],
+                )
+            }),
+        ),
+        (
+            "POST /v2/oauth2/token/revoke",
+            Program(|w| program("/v2/oauth2/token/revoke", w.app.auth(), &[("token", &w.service_token)])),
+        ),
+        ("GET /v2/oauth2/userinfo", Program(|w| bearer("/v2/oauth2/userinfo", w))),
+        (
+            "POST /v2/oauth2/userinfo",
+            Program(|w| program("/v2/oauth2/userinfo", Auth::Bearer(w.auth_token.clone()), &[])),
+        ),
+        (
+            "GET /.well-known/openid-configuration",
+            Program(|_| open("/.well-known/openid-configuration")),
+        ),
+        (
+            "GET /.well-known/oauth-authorization-server",
+            Program(|_| open("/.well-known/oauth-authorization-server")),
+        ),
+        ("GET /jwk.json", Program(|_| open("/jwk.json"))),
+        ("GET /v2/openapi.json", Program(|_| open("/v2/openapi.json"))),
+        (
+            "POST /v2/api/clients",
+            Program(|w| {
+                let template = w.server.client().template().create();
+                ProgramCall {
+                    path: "/v2/api/clients".into(),
+                    body: Body::Json(serde_json::json!({ "client": { "template_id": template.id, "name": "laptop" } })),
+                    right: Auth::None,
+                }
+            }),
+        ),
+        ("GET /v2/api/clients/{client_id}", Program(own_record)),
+        ("DELETE /v2/api/clients/{client_id}", Program(own_record)),
+        ("GET /v2/api/clients", Program(|w| bearer("/v2/api/clients", w))),
+        (
+            "GET /v2/api/clients#by-name",
+            Program(|w| bearer("/v2/api/clients?fqdn=owned.example", w)),
+        ),
+        (
+            "POST /v2/api/clients#of-a-project",
+            Program(|w| {
+                w.managing(
+                    "/v2/api/clients",
+                    "client",
+                    serde_json::json!({ "name": "another", "project": w.project, "public_client": false }),
+                )
+            }),
+        ),
+        (
+            "GET /v2/api/clients/{client_id}#of-a-project",
+            Program(|w| bearer(&format!("/v2/api/clients/{}", w.owned), w)),
+        ),
+        (
+            "PUT /v2/api/clients/{client_id}",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/clients/{}", w.owned),
+                    "client",
+                    serde_json::json!({ "name": "renamed" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/clients/{client_id}#of-a-project",
+            Program(|w| bearer(&format!("/v2/api/clients/{}", w.owned), w)),
+        ),
+        (
+            "GET /v2/api/clients/{client_id}/credentials",
+            Program(|w| bearer(&format!("/v2/api/clients/{}/credentials", w.owned), w)),
+        ),
+        (
+            "POST /v2/api/clients/{client_id}/credentials",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/clients/{}/credentials", w.owned),
+                    "credential",
+                    serde_json::json!({ "name": "second" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/clients/{client_id}/credentials/{credential_id}",
+            Program(|w| bearer(&format!("/v2/api/clients/{}/credentials/{}", w.owned, w.credential), w)),
+        ),
+        (
+            "POST /v2/api/clients/{client_id}/fqdns",
+            Program(|w| ProgramCall {
+                body: Body::Json(serde_json::json!({ "fqdn": "owned.example" })),
+                ..bearer(&format!("/v2/api/clients/{}/fqdns", w.owned), w)
+            }),
+        ),
+        (
+            "POST /v2/api/clients/{client_id}/scopes",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/clients/{}/scopes", w.owned),
+                    "scope",
+                    serde_json::json!({ "name": "n", "description": "d", "scope_suffix": "another" }),
+                )
+            }),
+        ),
+        (
+            "GET /v2/api/clients/{client_id}/scopes/{scope_id}",
+            Program(|w| bearer(&format!("/v2/api/clients/{}/scopes/{}", w.owned, w.scope), w)),
+        ),
+        ("GET /v2/api/projects", Program(|w| bearer("/v2/api/projects", w))),
+        (
+            "POST /v2/api/projects",
+            Program(|w| {
+                w.managing(
+                    "/v2/api/projects",
+                    "project",
+                    serde_json::json!({ "display_name": "new", "contact_email": "n@example.org", "admin_ids": [w.alice.id] }),
+                )
+            }),
+        ),
+        (
+            "GET /v2/api/projects/{project_id}",
+            Program(|w| bearer(&format!("/v2/api/projects/{}", w.project), w)),
+        ),
+        (
+            "PUT /v2/api/projects/{project_id}",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/projects/{}", w.project),
+                    "project",
+                    serde_json::json!({ "display_name": "renamed" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/projects/{project_id}",
+            Program(|w| {
+                let mut call = bearer("", w);
+                let token = Auth::Bearer(w.auth_token.clone());
+                let empty = serde_json::json!({ "project": { "display_name": "empty", "contact_email": "p@example.org", "admin_ids": [w.alice.id, w.admin_robot.id] } });
+                let made = w.server.post_json("/v2/api/projects", &token, &empty).ok().json();
+                call.path = format!("/v2/api/projects/{}", made["project"]["id"].as_str().unwrap());
+                call
+            }),
+        ),
+        ("GET /v2/api/policies", Program(|w| bearer("/v2/api/policies", w))),
+        (
+            "POST /v2/api/policies",
+            Program(|w| {
+                w.managing("/v2/api/policies", "policy",
+            serde_json::json!({ "project_id": w.project, "display_name": "n", "description": "d", "high_assurance": false }))
+            }),
+        ),
+        (
+            "GET /v2/api/policies/{policy_id}",
+            Program(|w| bearer(&format!("/v2/api/policies/{}", w.policy), w)),
+        ),
+        (
+            "PUT /v2/api/policies/{policy_id}",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/policies/{}", w.policy),
+                    "policy",
+                    serde_json::json!({ "display_name": "renamed" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/policies/{policy_id}",
+            Program(|w| bearer(&format!("/v2/api/policies/{}", w.policy), w)),
+        ),
+        (
+            "GET /v2/api/scopes",
+            Program(|w| bearer(&format!("/v2/api/scopes?ids={}", w.scope), w)),
+        ),
+        (
+            "GET /v2/api/scopes/{scope_id}",
+            Program(|w| bearer(&format!("/v2/api/scopes/{}", w.scope), w)),
+        ),
+        (
+            "PUT /v2/api/scopes/{scope_id}",
+            Program(|w| {
+                w.managing(
+                    &format!("/v2/api/scopes/{}", w.scope),
+                    "scope",
+                    serde_json::json!({ "name": "renamed" }),
+                )
+            }),
+        ),
+        (
+            "DELETE /v2/api/scopes/{scope_id}",
+            Program(|w| bearer(&format!("/v2/api/scopes/{}", w.scope), w)),
+        ),
+        (
+            "GET /v2/api/identity_providers",
+            Program(|w| bearer("/v2/api/identity_providers?domains=portolan.local", w)),
+        ),
+        (
+            "GET /v2/api/identities",
+            Program(|w| bearer("/v2/api/identities?usernames=alice@portolan.local", w)),
+        ),
+        (
+            "GET /v2/api/identities/{identity_id}",
+            Program(|w| bearer(&format!("/v2/api/identities/{}", w.alice.id), w)),
+        ),
+        (
+            "GET /v2/api/identities/{identity_id}/consents",
+            Program(|w| bearer(&format!("/v2/api/identities/{}/consents", w.alice.id), w)),
+        ),
+        (
+            "DELETE /v2/api/identities/{identity_id}/consents/{consent_id}",
+            Program(|w| {
+                bearer(
+                    &format!("/v2/api/identities/{}/consents/{}", w.alice.id, w.consent()),
+                    w,
+                )
+            }),
+        ),
+        ("GET /healthz", Program(|_| open("/healthz"))),
+        ("GET /readyz", Program(|_| open("/readyz"))),
+        ("GET /", Page(|_| page("/"))),
+        ("GET /v2/oauth2/authorize", Page(|w| page(&authorize_path(w)))),
+        (
+            "POST /v2/oauth2/authorize",
+            Page(|w| {
+                let fields = w.app.params("openid").0;
+                PageCall {
+                    path: "/v2/oauth2/authorize".into(),
+                    form: Some(Form {
+                        action: "/v2/oauth2/authorize".into(),
+                        fields,
+                        buttons: vec![],
+                    }),
+                }
+            }),
+        ),
+        (
+            "GET /p/authorize",
+            Page(|w| page(&w.waiting_at("/p/consent").path.replace("/p/consent", "/p/authorize"))),
+        ),
+        ("GET /p/login", Page(|w| page(&w.waiting_at("/p/login").path))),
+        (
+            "POST /p/login",
+            Page(|w| {
+                let call = w.waiting_at("/p/login");
+                let form = call
+                    .form
+                    .unwrap()
+                    .set("username", &w.alice.username)
+                    .set("password", &w.alice.password);
+                PageCall {
+                    path: form.action.clone(),
+                    form: Some(form),
+                }
+            }),
+        ),
+        ("GET /p/consent", Page(|w| page(&w.waiting_at("/p/consent").path))),
+        ("POST /p/consent", Page(|w| w.deciding_at("/p/consent"))),
+        ("GET /p/continue", Page(|w| page(&w.waiting_at("/p/continue").path))),
+        ("POST /p/continue", Page(|w| w.deciding_at("/p/continue"))),
+        ("GET /p/setup/{token}", Page(|w| page(&w.server.setup_path().unwrap()))),
+        (
+            "POST /p/setup/{token}",
+            Page(|w| {
+                let path = w.server.setup_path().unwrap();
+                w.browser.get(&path);
+                let form = w.browser.form();
+                let password = "seven unlikely words of a setup page";
+                let form = form
+                    .set("username", "root")
+                    .set("name", "Root")
+                    .set("email", "root@example.org");
+                PageCall {
+                    path,
+                    form: Some(form.set("password", password).set("password_again", password)),
+                }
+            }),
+        ),
+        ("GET /v2/web/auth-code", Page(|_| page("/v2/web/auth-code?code=abc"))),
+        ("GET /v2/web/logout", Page(|_| page("/v2/web/logout"))),
+        ("POST /v2/web/logout", Page(|w| w.form_on("/v2/web/logout"))),
+        ("GET /v2/web/logout/", Page(|_| page("/v2/web/logout/"))),
+        (
+            "POST /v2/web/logout/",
+            Page(|w| PageCall {
+                path: "/v2/web/logout/".into(),
+                ..w.form_on("/v2/web/logout/")
+            }),
+        ),
+        ("GET /v2/web/consents", Page(|_| page("/v2/web/consents"))),
+        ("GET /v2/web/consents/", Page(|_| page("/v2/web/consents/"))),
+        (
+            "GET /v2/web/consents/{consent_id}",
+            Page(|w| page(&format!("/v2/web/consents/{}", w.consent()))),
+        ),
+        (
+            "POST /v2/web/consents/{consent_id}",
+            Page(|w| w.form_on(&format!("/v2/web/consents/{}", w.consent()))),
+        ),
+        ("GET /static/{*path}", Page(|w| page(&w.stylesheet()))),
+        ("GET /favicon.ico", Page(|_| page("/favicon.ico"))),
+    ]
+}
+
+pub fn program(path: &str, right: Auth, form: &[(&'static str, &str)]) -> ProgramCall {
+    let form = form.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    ProgramCall {
+        path: path.to_owned(),
+        body: Body::Form(form),
+        right,
+    }
+}
+
+pub fn bearer(path: &str, world: &World) -> ProgramCall {
+    ProgramCall {
+        path: path.to_owned(),
+        body: Body::None,
+        right: Auth::Bearer(world.auth_token.clone()),
+    }
+}
+
+pub fn open(path: &str) -> ProgramCall {
+    ProgramCall {
+        path: path.to_owned(),
+        body: Body::None,
+        right: Auth::None,
+    }
+}
+
+pub fn own_record(world: &World) -> ProgramCall {
+    ProgramCall {
+        path: format!("/v2/api/clients/{}", world.app.id),
+        body: Body::None,
+        right: world.app.auth(),
+    }
+}
+
+pub fn page(path: &str) -> PageCall {
+    PageCall {
+        path: path.to_owned(),
+        form: None,
+    }
+}
+
+pub fn authorize_path(world: &World) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(world.app.params("openid").0)
+        .finish();
+    format!("/v2/oauth2/authorize?{query}")
+}
+
+impl World {
+    /// A parked request of Alice's browser that waits at this page.
+    fn waiting_at(&self, wanted: &str) -> PageCall {
+        let params = match wanted {
+            "/p/login" => self.app.params("openid").set("prompt", "login"),
+            "/p/consent" => self.app.params("openid").set("prompt", "consent"),
+            _ => {
+                // Once with the consent page; from then on the shorter one is left.
+                let params = self.native.params("openid");
+                self.browser.authorize_and_allow(&self.native, &params);
+                let outcome = self.browser.authorize(&self.native, &params);
+                assert!(outcome.is_page());
+                return self.shown(wanted);
+            }
+        };
+        let outcome = self.browser.authorize(&self.app, &params);
+        assert!(outcome.is_page());
+        self.shown(wanted)
+    }
+
+    fn shown(&self, wanted: &str) -> PageCall {
+        let path = self.browser.path();
+        assert!(path.starts_with(wanted), "{path} and not {wanted}");
+        PageCall {
+            path,
+            form: Some(self.browser.form()),
+        }
+    }
+
+    fn deciding_at(&self, wanted: &str) -> PageCall {
+        let form = self.waiting_at(wanted).form.unwrap().set("decision", "allow");
+        PageCall {
+            path: form.action.clone(),
+            form: Some(form),
+        }
+    }
+
+    fn form_on(&self, path: &str) -> PageCall {
+        let Outcome::Page(_) = self.browser.get(path) else {
+            panic!("{path} is no page")
+        };
+        let form = self.browser.form();
+        PageCall {
+            path: form.action.clone(),
+            form: Some(form),
+        }
+    }
+
+    fn stylesheet(&self) -> String {
+        self.browser.get("/");
+        let text = self.browser.text();
+        let start = text.find("/static/").unwrap();
+        text[start..].split('"').next().unwrap().to_owned()
+    }
+}
+
+pub fn send(world: &World, method: &Method, call: &ProgramCall, auth: &Auth, cookies: Option<&Browser>) -> Answer {
+    let mut request = world.server.request(method.clone(), &call.path);
+    if let Some(browser) = cookies {
+        let cookies: Vec<String> = browser
+            .cookies()
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        request = request.header("cookie", &cookies.join("; "));
+    }
+    match &call.body {
+        Body::None => request.auth(auth, &[]),
+        Body::Form(fields) => {
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            request.auth(auth, &fields)
+        }
+        Body::Json(document) => request
+            .header(CONTENT_TYPE, "application/json")
+            .body(document.to_string())
+            .authorization(auth),
+    }
+    .send()
+}
+
+/// `METHOD PATH` of every route, read from the source.
+fn routes() -> BTreeSet<String> {
+    let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/router.rs")).unwrap();
+    let mut routes = BTreeSet::new();
+    for rest in source.split(".route(").skip(1) {
+        let mut depth = 1;
+        let end = rest.find(|c| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        let call = &rest[..end.expect("brackets are closed")];
+        let path = call.split('"').nth(1).expect("the path is a literal");
+        let handlers = call.rsplit('"').next().unwrap();
+        let mut methods = 0;
+        for method in ["get", "post", "put", "patch", "delete", "any", "head", "options"] {
+            let called = |text: &str| text.starts_with('(');
+            let found = handlers.match_indices(method).any(|(at, word)| {
+                !handlers[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+                    && called(&handlers[at + word.len()..])
+            });
+            if found {
+                methods += 1;
+                routes.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+        assert!(methods > 0, "no method is recognised: {call}");
+    }
+    assert!(routes.len() > 30, "only {} routes were found", routes.len());
+    routes
+}
+
+/// Whether these are the routes of the server, each at least once. What follows a `#` tells
+/// apart several calls of one route.
+#[track_caller]
+pub fn assert_complete<'a>(listed: impl IntoIterator<Item = &'a str>) {
+    let plain = |route: &str| route.split('#').next().unwrap().to_owned();
+    let listed: BTreeSet<String> = listed.into_iter().map(plain).collect();
+    let routes = routes();
+    let missing: Vec<_> = routes.difference(&listed).collect();
+    assert!(missing.is_empty(), "nothing is said about {missing:#?}");
+    let gone: Vec<_> = listed.difference(&routes).collect();
+    assert!(gone.is_empty(), "no such route any more: {gone:#?}");
+}
