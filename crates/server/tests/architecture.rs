@@ -241,6 +241,78 @@ fn enclosing_function(code: &str) -> String {
         .to_owned()
 }
 
+/// What calls out stands in one folder, so that a reader sees every address the server can
+/// be made to visit. Elsewhere nothing that could open a connection is named: no client of
+/// HTTP, no socket that connects, no look-up of names, no program that is started.
+#[test]
+fn outgoing_calls_stand_in_upstream_only() {
+    const CONNECTING: &[&str] = &[
+        "UdpSocket",
+        "UnixStream",
+        "UnixDatagram",
+        "TcpSocket",
+        "lookup_host",
+        "ToSocketAddrs",
+        "Command",
+        "connect",
+        "connect_timeout",
+        "hickory_resolver",
+        "reqwest",
+        "ureq",
+        "hyper",
+        "isahc",
+        "curl",
+        "lettre",
+    ];
+    let mut found = Vec::new();
+    for source in read("crates/server/src") {
+        if source.module().starts_with("crate::upstream") {
+            continue;
+        }
+        for word in CONNECTING {
+            if find_word(&source.code, word).is_some() {
+                found.push(format!("{} names {word}", source.path));
+            }
+        }
+        // The listener hands accepted streams on; it is the one place that may name them.
+        if find_word(&source.code, "TcpStream").is_some() && !source.path.ends_with("server/src/serve.rs") {
+            found.push(format!("{} names TcpStream", source.path));
+        }
+    }
+    assert_none(&found);
+    // The rule sees what it looks for where it is allowed.
+    let upstream = server("upstream");
+    assert!(
+        upstream
+            .iter()
+            .any(|source| find_word(&source.code, "hickory_resolver").is_some())
+    );
+
+    // Nor is a client of HTTP among what the server and the program are built from.
+    for name in ["server", "portolan", "db", "types"] {
+        let path = workspace().join(format!("crates/{name}/Cargo.toml"));
+        let text = std::fs::read_to_string(path).expect("the manifest can be read");
+        let built_from = text.split("[dev-dependencies]").next().unwrap_or_default();
+        for client in [
+            "reqwest",
+            "ureq",
+            "hyper.workspace",
+            "hyper =",
+            "isahc",
+            "curl",
+            "lettre",
+        ] {
+            assert!(!built_from.contains(client), "crates/{name} depends on {client}");
+        }
+    }
+    let root = std::fs::read_to_string(workspace().join("Cargo.toml")).expect("the manifest can be read");
+    let hyper_util = root
+        .lines()
+        .find(|line| line.starts_with("hyper-util"))
+        .expect("it is listed");
+    assert!(!hyper_util.contains("client"), "{hyper_util}");
+}
+
 /// Where the clock is read and random numbers are drawn: one place each, so that tests
 /// hold the time and a reader can see all randomness.
 #[test]
