@@ -251,13 +251,17 @@ fn a_scan_is_recognised_on_both_engines() {
 #[test]
 fn the_plans_of_the_hot_statements() {
     let hot = [
-        "access_tokens::find_active",
-        "access_tokens::live_scopes",
-        "refresh_tokens::find",
-        "refresh_tokens::is_live",
+        "access_tokens::active",
+        "access_tokens::scopes",
+        "refresh_tokens::by_hash",
+        "refresh_tokens::live",
         "clients::find",
-        "clients::find_with_secrets",
-        "scopes::list_by_strings",
+        "clients::with_secrets",
+        "scopes::by_strings",
+        "scopes::by_strings_with_root",
+        "consents::below",
+        "consents::missing_below",
+        "consents::stamps_below",
         "consents::list_trees",
         "consents::list_approved_roots",
         "consents::list_approved",

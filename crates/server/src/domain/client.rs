@@ -10,7 +10,7 @@ use crate::app::{Ctx, new_uuid, random_bytes};
 use crate::config::Config;
 use crate::domain::token_format;
 use crate::error::{Error, Result};
-use crate::store::clients::{self, Client, Credential};
+use crate::store::clients::{self, Client, Credential, Provable};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::{CLIENTS, CLIENTS_DOMAIN};
 
@@ -46,18 +46,26 @@ pub enum Claim<'a> {
     IdOnly,
 }
 
-/// The client, if the claim holds. Every refusal is the same: nothing tells an unknown
-/// client from a wrong secret.
+/// The client, if the claim holds.
 pub fn authenticate(tx: &mut ReadTx, id: ClientId, claim: Claim<'_>) -> Result<Client> {
-    let found = clients::find_with_secrets(tx, id)?.filter(|(client, _)| client.enabled);
-    let (client, hashes) = found.ok_or_else(Error::invalid_client)?;
+    let rows = tx.fetch(&clients::with_secrets(id))?;
+    prove(Provable::from_rows(rows), claim).map(|proven| proven.client)
+}
+
+/// Hands the client back if the claim holds. Every refusal is the same: nothing tells an
+/// unknown client from a wrong secret.
+pub fn prove(found: Option<Provable>, claim: Claim<'_>) -> Result<Provable> {
+    let found = found.filter(|found| found.client.enabled);
+    let found = found.ok_or_else(Error::invalid_client)?;
     // `TokenHash` compares in constant time: the presented one is chosen by the caller.
     let proven = match claim {
-        Claim::IdOnly => client.is_public(),
-        Claim::Secrets(presented) => !client.is_public() && hashes.iter().any(|hash| presented.contains(hash)),
+        Claim::IdOnly => found.client.is_public(),
+        Claim::Secrets(presented) => {
+            !found.client.is_public() && found.hashes.iter().any(|hash| presented.contains(hash))
+        }
     };
     if proven {
-        Ok(client)
+        Ok(found)
     } else {
         Err(Error::invalid_client())
     }

@@ -12,13 +12,13 @@ use portolan_db::ReadTx;
 use portolan_types::oauth::{
     ActiveIntrospection, Activity, Introspection, PolicyEvaluation, SessionAuthentication, SessionInfo,
 };
-use portolan_types::{ClientId, PolicyId, Timestamp, TokenHash};
+use portolan_types::{AppSessionId, ClientId, ConsentId, PolicyId, Timestamp, TokenHash};
 
 use super::forms::{Included, IntrospectionForm, ValidationForm};
-use super::grants::{authenticate_client, count_failure};
+use super::grants::{authenticate_client, count_failure, prove};
 use crate::app::{App, Ctx};
 use crate::domain::profile::{self, Described};
-use crate::domain::token_format::TokenKind;
+use crate::domain::token_format::{self, TokenKind};
 use crate::domain::{policy, tokens};
 use crate::error::{Error, Result};
 use crate::http::client_auth::PresentedClient;
@@ -26,7 +26,8 @@ use crate::http::extract::{Form, Params, Query};
 use crate::http::no_store;
 use crate::http::openapi::{FormRefused, RequestRefused};
 use crate::store::access_tokens::{self, ActiveToken, Profile};
-use crate::store::{consents, identities, policies, refresh_tokens, sessions};
+use crate::store::sessions::Authentication;
+use crate::store::{clients, consents, identities, policies, refresh_tokens, sessions};
 
 /// What the caller wants beside the token.
 #[derive(Clone, Debug, Default)]
@@ -98,29 +99,8 @@ pub async fn introspect(
 ) -> Result<Response> {
     let (Query(query), Form(form)) = (query?, form?);
     let presented = PresentedClient::read(&headers, &form)?;
-    let client_id = presented.id;
-    // Before the look-up, so that a stranger never learns what is wrong with the request.
-    let asked = form
-        .require("token")
-        .map(|token| tokens::presented(TokenKind::Access, token));
-    let asked = asked.and_then(|token| Ok((token, Include::read(&query, &form)?)));
-    let (now, issuer) = (ctx.now, app.config.issuer());
-    let result = app
-        .db
-        .read(move |tx| {
-            let caller = authenticate_client(tx, &presented)?;
-            if caller.is_public() {
-                return Err(Error::invalid_client());
-            }
-            let (token, include) = match &asked {
-                Ok(asked) => asked,
-                Err(error) => return Err(Error::new(error.kind(), error.detail().to_owned())),
-            };
-            let Some(hash) = token else { return Ok(inactive()) };
-            describe(tx, now, caller.id, hash, include, &issuer)
-        })
-        .await;
-    let document = count_failure(&app, &ctx, client_id, result)?;
+    let result = answer(&app, ctx.now, &presented, &query, &form).await;
+    let document = count_failure(&app, &ctx, presented.id, result)?;
     Ok((no_store(), axum::Json(document)).into_response())
 }
 
@@ -128,47 +108,75 @@ fn inactive() -> Introspection {
     Introspection::Inactive(Activity { active: false })
 }
 
-fn describe(
-    tx: &mut ReadTx,
+async fn answer(
+    app: &App,
     now: Timestamp,
-    caller: ClientId,
-    hash: &TokenHash,
-    include: &Include,
-    issuer: &str,
+    presented: &PresentedClient,
+    query: &Params,
+    form: &Params,
 ) -> Result<Introspection> {
-    let Some(token) = access_tokens::find_active(tx, hash, now)? else {
+    let asked = form.require("token");
+    // Whatever cannot be a token of ours finds no row, so nothing is asked twice.
+    let hash = token_format::hash(asked.as_ref().map_or("", |token| token));
+    let (secrets, rows, mut below) = app
+        .db
+        .find((
+            clients::with_secrets(presented.id),
+            access_tokens::active(&hash, now),
+            consents::stamps_below(&hash),
+        ))
+        .await?;
+    let caller = prove(secrets, presented)?.client;
+    if caller.is_public() {
+        return Err(Error::invalid_client());
+    }
+    // Only now, so that a stranger never learns what is wrong with the request.
+    asked?;
+    let include = Include::read(query, form)?;
+    let Some(token) = ActiveToken::from_rows(rows) else {
         return Ok(inactive());
     };
-    let owns = token.resource_server_id == caller;
-    if !owns && token.client_id != caller {
+    let owns = token.resource_server_id == caller.id;
+    if !owns && token.client_id != caller.id {
         return Ok(inactive());
     }
+    below.sort_unstable();
+    describe(app, now, owns, token, &below, &include).await
+}
+
+async fn describe(
+    app: &App,
+    now: Timestamp,
+    owns: bool,
+    token: ActiveToken,
+    below: &[(ConsentId, Timestamp)],
+    include: &Include,
+) -> Result<Introspection> {
     // A client that only asked for the token sees of the person what the person showed it.
     let shows = |profile: Profile| owns || token.profile.has(profile);
     let shows_set = shows(Profile::OPENID.with(Profile::IDENTITY_SET));
-    let people = if include.wants_people() {
-        Some(profile::describe(tx, token.identity_id, token.app_session_id)?)
+    let wants_ids = shows_set && (include.identity_set || include.identities_set);
+    let (set_ids, authentications) = if wants_ids || include.session_info {
+        let queries = (
+            identities::set_ids(token.set_id),
+            sessions::session_authentications(token.app_session_id),
+        );
+        app.db.find(queries).await?
     } else {
-        None
+        Default::default()
     };
-    let set_ids = if shows_set && (include.identity_set || include.identities_set) {
-        Some(
-            identities::list_set_ids(tx, token.set_id)?
-                .into_iter()
-                .map(|id| id.0)
-                .collect::<Vec<_>>(),
-        )
+    let set_ids = wants_ids.then(|| set_ids.into_iter().map(|(id,)| id.0).collect::<Vec<_>>());
+    let (people, policy_evaluations) = if include.wants_people() {
+        let (identity_id, session, policies) = (token.identity_id, token.app_session_id, include.policies.clone());
+        app.db
+            .read(move |tx| {
+                let people = profile::describe(tx, identity_id, session)?;
+                let evaluations = evaluate(tx, now, &people, &policies)?;
+                Ok::<_, Error>((Some(people), evaluations))
+            })
+            .await?
     } else {
-        None
-    };
-    let session_info = if include.session_info {
-        Some(session_info(tx, &token)?)
-    } else {
-        None
-    };
-    let policy_evaluations = match &people {
-        Some(people) if !include.policies.is_empty() => Some(evaluate(tx, now, people, &include.policies)?),
-        _ => None,
+        (None, None)
     };
     Ok(Introspection::Active(Box::new(ActiveIntrospection {
         active: true,
@@ -177,18 +185,20 @@ fn describe(
         client_id: token.client_id.0,
         sub: token.identity_id.0,
         aud: audience(&token),
-        iss: issuer.to_owned(),
+        iss: app.config.issuer(),
         exp: token.expires_at.seconds(),
         iat: token.issued_at.seconds(),
         nbf: token.issued_at.seconds(),
-        dependent_tokens_cache_id: cache_id(tx, &token)?,
+        dependent_tokens_cache_id: cache_id(&token, below),
         identity_set: set_ids.clone().filter(|_| include.identity_set),
         identities_set: set_ids.filter(|_| include.identities_set),
         identity_set_detail: people
             .as_ref()
             .filter(|_| include.identity_set_detail && shows_set)
             .map(Described::details),
-        session_info,
+        session_info: include
+            .session_info
+            .then(|| session_info(token.app_session_id, authentications)),
         policy_evaluations,
         name: token.name.filter(|_| owns || token.profile.has(Profile::PROFILE)),
         email: token.email.filter(|_| owns || token.profile.has(Profile::EMAIL)),
@@ -210,39 +220,27 @@ fn audience(token: &ActiveToken) -> Vec<String> {
 }
 
 /// Changes whenever the dependent tokens to be had change: with the consents below.
-fn cache_id(tx: &mut ReadTx, token: &ActiveToken) -> Result<String> {
-    let parents: Vec<_> = token.scopes.iter().map(|scope| scope.consent_id).collect();
-    let children = consents::list_children_stamps(tx, &parents)?;
-    let seed = children.into_iter().flat_map(|(id, updated)| [id.0, updated.micros()]);
-    Ok(tokens::dependent_tokens_cache_id(
-        seed,
-        token.family_id,
-        token.issuance_id,
-    ))
+fn cache_id(token: &ActiveToken, below: &[(ConsentId, Timestamp)]) -> String {
+    let seed = below.iter().flat_map(|(id, updated)| [id.0, updated.micros()]);
+    tokens::dependent_tokens_cache_id(seed, token.family_id, token.issuance_id)
 }
 
 /// An object even without a session: clients read into it (wire.md 2.3.1).
-fn session_info(tx: &mut ReadTx, token: &ActiveToken) -> Result<SessionInfo> {
-    let Some(session) = token.app_session_id else {
-        return Ok(SessionInfo::default());
-    };
-    let authentications = sessions::list_session_authentications(tx, session)?;
-    Ok(SessionInfo {
-        session_id: Some(session.0),
-        authentications: authentications
-            .into_iter()
-            .map(|authentication| {
-                let shown = SessionAuthentication {
-                    idp: authentication.provider_id.0,
-                    auth_time: authentication.authenticated_at.seconds(),
-                    amr: authentication.amr(),
-                    acr: authentication.acr,
-                    custom_claims: serde_json::Map::new(),
-                };
-                (authentication.identity_id.0, shown)
-            })
-            .collect(),
-    })
+fn session_info(session: Option<AppSessionId>, authentications: Vec<Authentication>) -> SessionInfo {
+    let authentications = authentications.into_iter().map(|authentication| {
+        let shown = SessionAuthentication {
+            idp: authentication.provider_id.0,
+            auth_time: authentication.authenticated_at.seconds(),
+            amr: authentication.amr(),
+            acr: authentication.acr,
+            custom_claims: serde_json::Map::new(),
+        };
+        (authentication.identity_id.0, shown)
+    });
+    SessionInfo {
+        session_id: session.map(|session| session.0),
+        authentications: authentications.collect(),
+    }
 }
 
 /// One entry per policy asked for; an unknown one is not satisfied.
@@ -251,9 +249,12 @@ fn evaluate(
     now: Timestamp,
     people: &Described,
     ids: &[PolicyId],
-) -> Result<BTreeMap<uuid::Uuid, PolicyEvaluation>> {
+) -> Result<Option<BTreeMap<uuid::Uuid, PolicyEvaluation>>> {
+    if ids.is_empty() {
+        return Ok(None);
+    }
     let known = policies::list_by_ids(tx, ids)?;
-    Ok(ids
+    let evaluations = ids
         .iter()
         .map(|id| {
             let policy = known.iter().find(|policy| policy.id == *id);
@@ -261,7 +262,8 @@ fn evaluate(
                 policy.is_some_and(|policy| policy::evaluate(policy, &people.set, &people.authentications, now));
             (id.0, PolicyEvaluation { evaluation })
         })
-        .collect())
+        .collect();
+    Ok(Some(evaluations))
 }
 
 /// `POST /v2/oauth2/token/validate`: whether a token of the calling client, access or

@@ -1,7 +1,8 @@
 //! Access tokens. Only hashes are stored; [`find_active`] alone says what an active token is.
 
-use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, Query, ReadTx, Row, WriteTx, params};
 use portolan_types::id::{FamilyId, IssuanceId};
+use portolan_types::scope::add_flat;
 use portolan_types::{
     AppSessionId, ClientId, ConsentId, IdentityId, IdentityProviderId, IdentitySetId, Timestamp, TokenHash,
 };
@@ -91,49 +92,52 @@ impl ActiveToken {
     pub fn scope_string(&self) -> String {
         let mut text = String::new();
         for scope in &self.scopes {
-            push_name(&mut text, &scope.requested);
+            add_flat(&mut text, &scope.requested);
             if scope.canonical != scope.requested {
-                push_name(&mut text, &scope.canonical);
+                add_flat(&mut text, &scope.canonical);
             }
         }
         text
     }
 }
 
-fn push_name(text: &mut String, name: &str) {
-    if !text.is_empty() {
-        text.push(' ');
-    }
-    text.push_str(name);
+/// A row of [`active`]: the token, once for each consent it rests on.
+pub struct ActiveRow {
+    token: ActiveToken,
+    scope: ScopeRow,
 }
 
-impl FromRow for ActiveToken {
+impl FromRow for ActiveRow {
     fn from_row(row: &mut Row) -> Result<Self, DbError> {
         Ok(Self {
-            hash: row.take()?,
-            client_id: row.take()?,
-            identity_id: row.take()?,
-            identity_generation: row.take()?,
-            resource_server_id: row.take()?,
-            resource_server: row.take()?,
-            issuance_id: row.take()?,
-            family_id: row.take()?,
-            app_session_id: row.take()?,
-            profile: Profile(row.take()?),
-            issued_at: row.take()?,
-            expires_at: row.take()?,
-            set_id: row.take()?,
-            provider_id: row.take()?,
-            username: row.take()?,
-            name: row.take()?,
-            email: row.take()?,
-            parent_client_id: row.take()?,
-            scopes: Vec::new(),
+            token: ActiveToken {
+                hash: row.take()?,
+                client_id: row.take()?,
+                identity_id: row.take()?,
+                identity_generation: row.take()?,
+                resource_server_id: row.take()?,
+                resource_server: row.take()?,
+                issuance_id: row.take()?,
+                family_id: row.take()?,
+                app_session_id: row.take()?,
+                profile: Profile(row.take()?),
+                issued_at: row.take()?,
+                expires_at: row.take()?,
+                set_id: row.take()?,
+                provider_id: row.take()?,
+                username: row.take()?,
+                name: row.take()?,
+                email: row.take()?,
+                parent_client_id: row.take()?,
+                scopes: Vec::new(),
+            },
+            scope: ScopeRow::from_row(row)?,
         })
     }
 }
 
-struct ScopeRow {
+/// A row of [`scopes`].
+pub struct ScopeRow {
     consent_id: ConsentId,
     requested: String,
     canonical: Option<String>,
@@ -154,7 +158,12 @@ impl FromRow for ScopeRow {
 /// The consents a token rests on; `None` unless there is at least one and every one of
 /// them is approved. A deleted consent, scope or client leaves no row to find.
 pub fn live_scopes(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<Vec<TokenScope>>> {
-    let rows: Vec<ScopeRow> = tx.fetch_all(
+    Ok(TokenScope::from_rows(tx.fetch(&scopes(hash))?))
+}
+
+/// The question of [`live_scopes`], to be asked together with others.
+pub fn scopes(hash: &TokenHash) -> Query<ScopeRow> {
+    Query::new(
         "SELECT k.consent_id, k.scope_string, s.scope_string, c.allows_refresh
            FROM token_consents k
            LEFT JOIN consents c ON c.id = k.consent_id AND c.status = 'approved'
@@ -162,10 +171,18 @@ pub fn live_scopes(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<Vec<Token
           WHERE k.token_hash = $1
           ORDER BY k.consent_id",
         params![*hash],
-    )?;
-    if rows.is_empty() {
-        return Ok(None);
+    )
+}
+
+impl TokenScope {
+    /// The answer to [`scopes`]; `None` unless there is at least one, and all are approved.
+    pub fn from_rows(rows: Vec<ScopeRow>) -> Option<Vec<Self>> {
+        if rows.is_empty() { None } else { approved(rows) }
     }
+}
+
+/// `None` unless every consent is approved.
+fn approved(rows: impl IntoIterator<Item = ScopeRow>) -> Option<Vec<TokenScope>> {
     let scopes = rows.into_iter().map(|row| {
         Some(TokenScope {
             consent_id: row.consent_id,
@@ -174,32 +191,47 @@ pub fn live_scopes(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<Vec<Token
             allows_refresh: row.allows_refresh?,
         })
     });
-    Ok(scopes.collect())
+    scopes.collect()
 }
 
 /// The one answer to "is this token active?" (decisions, section 1): unexpired, not
 /// revoked, nothing it belongs to ended, client, identity and provider enabled, identity
 /// generation unchanged, and every consent it rests on approved.
 pub fn find_active(tx: &mut ReadTx, hash: &TokenHash, now: Timestamp) -> Result<Option<ActiveToken>> {
-    let found: Option<ActiveToken> = tx.fetch_optional(
+    Ok(ActiveToken::from_rows(tx.fetch(&active(hash, now))?))
+}
+
+/// The question of [`find_active`], to be asked together with others. One statement, so
+/// that all of it is true at one moment.
+pub fn active(hash: &TokenHash, now: Timestamp) -> Query<ActiveRow> {
+    Query::new(
         "SELECT t.hash, t.client_id, t.identity_id, t.identity_generation, t.resource_server_id, t.resource_server, t.issuance_id,
                 t.family_id, t.app_session_id, t.profile, t.issued_at, t.expires_at,
-                i.set_id, i.identity_provider_id, i.username, i.name, i.email, c.parent_client_id
+                i.set_id, i.identity_provider_id, i.username, i.name, i.email, c.parent_client_id,
+                k.consent_id, k.scope_string, s.scope_string, r.allows_refresh
            FROM access_tokens t
            JOIN clients c ON c.id = t.client_id AND c.enabled = 1
            JOIN identities i ON i.id = t.identity_id AND i.generation = t.identity_generation
                             AND i.enabled = 1 AND i.status <> 'closed'
            JOIN identity_providers p ON p.id = i.identity_provider_id AND p.enabled = 1
+           JOIN token_consents k ON k.token_hash = t.hash
+           LEFT JOIN consents r ON r.id = k.consent_id AND r.status = 'approved'
+           LEFT JOIN scopes s ON s.id = r.scope_id
           WHERE t.hash = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL
-            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id IN (t.issuance_id, t.family_id, t.app_session_id))",
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id IN (t.issuance_id, t.family_id, t.app_session_id))
+          ORDER BY k.consent_id",
         params![*hash, now],
-    )?;
-    let Some(mut token) = found else { return Ok(None) };
-    let Some(scopes) = live_scopes(tx, hash)? else {
-        return Ok(None);
-    };
-    token.scopes = scopes;
-    Ok(Some(token))
+    )
+}
+
+impl ActiveToken {
+    /// The answer to [`active`]: no row, or a consent that is not approved, is no token.
+    pub fn from_rows(rows: Vec<ActiveRow>) -> Option<Self> {
+        let mut rows = rows.into_iter();
+        let ActiveRow { mut token, scope } = rows.next()?;
+        token.scopes = approved(std::iter::once(scope).chain(rows.map(|row| row.scope)))?;
+        Some(token)
+    }
 }
 
 pub fn insert(tx: &mut WriteTx, token: &NewAccessToken) -> Result<()> {

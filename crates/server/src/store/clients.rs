@@ -1,6 +1,6 @@
 //! Clients and their credentials. Only hashes of secrets are stored.
 
-use portolan_db::{Error as DbError, FromRow, IntoValue, ReadTx, Row, WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, IntoValue, Query, ReadTx, Row, WriteTx, params};
 use portolan_types::{ClientId, CredentialId, IdentityProviderId, ProjectId, ScopeId, Timestamp, TokenHash};
 
 use crate::error::{Error, Result};
@@ -136,33 +136,51 @@ pub fn find(tx: &mut ReadTx, id: ClientId) -> Result<Option<Client>> {
     Ok(tx.fetch_optional(&format!("{SELECT} WHERE id = $1"), params![id])?)
 }
 
-/// The client with the hashes its secrets are compared with, in one look: every call of a
-/// client begins with it.
-pub fn find_with_secrets(tx: &mut ReadTx, id: ClientId) -> Result<Option<(Client, Vec<TokenHash>)>> {
-    let rows: Vec<WithSecret> = tx.fetch_all(
+/// The client with the hashes its secrets are compared with: every call of a client begins
+/// with it. A row for each secret.
+pub fn with_secrets(id: ClientId) -> Query<WithSecret> {
+    Query::new(
         "SELECT c.id, c.name, c.project_id, c.parent_client_id, c.client_type, c.is_template, c.is_instance,
                 c.device_name, c.grant_types, c.visibility, c.redirect_uris, c.terms_and_conditions,
                 c.privacy_policy, c.required_idp, c.preselect_idp, c.requested_scopes,
                 c.userinfo_from_effective_identity, c.prompt_for_named_grant, c.id_token_algorithm,
-                c.resource_server, c.enabled, c.created_at, c.first_used_at, k.hash
-           FROM clients c LEFT JOIN client_credentials k ON k.client_id = c.id
+                c.resource_server, c.enabled, c.created_at, c.first_used_at, i.generation, k.hash
+           FROM clients c
+           LEFT JOIN client_credentials k ON k.client_id = c.id
+           LEFT JOIN identities i ON i.id = c.id AND i.enabled = 1 AND i.status <> 'closed'
           WHERE c.id = $1",
         params![id],
-    )?;
-    let mut client = None;
-    let mut hashes = Vec::new();
-    for WithSecret(row, hash) in rows {
-        hashes.extend(hash);
-        client = Some(row);
-    }
-    Ok(client.map(|client| (client, hashes)))
+    )
 }
 
-struct WithSecret(Client, Option<TokenHash>);
+/// A row of [`with_secrets`].
+pub struct WithSecret(Client, Option<i64>, Option<TokenHash>);
 
 impl FromRow for WithSecret {
     fn from_row(row: &mut Row) -> Result<Self, DbError> {
-        Ok(Self(Client::from_row(row)?, row.take()?))
+        Ok(Self(Client::from_row(row)?, row.take()?, row.take()?))
+    }
+}
+
+/// A client and what proves that somebody is it.
+#[derive(Clone, Debug)]
+pub struct Provable {
+    pub client: Client,
+    /// The generation of its own identity; none if it has none or that is disabled.
+    pub generation: Option<i64>,
+    pub hashes: Vec<TokenHash>,
+}
+
+impl Provable {
+    pub fn from_rows(rows: Vec<WithSecret>) -> Option<Self> {
+        let mut rows = rows.into_iter();
+        let WithSecret(client, generation, hash) = rows.next()?;
+        let hashes = hash.into_iter().chain(rows.filter_map(|WithSecret(_, _, hash)| hash));
+        Some(Self {
+            hashes: hashes.collect(),
+            client,
+            generation,
+        })
     }
 }
 

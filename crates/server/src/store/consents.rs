@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use portolan_db::{Error as DbError, FromRow, IntoValue, ReadTx, Row, WriteTx, params};
-use portolan_types::{ClientId, ConsentId, IdentityId, ScopeId, Timestamp};
+use portolan_db::{Error as DbError, FromRow, IntoValue, Query, ReadTx, Row, WriteTx, params};
+use portolan_types::{ClientId, ConsentId, IdentityId, ScopeId, Timestamp, TokenHash};
 
 use crate::error::Result;
+use crate::store::scopes::Scope;
 
 #[derive(Clone, Debug)]
 pub struct Consent {
@@ -212,24 +213,65 @@ pub fn delete(tx: &mut WriteTx, id: ConsentId) -> Result<()> {
     Ok(())
 }
 
-/// The approved children of these consents, by id.
-pub fn list_children(tx: &mut ReadTx, parents: &[ConsentId]) -> Result<Vec<Consent>> {
-    let mut values = Vec::new();
-    let list = super::in_list(&mut values, parents.iter().map(|id| id.into_value()));
-    Ok(tx.fetch_all(
-        &format!("SELECT {COLUMNS} FROM consents WHERE parent_id IN ({list}) AND status = 'approved' ORDER BY id"),
-        values,
-    )?)
+/// The approved consents right below those that a token rests on, with the time of their
+/// last change, in no particular order.
+///
+/// The outer joins here and below leave the planner no choice but to begin with the few
+/// consents of the token, also while it knows nothing about the sizes of the tables.
+pub fn stamps_below(hash: &TokenHash) -> Query<(ConsentId, Timestamp)> {
+    Query::new(
+        "SELECT r.id, r.updated_at
+           FROM token_consents k LEFT JOIN consents r ON r.parent_id = k.consent_id
+          WHERE k.token_hash = $1 AND coalesce(r.status, '') = 'approved'",
+        params![*hash],
+    )
 }
 
-/// The approved children of these consents with the time of their last change, by id.
-pub fn list_children_stamps(tx: &mut ReadTx, parents: &[ConsentId]) -> Result<Vec<(ConsentId, Timestamp)>> {
-    let mut values = Vec::new();
-    let list = super::in_list(&mut values, parents.iter().map(|id| id.into_value()));
-    Ok(tx.fetch_all(
-        &format!("SELECT id, updated_at FROM consents WHERE parent_id IN ({list}) AND status = 'approved' ORDER BY id"),
-        values,
-    )?)
+/// A consent right below one that a token rests on, with its scope.
+pub struct Below {
+    pub id: ConsentId,
+    pub allows_refresh: bool,
+    pub scope: Scope,
+}
+
+impl FromRow for Below {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            allows_refresh: row.take()?,
+            scope: Scope::from_row(row)?,
+        })
+    }
+}
+
+/// The approved consents right below those that a token rests on, in no particular order.
+pub fn below(hash: &TokenHash) -> Query<Below> {
+    Query::new(
+        "SELECT r.id, r.allows_refresh, s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
+                s.allows_refresh_token, s.required_domains, s.suffix, c.name, c.visibility, c.project_id,
+                c.resource_server, c.id
+           FROM token_consents k
+           LEFT JOIN consents r ON r.parent_id = k.consent_id
+           LEFT JOIN scopes s ON s.id = r.scope_id
+           LEFT JOIN clients c ON c.id = s.client_id
+          WHERE k.token_hash = $1 AND coalesce(r.status, '') = 'approved'",
+        params![*hash],
+    )
+}
+
+/// What the scopes of a token's consents declare as required and the person has not
+/// approved below them.
+pub fn missing_below(hash: &TokenHash) -> Query<(ScopeId,)> {
+    Query::new(
+        "SELECT d.dependent_scope_id
+           FROM token_consents k
+           JOIN consents r ON r.id = k.consent_id
+           JOIN scope_dependencies d ON d.scope_id = r.scope_id AND d.optional = 0
+          WHERE k.token_hash = $1
+            AND NOT EXISTS (SELECT 1 FROM consents b
+                             WHERE b.parent_id = r.id AND b.scope_id = d.dependent_scope_id AND b.status = 'approved')",
+        params![*hash],
+    )
 }
 
 /// The scopes on the paths from the roots to these consents.

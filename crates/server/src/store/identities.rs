@@ -1,6 +1,6 @@
 //! Identities and identity sets. Each identity is born into a set of its own.
 
-use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, Query, ReadTx, Row, WriteTx, params};
 use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId, Timestamp};
 
 use crate::error::{Error, Result};
@@ -132,13 +132,17 @@ pub fn leave_set(tx: &mut WriteTx, id: IdentityId, own_set: IdentitySetId) -> Re
     Ok(true)
 }
 
-/// The ids of a set, for introspection.
+/// The ids of a set, the oldest first.
 pub fn list_set_ids(tx: &mut ReadTx, set_id: IdentitySetId) -> Result<Vec<IdentityId>> {
-    let rows: Vec<(IdentityId,)> = tx.fetch_all(
+    Ok(tx.fetch(&set_ids(set_id))?.into_iter().map(|(id,)| id).collect())
+}
+
+/// The same to be asked together with others.
+pub fn set_ids(set_id: IdentitySetId) -> Query<(IdentityId,)> {
+    Query::new(
         "SELECT id FROM identities WHERE set_id = $1 AND status <> 'closed' ORDER BY created_at, id",
         params![set_id],
-    )?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    )
 }
 
 /// The accounts of one provider, by username.

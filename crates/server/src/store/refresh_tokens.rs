@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, Query, ReadTx, Row, WriteTx, params};
 use portolan_types::id::{FamilyId, IssuanceId};
 use portolan_types::{AppSessionId, ClientId, IdentityId, Timestamp, TokenHash};
 
@@ -57,20 +57,30 @@ impl FromRow for RefreshToken {
 
 /// Whatever its state; the caller looks, or asks [`is_live`].
 pub fn find(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<RefreshToken>> {
-    Ok(tx.fetch_optional(
+    Ok(tx.fetch(&by_hash(hash))?.pop())
+}
+
+/// The same to be asked together with others.
+pub fn by_hash(hash: &TokenHash) -> Query<RefreshToken> {
+    Query::new(
         "SELECT hash, family_id, generation, client_id, identity_id, identity_generation, resource_server_id,
                 resource_server, issuance_id, app_session_id, profile, issued_at, idle_since, expires_at,
                 rotated_at, successor_used_at, revoked_at
            FROM refresh_tokens WHERE hash = $1",
         params![*hash],
-    )?)
+    )
 }
 
 /// The twin of `access_tokens::find_active` without the consents: everything a refresh
 /// token stands on but them. A rotated token is live here; its own rules decide.
 pub fn is_live(tx: &mut ReadTx, hash: &TokenHash, now: Timestamp) -> Result<bool> {
-    let row: Option<(i64,)> = tx.fetch_optional(
-        "SELECT 1
+    Ok(!tx.fetch(&live(hash, now))?.is_empty())
+}
+
+/// The question of [`is_live`], to be asked together with others: a row if it is.
+pub fn live(hash: &TokenHash, now: Timestamp) -> Query<i64> {
+    Query::new(
+        "SELECT cast(1 AS BIGINT)
            FROM refresh_tokens t
            JOIN clients c ON c.id = t.client_id AND c.enabled = 1
            JOIN identities i ON i.id = t.identity_id AND i.generation = t.identity_generation
@@ -79,8 +89,7 @@ pub fn is_live(tx: &mut ReadTx, hash: &TokenHash, now: Timestamp) -> Result<bool
           WHERE t.hash = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL
             AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id IN (t.issuance_id, t.family_id, t.app_session_id))",
         params![*hash, now],
-    )?;
-    Ok(row.is_some())
+    )
 }
 
 /// Inserts a token; a successor that a parallel request inserted already stays as it is.

@@ -1,7 +1,7 @@
 //! Scopes, their spellings, and their static dependencies.
 
-use portolan_db::{Error as DbError, FromRow, IntoValue, ReadTx, Row, WriteTx, params};
-use portolan_types::{ClientId, ProjectId, ScopeId, Timestamp};
+use portolan_db::{Error as DbError, FromRow, IntoValue, Query, ReadTx, Row, WriteTx, params};
+use portolan_types::{ClientId, ConsentId, IdentityId, ProjectId, ScopeId, Timestamp, TokenHash};
 
 use crate::error::{Error, Result};
 
@@ -81,16 +81,78 @@ const COLUMNS: &str = "s.id, s.client_id, s.scope_string, s.name, s.description,
 
 /// The scopes behind these spellings, in no particular order; the unknown are left out.
 pub fn list_by_strings<'a>(tx: &mut ReadTx, names: impl IntoIterator<Item = &'a str>) -> Result<Vec<NamedScope>> {
+    Ok(tx.fetch(&by_strings(names))?)
+}
+
+/// The same to be asked together with others.
+pub fn by_strings<'a>(names: impl IntoIterator<Item = &'a str>) -> Query<NamedScope> {
     let mut values = Vec::new();
     let list = super::in_list(&mut values, names.into_iter().map(IntoValue::into_value));
-    Ok(tx.fetch_all(
-        &format!(
+    Query::new(
+        format!(
             "SELECT n.scope_string, {COLUMNS}
                FROM scope_strings n JOIN scopes s ON s.id = n.scope_id JOIN clients c ON c.id = s.client_id
               WHERE n.scope_string IN ({list}) AND c.enabled = 1"
         ),
         values,
-    )?)
+    )
+}
+
+/// The scopes that a token's consents are about, as they stand today.
+pub fn of_token(hash: &TokenHash) -> Query<Scope> {
+    Query::new(
+        format!(
+            "SELECT {COLUMNS}
+               FROM token_consents k
+               JOIN consents r ON r.id = k.consent_id
+               JOIN scopes s ON s.id = r.scope_id
+               JOIN clients c ON c.id = s.client_id
+              WHERE k.token_hash = $1"
+        ),
+        params![*hash],
+    )
+}
+
+/// A scope under the spelling that was asked for, with what an identity has approved of it.
+#[derive(Clone, Debug)]
+pub struct WithRoot {
+    pub named: NamedScope,
+    /// The approved root of the identity for the client.
+    pub root: Option<ConsentId>,
+    /// Whether the scope declares any dependency.
+    pub has_dependencies: bool,
+}
+
+impl FromRow for WithRoot {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            named: NamedScope::from_row(row)?,
+            root: row.take()?,
+            has_dependencies: row.take()?,
+        })
+    }
+}
+
+/// The scopes behind these spellings, each with the approved root of this identity for
+/// this client.
+pub fn by_strings_with_root<'a>(
+    identity_id: IdentityId,
+    client_id: ClientId,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Query<WithRoot> {
+    let mut values = vec![identity_id.into_value(), client_id.into_value()];
+    let list = super::in_list(&mut values, names.into_iter().map(IntoValue::into_value));
+    Query::new(
+        format!(
+            "SELECT n.scope_string, {COLUMNS}, r.id,
+                    EXISTS (SELECT 1 FROM scope_dependencies d WHERE d.scope_id = s.id)
+               FROM scope_strings n JOIN scopes s ON s.id = n.scope_id JOIN clients c ON c.id = s.client_id
+               LEFT JOIN consents r ON r.identity_id = $1 AND r.client_id = $2 AND r.scope_id = s.id
+                                   AND r.parent_id IS NULL AND r.status = 'approved'
+              WHERE n.scope_string IN ({list}) AND c.enabled = 1"
+        ),
+        values,
+    )
 }
 
 pub fn list_by_ids(tx: &mut ReadTx, ids: impl IntoIterator<Item = ScopeId>) -> Result<Vec<Scope>> {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, Query, ReadTx, Row, WriteTx, params};
 use portolan_types::{AppSessionId, BrowserSessionId, ClientId, IdentityId, IdentityProviderId, Timestamp, TokenHash};
 
 use crate::error::Result;
@@ -233,9 +233,14 @@ pub fn copy_authentications(tx: &mut WriteTx, id: AppSessionId, authentications:
 }
 
 pub fn list_session_authentications(tx: &mut ReadTx, id: AppSessionId) -> Result<Vec<Authentication>> {
-    Ok(tx.fetch_all(
+    Ok(tx.fetch(&session_authentications(Some(id)))?)
+}
+
+/// The same to be asked together with others; without a session there are none.
+pub fn session_authentications(id: Option<AppSessionId>) -> Query<Authentication> {
+    Query::new(
         "SELECT identity_id, identity_provider_id, authenticated_at, acr, amr
            FROM session_authentications WHERE app_session_id = $1 ORDER BY identity_id",
         params![id],
-    )?)
+    )
 }

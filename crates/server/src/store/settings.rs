@@ -1,7 +1,7 @@
 //! What the store remembers about the server: names fixed at the first start and the
 //! check value of the master key.
 
-use portolan_db::{Db, Engine, ReadTx, WriteTx, params};
+use portolan_db::{Db, Engine, Query, ReadTx, WriteTx, params};
 use portolan_types::Timestamp;
 
 use crate::error::{Error, Result};
@@ -43,7 +43,7 @@ pub fn upsert(tx: &mut WriteTx, name: &str, value: &str) -> Result<()> {
 
 /// Whether the store answers.
 pub async fn is_reachable(db: &Db) -> Result<()> {
-    db.find::<(i64,)>("SELECT 1", params![]).await?;
+    db.find(Query::<i64>::new("SELECT 1", params![])).await?;
     Ok(())
 }
 

@@ -186,7 +186,7 @@ fn a_refused_client_is_unknown_or_wrong_and_nobody_can_tell() {
                 answer.status.as_u16(),
                 document.to_string(),
                 challenge,
-                after.units - before.units,
+                after.units + after.finds - before.units - before.finds,
             ));
         }
     }

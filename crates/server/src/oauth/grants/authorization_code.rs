@@ -8,7 +8,7 @@ use portolan_db::ReadTx;
 use portolan_types::oauth::TokenResponse;
 use portolan_types::{ConsentId, Timestamp};
 
-use super::{IdTokenFacts, attach_id_token, authenticate, respond, sign_id_token};
+use super::{IdTokenFacts, attach_id_token, authenticate_in, respond, sign_id_token};
 use crate::app::{App, Ctx};
 use crate::domain::client;
 use crate::domain::pkce::Challenge;
@@ -62,7 +62,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
     let found = app
         .db
         .read(move |tx| {
-            let client = authenticate(tx, &presented, client::AUTHORIZATION_CODE)?;
+            let client = authenticate_in(tx, &presented, client::AUTHORIZATION_CODE)?;
             find(tx, now, client, &request, &resource_server)
         })
         .await?;

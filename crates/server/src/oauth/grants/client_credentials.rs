@@ -4,6 +4,7 @@
 //! call only inserts a token. There is no refresh token and no session.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use portolan_types::ScopeRequest;
 use portolan_types::id::IssuanceId;
@@ -13,15 +14,15 @@ use super::{IdTokenFacts, attach_id_token, authenticate, respond, sign_id_token}
 use crate::app::{App, Ctx, new_uuid};
 use crate::domain::client;
 use crate::domain::consent::{self, Approval, Decision};
-use crate::domain::profile::{self, Described};
+use crate::domain::profile;
 use crate::domain::scope;
 use crate::domain::tokens::{self, GrantedScope, Lifetimes, Subject};
 use crate::error::{Error, Result};
 use crate::http::client_auth::PresentedClient;
 use crate::http::extract::Params;
 use crate::store::access_tokens::Profile;
-use crate::store::clients::Client;
-use crate::store::identities;
+use crate::store::clients::{self, Client};
+use crate::store::scopes::{self, WithRoot};
 
 pub struct Request {
     scopes: ScopeRequest,
@@ -38,53 +39,28 @@ impl Request {
     }
 }
 
-struct Grantable {
-    client: Client,
-    identity_generation: i64,
-    granted: Option<Vec<GrantedScope>>,
-    trees: Vec<scope::Node>,
-    person: Option<Described>,
-}
-
 pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request: Request) -> Result<TokenResponse> {
-    let Grantable {
-        client,
-        identity_generation,
-        granted,
-        trees,
-        person,
-    } = app
+    let (identity, names) = (presented.id.identity(), request.scopes.names());
+    let (found, scopes) = app
         .db
-        .read(move |tx| {
-            let client = authenticate(tx, &presented, client::CLIENT_CREDENTIALS)?;
-            let identity = identities::find(tx, client.id.identity())?.filter(identities::Identity::is_live);
-            let identity =
-                identity.ok_or_else(|| Error::unauthorized_client("the identity of this client is disabled"))?;
-            let trees = scope::expand(tx, &request.scopes, &client)?;
-            let granted = consent::find_granted(tx, identity.id, client.id, &trees, false)?;
-            let openid = request.scopes.top_level().any(|name| name == "openid");
-            let person = if openid {
-                Some(profile::describe(tx, identity.id, None)?)
-            } else {
-                None
-            };
-            Ok::<_, Error>(Grantable {
-                client,
-                identity_generation: identity.generation,
-                granted,
-                trees,
-                person,
-            })
-        })
+        .find((
+            clients::with_secrets(presented.id),
+            scopes::by_strings_with_root(identity, presented.id, names),
+        ))
         .await?;
-    let granted = match granted {
+    let proven = authenticate(found, &presented, client::CLIENT_CREDENTIALS)?;
+    let client = Arc::new(proven.client);
+    let identity_generation = proven
+        .generation
+        .ok_or_else(|| Error::unauthorized_client("the identity of this client is disabled"))?;
+    let granted = match granted_before(&request.scopes, &client, scopes) {
         Some(granted) => granted,
-        None => approve(app, ctx, &client, trees).await?,
+        None => grant(app, ctx, &client, request.scopes).await?,
     };
     let profile = tokens::profile_of(&granted, &app.config.resource_server_name);
     let subject = Subject {
         client_id: client.id,
-        identity_id: client.id.identity(),
+        identity_id: identity,
         identity_generation,
         issuance_id: IssuanceId(new_uuid()),
         app_session_id: None,
@@ -96,7 +72,8 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         .write_batched(move |tx| stored.iter().try_for_each(|token| tokens::insert(tx, &unit_ctx, token)))
         .await?;
     let mut response = respond(prepared, None)?;
-    if let Some(person) = person.filter(|_| profile.has(Profile::OPENID)) {
+    if profile.has(Profile::OPENID) {
+        let person = app.db.read(move |tx| profile::describe(tx, identity, None)).await?;
         let facts = IdTokenFacts {
             profile,
             nonce: None,
@@ -111,9 +88,46 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
     Ok(response)
 }
 
-/// Approves for the client itself what it asks for; once per scope.
-async fn approve(app: &App, ctx: &Ctx, client: &Client, trees: Vec<scope::Node>) -> Result<Vec<GrantedScope>> {
-    let (client_id, ctx) = (client.id, ctx.clone());
+/// What most calls ask for: scopes that depend on nothing, each approved by an earlier call.
+/// Anything else is looked at as a tree.
+fn granted_before(request: &ScopeRequest, client: &Client, scopes: Vec<WithRoot>) -> Option<Vec<GrantedScope>> {
+    let mut granted: Vec<GrantedScope> = Vec::new();
+    for name in request.top_level() {
+        let found = scopes.iter().find(|found| found.named.requested == name)?;
+        let scope = &found.named.scope;
+        let depends = found.has_dependencies || !request.dependencies(name).is_empty();
+        if depends || !scope::is_visible(scope, client) {
+            return None;
+        }
+        // Two spellings of one scope are one scope.
+        if !granted.iter().any(|known| known.scope.id == scope.id) {
+            granted.push(GrantedScope {
+                consent_id: found.root?,
+                requested: name.to_owned(),
+                scope: scope.clone(),
+                allows_refresh: false,
+            });
+        }
+    }
+    Some(granted)
+}
+
+/// Approves for the client itself what it asks for, unless that was done before.
+async fn grant(app: &App, ctx: &Ctx, client: &Arc<Client>, request: ScopeRequest) -> Result<Vec<GrantedScope>> {
+    let asking = Arc::clone(client);
+    let client_id = client.id;
+    let (trees, granted) = app
+        .db
+        .read(move |tx| {
+            let trees = scope::expand(tx, &request, &asking)?;
+            let granted = consent::find_granted(tx, client_id.identity(), client_id, &trees, false)?;
+            Ok::<_, Error>((trees, granted))
+        })
+        .await?;
+    if let Some(granted) = granted {
+        return Ok(granted);
+    }
+    let ctx = ctx.clone();
     app.db
         .write(move |tx| {
             let decision = Decision {

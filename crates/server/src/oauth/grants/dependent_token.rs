@@ -6,9 +6,8 @@
 //! person approved on this very path. Person, session and issuance stay those of the
 //! presented token: what ends them ends the dependents too.
 
-use portolan_db::ReadTx;
 use portolan_types::oauth::TokenDocument;
-use portolan_types::{ConsentId, ScopeId, Timestamp, TokenHash};
+use portolan_types::{ConsentId, ScopeId, TokenHash};
 
 use super::authenticate;
 use crate::app::{App, Ctx};
@@ -19,9 +18,9 @@ use crate::error::{Error, Result};
 use crate::http::client_auth::PresentedClient;
 use crate::http::extract::Params;
 use crate::store::access_tokens::{self, ActiveToken};
-use crate::store::clients::Client;
-use crate::store::consents::{self, Consent};
-use crate::store::scopes::{self, Scope};
+use crate::store::clients;
+use crate::store::consents::{self, Below};
+use crate::store::scopes::{self, NamedScope};
 
 pub struct Request {
     token: TokenHash,
@@ -54,13 +53,6 @@ impl Request {
     }
 }
 
-/// A presented token with what may be had for it.
-struct Obtainable {
-    client: Client,
-    token: ActiveToken,
-    granted: Vec<GrantedScope>,
-}
-
 /// One document per resource server; an empty list if there are none.
 pub async fn exchange(
     app: &App,
@@ -68,14 +60,33 @@ pub async fn exchange(
     presented: PresentedClient,
     request: Request,
 ) -> Result<Vec<TokenDocument>> {
-    let (now, offline) = (ctx.now, request.offline);
-    let Obtainable { client, token, granted } = app
+    let (found, rows, mut below, missing) = app
         .db
-        .read(move |tx| {
-            let client = authenticate(tx, &presented, client::DEPENDENT_TOKEN)?;
-            find(tx, now, client, &request)
-        })
+        .find((
+            clients::with_secrets(presented.id),
+            access_tokens::active(&request.token, ctx.now),
+            consents::below(&request.token),
+            consents::missing_below(&request.token),
+        ))
         .await?;
+    let client = authenticate(found, &presented, client::DEPENDENT_TOKEN)?.client;
+    // The same words as for a token that never was: a stranger learns nothing.
+    let token = ActiveToken::from_rows(rows).filter(|token| token.resource_server_id == client.id);
+    let token = token.ok_or_else(inactive)?;
+    below.sort_unstable_by_key(|child| child.id);
+    let granted = match request.wanted {
+        None => {
+            check_required(app, &token, missing).await?;
+            below.into_iter().map(|child| granted_scope(child, None)).collect()
+        }
+        Some(names) => {
+            let named = app
+                .db
+                .find(scopes::by_strings(names.iter().map(String::as_str)))
+                .await?;
+            choose(&names, &named, below)?
+        }
+    };
     let subject = Subject {
         client_id: client.id,
         identity_id: token.identity_id,
@@ -84,7 +95,7 @@ pub async fn exchange(
         app_session_id: token.app_session_id,
         profile: tokens::profile_of(&granted, &app.config.resource_server_name),
     };
-    let prepared = tokens::prepare(ctx, &subject, &granted, &Lifetimes::of(&app.config), offline);
+    let prepared = tokens::prepare(ctx, &subject, &granted, &Lifetimes::of(&app.config), request.offline);
     let (stored, unit_ctx) = (prepared.clone(), ctx.clone());
     app.db
         .write_batched(move |tx| stored.iter().try_for_each(|token| tokens::insert(tx, &unit_ctx, token)))
@@ -93,62 +104,45 @@ pub async fn exchange(
     Ok(prepared.into_iter().map(|prepared| prepared.document).collect())
 }
 
-fn find(tx: &mut ReadTx, now: Timestamp, client: Client, request: &Request) -> Result<Obtainable> {
-    let token = access_tokens::find_active(tx, &request.token, now)?.ok_or_else(inactive)?;
-    // The same words as for a token that never was: a stranger learns nothing.
-    if token.resource_server_id != client.id {
-        return Err(inactive());
-    }
-    let parents: Vec<ConsentId> = token.scopes.iter().map(|scope| scope.consent_id).collect();
-    let children = consents::list_children(tx, &parents)?;
-    let known = scopes::list_by_ids(tx, children.iter().map(|child| child.scope_id))?;
-    let chosen = match &request.wanted {
-        None => {
-            check_required(tx, &parents, &children)?;
-            children.iter().map(|child| (child, None)).collect()
-        }
-        Some(names) => choose(tx, names, &children)?,
-    };
-    let granted = chosen
-        .into_iter()
-        .filter_map(|(child, spelling)| granted_scope(child, spelling, &known))
-        .collect();
-    Ok(Obtainable { client, token, granted })
-}
-
 fn inactive() -> Error {
     Error::invalid_grant("the token is not active or was not issued for this resource server")
 }
 
-fn granted_scope(child: &Consent, spelling: Option<String>, known: &[Scope]) -> Option<GrantedScope> {
-    let scope = known.iter().find(|scope| scope.id == child.scope_id)?;
-    Some(GrantedScope {
-        consent_id: child.id,
+fn granted_scope(child: Below, spelling: Option<String>) -> GrantedScope {
+    let Below {
+        id,
+        allows_refresh,
+        scope,
+    } = child;
+    GrantedScope {
+        consent_id: id,
         requested: spelling.unwrap_or_else(|| scope.scope_string.clone()),
-        scope: scope.clone(),
-        allows_refresh: child.allows_refresh && scope.allows_refresh_token,
-    })
+        allows_refresh: allows_refresh && scope.allows_refresh_token,
+        scope,
+    }
 }
 
 /// The children with these names; a name that is no approved child needs the person.
-fn choose<'a>(
-    tx: &mut ReadTx,
-    names: &[String],
-    children: &'a [Consent],
-) -> Result<Vec<(&'a Consent, Option<String>)>> {
-    let named = scopes::list_by_strings(tx, names.iter().map(String::as_str))?;
-    let mut chosen: Vec<(&Consent, Option<String>)> = Vec::new();
+fn choose(names: &[String], named: &[NamedScope], mut below: Vec<Below>) -> Result<Vec<GrantedScope>> {
+    let mut chosen: Vec<GrantedScope> = Vec::new();
     let mut unapproved = Vec::new();
     for name in names {
         let Some(scope) = named.iter().find(|named| named.requested == *name) else {
             return Err(Error::unknown_scope(format!("unknown scope '{name}'")));
         };
-        match children.iter().find(|child| child.scope_id == scope.scope.id) {
-            // The same scope can hang below several consents of one token; one is enough.
-            Some(child) if chosen.iter().any(|(known, _)| known.scope_id == child.scope_id) => {}
-            Some(child) => chosen.push((child, Some(name.clone()))),
-            None => unapproved.push(name.clone()),
+        // Another spelling of one that was named before.
+        if chosen.iter().any(|known| known.scope.id == scope.scope.id) {
+            continue;
         }
+        // The same scope can hang below several consents of one token. What is issued rests
+        // on all of them, as without names: taking any of them back ends it.
+        let is_named = |child: &Below| child.scope.id == scope.scope.id;
+        let (found, others): (Vec<Below>, Vec<Below>) = below.into_iter().partition(is_named);
+        below = others;
+        if found.is_empty() {
+            unapproved.push(name.clone());
+        }
+        chosen.extend(found.into_iter().map(|child| granted_scope(child, Some(name.clone()))));
     }
     if unapproved.is_empty() {
         Ok(chosen)
@@ -159,29 +153,21 @@ fn choose<'a>(
 
 /// A dependency that the service declared as required after the person had approved is
 /// asked for at the next login; until then the service is told (decisions, section 8).
-fn check_required(tx: &mut ReadTx, parents: &[ConsentId], children: &[Consent]) -> Result<()> {
-    let parents = consents::list_approved(tx, parents)?;
-    let required = scopes::list_dependencies(tx, parents.iter().map(|parent| parent.scope_id))?;
-    let is_missing = |scope: ScopeId, dependent: ScopeId| {
-        parents.iter().filter(|parent| parent.scope_id == scope).any(|parent| {
-            let on_path = dependent == parent.scope_id;
-            !on_path
-                && !children
-                    .iter()
-                    .any(|child| child.parent_id == Some(parent.id) && child.scope_id == dependent)
-        })
-    };
-    let missing: Vec<ScopeId> = required
-        .iter()
-        .filter(|dependency| !dependency.optional && is_missing(dependency.scope_id, dependency.dependent_scope_id))
-        .map(|dependency| dependency.dependent_scope_id)
-        .collect();
+async fn check_required(app: &App, token: &ActiveToken, missing: Vec<(ScopeId,)>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    // A scope above on the same path is not expanded again, so it is not missing.
-    let above = consents::list_path_scopes(tx, &parents)?;
-    let named = scopes::list_by_ids(tx, missing.into_iter().filter(|id| !above.contains(id)))?;
+    let parents: Vec<ConsentId> = token.scopes.iter().map(|scope| scope.consent_id).collect();
+    let named = app
+        .db
+        .read(move |tx| {
+            // A scope above on the same path is not expanded again, so it is not missing.
+            let parents = consents::list_approved(tx, &parents)?;
+            let above = consents::list_path_scopes(tx, &parents)?;
+            let missing = missing.iter().map(|(id,)| *id).filter(|id| !above.contains(id));
+            scopes::list_by_ids(tx, missing)
+        })
+        .await?;
     if named.is_empty() {
         return Ok(());
     }

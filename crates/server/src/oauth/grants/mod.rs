@@ -5,6 +5,7 @@ pub mod client_credentials;
 pub mod dependent_token;
 pub mod refresh_token;
 
+use portolan_db::ReadTx;
 use portolan_types::oauth::{TokenDocument, TokenResponse};
 use portolan_types::{ClientId, Secret};
 
@@ -17,26 +18,39 @@ use crate::domain::tokens::Prepared;
 use crate::error::{Error, Kind, Result};
 use crate::http::client_auth::{PresentedClient, Proof};
 use crate::store::access_tokens::Profile;
-use crate::store::clients::Client;
+use crate::store::clients::{self, Client, Provable, WithSecret};
 
-/// The client that calls, authenticated over the store and allowed this grant.
-pub fn authenticate(tx: &mut portolan_db::ReadTx, presented: &PresentedClient, grant_type: &str) -> Result<Client> {
-    let client = authenticate_client(tx, presented)?;
-    if !client::may_use(&client, grant_type) {
+/// The client that calls, if it is who it says and may use this grant.
+fn authenticate(found: Vec<WithSecret>, presented: &PresentedClient, grant_type: &str) -> Result<Provable> {
+    let proven = prove(found, presented)?;
+    if !client::may_use(&proven.client, grant_type) {
         return Err(Error::unauthorized_client(format!(
             "this client may not use the grant {grant_type}"
         )));
     }
-    Ok(client)
+    Ok(proven)
+}
+
+/// The same over the store.
+fn authenticate_in(tx: &mut ReadTx, presented: &PresentedClient, grant_type: &str) -> Result<Client> {
+    let found = tx.fetch(&clients::with_secrets(presented.id))?;
+    authenticate(found, presented, grant_type).map(|proven| proven.client)
 }
 
 /// The client that calls, whatever it presented.
-pub fn authenticate_client(tx: &mut portolan_db::ReadTx, presented: &PresentedClient) -> Result<Client> {
-    match &presented.proof {
-        Proof::Basic(hashes) => client::authenticate(tx, presented.id, Claim::Secrets(hashes)),
-        Proof::Post(hash) => client::authenticate(tx, presented.id, Claim::Secrets(std::slice::from_ref(hash))),
-        Proof::None => client::authenticate(tx, presented.id, Claim::IdOnly),
-    }
+pub fn authenticate_client(tx: &mut ReadTx, presented: &PresentedClient) -> Result<Client> {
+    let found = tx.fetch(&clients::with_secrets(presented.id))?;
+    prove(found, presented).map(|proven| proven.client)
+}
+
+/// The same over what was found of it already.
+pub fn prove(found: Vec<WithSecret>, presented: &PresentedClient) -> Result<Provable> {
+    let claim = match &presented.proof {
+        Proof::Basic(hashes) => Claim::Secrets(hashes),
+        Proof::Post(hash) => Claim::Secrets(std::slice::from_ref(hash)),
+        Proof::None => Claim::IdOnly,
+    };
+    client::prove(Provable::from_rows(found), claim)
 }
 
 /// Counts a failed client authentication; too many of them are answered with 429. The

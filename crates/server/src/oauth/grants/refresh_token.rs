@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use portolan_db::{ReadTx, WriteTx};
+use portolan_db::WriteTx;
 use portolan_types::oauth::TokenResponse;
-use portolan_types::{ConsentId, Secret, Timestamp};
+use portolan_types::{ConsentId, Secret};
 
 use super::{authenticate, respond};
 use crate::app::{App, Ctx};
@@ -20,9 +20,15 @@ use crate::domain::{client, policy};
 use crate::error::{Error, Result};
 use crate::http::client_auth::PresentedClient;
 use crate::http::extract::Params;
-use crate::store::clients::Client;
+use crate::store::access_tokens::{self, TokenScope};
+use crate::store::audit::{self, Actor, Event};
+use crate::store::clients::{self, Client};
 use crate::store::refresh_tokens::{self, RefreshToken};
-use crate::store::{access_tokens, grants, identities, scopes};
+use crate::store::scopes::{self, Scope};
+use crate::store::{grants, identities};
+
+/// How often the trail tells of one client that presents what is not its own.
+const STRANGER_ENTRIES_PER_HOUR: i64 = 100;
 
 pub struct Request {
     token: Secret,
@@ -51,13 +57,6 @@ impl Request {
     }
 }
 
-/// A presented token that its client may use.
-struct Usable {
-    token: RefreshToken,
-    rotates: bool,
-    consents: Vec<(ConsentId, String)>,
-}
-
 /// How the transaction ended.
 enum Exchange {
     /// The refresh token to answer with.
@@ -69,18 +68,37 @@ enum Exchange {
 pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request: Request) -> Result<TokenResponse> {
     let Request { token: secret, scope } = request;
     let hash = token_format::hash(secret.expose());
-    let (now, rotation) = (ctx.now, app.config.refresh_rotation);
-    let Usable {
-        token,
-        rotates,
-        consents,
-    } = app
+    let (found, tokens, live, rows, scopes) = app
         .db
-        .read(move |tx| {
-            let client = authenticate(tx, &presented, client::REFRESH_TOKEN)?;
-            find(tx, now, &client, &hash, scope.as_deref(), rotation)
-        })
+        .find((
+            clients::with_secrets(presented.id),
+            refresh_tokens::by_hash(&hash),
+            refresh_tokens::live(&hash, ctx.now),
+            access_tokens::scopes(&hash),
+            scopes::of_token(&hash),
+        ))
         .await?;
+    // The client comes first, so a stranger cannot end somebody else's family.
+    let client = authenticate(found, &presented, client::REFRESH_TOKEN)?.client;
+    let token = tokens.into_iter().next().ok_or_else(unknown)?;
+    if token.client_id != client.id {
+        record_stranger(app, ctx, &client, &token).await?;
+        return Err(Error::invalid_grant("refresh token belongs to another client"));
+    }
+    if live.is_empty() {
+        return Err(Error::invalid_grant("refresh token has expired or was revoked"));
+    }
+    let covered = TokenScope::from_rows(rows)
+        .ok_or_else(|| Error::invalid_grant("the consent behind this refresh token was revoked"))?;
+    check_scopes(app, &token, &covered, &scopes).await?;
+    let consents = narrow(&covered, scope.as_deref())?;
+    let rotates = match app.config.refresh_rotation {
+        RefreshRotation::Never => false,
+        RefreshRotation::Public => client.is_public(),
+        RefreshRotation::Always => true,
+    };
+    // A chain that was begun is gone on with, whatever the setting says today.
+    let rotates = rotates || token.rotated_at.is_some();
     let lifetimes = Lifetimes::of(&app.config);
     let subject = Subject {
         client_id: token.client_id,
@@ -120,80 +138,81 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
     Ok(response)
 }
 
-/// Everything that can refuse before anything changes. The client is checked first, so a
-/// stranger cannot end somebody else's family.
-fn find(
-    tx: &mut ReadTx,
-    now: Timestamp,
-    client: &Client,
-    hash: &portolan_types::TokenHash,
-    wanted: Option<&[String]>,
-    rotation: RefreshRotation,
-) -> Result<Usable> {
-    let token = refresh_tokens::find(tx, hash)?.ok_or_else(unknown)?;
-    if token.client_id != client.id {
-        return Err(Error::invalid_grant("refresh token belongs to another client"));
+/// A client that presents somebody else's refresh token has a copy of it. The trail tells,
+/// although the request fails; but one stolen token must not fill it.
+async fn record_stranger(app: &App, ctx: &Ctx, client: &Client, token: &RefreshToken) -> Result<()> {
+    const ACTION: &str = "refresh_token.refused";
+    let (actor, an_hour_ago) = (Actor::Client(client.id), ctx.now - Duration::from_secs(3600));
+    let recorded = app
+        .db
+        .read(move |tx| audit::count_since(tx, actor, ACTION, an_hour_ago))
+        .await?;
+    if recorded >= STRANGER_ENTRIES_PER_HOUR {
+        return Ok(());
     }
-    if !refresh_tokens::is_live(tx, hash, now)? {
-        return Err(Error::invalid_grant("refresh token has expired or was revoked"));
-    }
-    let live = access_tokens::live_scopes(tx, hash)?;
-    let live = live.ok_or_else(|| Error::invalid_grant("the consent behind this refresh token was revoked"))?;
-    check_scopes(tx, &token, &live)?;
-    let mut consents: Vec<(ConsentId, String)> = live
-        .iter()
-        .map(|scope| (scope.consent_id, scope.requested.clone()))
-        .collect();
-    if let Some(wanted) = wanted {
-        let granted = |name: &String| {
-            live.iter()
-                .any(|scope| scope.requested == *name || scope.canonical == *name)
-        };
-        if let Some(name) = wanted.iter().find(|name| !granted(name)) {
-            return Err(Error::invalid_scope(format!("the refresh token does not cover {name}")));
-        }
-        let keeps = |id: ConsentId| {
-            live.iter().any(|scope| {
-                scope.consent_id == id && (wanted.contains(&scope.requested) || wanted.contains(&scope.canonical))
-            })
-        };
-        consents.retain(|(id, _)| keeps(*id));
-    }
-    let rotates = match rotation {
-        RefreshRotation::Never => false,
-        RefreshRotation::Public => client.is_public(),
-        RefreshRotation::Always => true,
+    let event = Event {
+        action: ACTION,
+        actor,
+        resource_kind: "client",
+        resource_id: token.client_id.to_string(),
+        detail: serde_json::json!({
+            "reason": "belongs to another client",
+            "identity": token.identity_id,
+            "resource_server": token.resource_server,
+            // A public client only says who it is.
+            "caller_proven": !client.is_public(),
+        }),
     };
-    // A chain that was begun is gone on with, whatever the setting says today.
-    Ok(Usable {
-        rotates: rotates || token.rotated_at.is_some(),
-        token,
-        consents,
-    })
+    let unit_ctx = ctx.clone();
+    app.db.write(move |tx| audit::insert(tx, &unit_ctx, &event)).await
+}
+
+/// The consents to go on with: all, or those of the names that were asked for.
+fn narrow(covered: &[TokenScope], wanted: Option<&[String]>) -> Result<Vec<(ConsentId, String)>> {
+    let goes_by = |scope: &TokenScope, name: &String| scope.requested == *name || scope.canonical == *name;
+    if let Some(unknown) = wanted
+        .into_iter()
+        .flatten()
+        .find(|name| !covered.iter().any(|scope| goes_by(scope, name)))
+    {
+        return Err(Error::invalid_scope(format!(
+            "the refresh token does not cover {unknown}"
+        )));
+    }
+    Ok(covered
+        .iter()
+        .filter(|scope| wanted.is_none_or(|names| names.iter().any(|name| goes_by(scope, name))))
+        .map(|scope| (scope.consent_id, scope.requested.clone()))
+        .collect())
 }
 
 /// What scopes demand today: refresh tokens still allowed, and the person still of one of
 /// the required domains.
-fn check_scopes(tx: &mut ReadTx, token: &RefreshToken, live: &[access_tokens::TokenScope]) -> Result<()> {
-    if !live.iter().all(|scope| scope.allows_refresh) {
+async fn check_scopes(app: &App, token: &RefreshToken, covered: &[TokenScope], scopes: &[Scope]) -> Result<()> {
+    if !covered.iter().all(|scope| scope.allows_refresh) {
         return Err(Error::invalid_grant("the consent no longer allows refresh tokens"));
     }
-    let named = scopes::list_by_strings(tx, live.iter().map(|scope| scope.canonical.as_str()))?;
-    if !named.iter().all(|named| named.scope.allows_refresh_token) {
+    if !scopes.iter().all(|scope| scope.allows_refresh_token) {
         return Err(Error::invalid_grant(
             "a scope of this refresh token no longer allows refresh tokens",
         ));
     }
-    let demanding: Vec<Vec<String>> = named
+    let demanding: Vec<Vec<String>> = scopes
         .iter()
-        .map(|named| named.scope.required_domains())
+        .map(Scope::required_domains)
         .filter(|domains| !domains.is_empty())
         .collect();
     if demanding.is_empty() {
         return Ok(());
     }
-    let identity = identities::get(tx, token.identity_id)?;
-    let set = identities::list_set(tx, identity.set_id)?;
+    let identity_id = token.identity_id;
+    let set = app
+        .db
+        .read(move |tx| {
+            let identity = identities::get(tx, identity_id)?;
+            identities::list_set(tx, identity.set_id)
+        })
+        .await?;
     let in_one = |domains: &Vec<String>| {
         set.iter().any(|identity| {
             domains

@@ -7,7 +7,7 @@ use portolan_types::{CredentialId, ProjectId};
 
 use super::*;
 use crate::error::Kind;
-use crate::store::clients::Credential;
+use crate::store::clients::{Credential, Provable};
 use crate::store::{MIGRATIONS, clients, projects};
 
 db_test!(a_client_comes_back_as_it_was_stored, MIGRATIONS, |db| {
@@ -119,9 +119,8 @@ db_test!(
             "the oldest first"
         );
         let secrets = |db: &Db| {
-            read(db, |tx| clients::find_with_secrets(tx, APP))
-                .expect("the client is there")
-                .1
+            let rows = read(db, |tx| Ok(tx.fetch(&clients::with_secrets(APP))?));
+            Provable::from_rows(rows).expect("the client is there").hashes
         };
         let mut hashes = secrets(db);
         hashes.sort_by_key(|hash| hash.0);
@@ -139,7 +138,8 @@ db_test!(
         write(db, |tx| clients::delete_credential(tx, APP, CredentialId::from_u128(2)));
         assert!(secrets(db).is_empty(), "a client without secrets is found all the same");
         write(db, |tx| clients::delete(tx, APP));
-        assert!(read(db, |tx| clients::find_with_secrets(tx, APP)).is_none());
+        let rows = read(db, |tx| Ok(tx.fetch(&clients::with_secrets(APP))?));
+        assert!(Provable::from_rows(rows).is_none());
     }
 );
 

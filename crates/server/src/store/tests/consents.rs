@@ -6,8 +6,9 @@ use portolan_db::{db_test, params};
 use portolan_types::{PolicyId, ProjectId};
 
 use super::*;
-use crate::store::scopes::Dependency;
-use crate::store::{MIGRATIONS, clients, consents, policies, projects, scopes};
+use crate::store::consents::Below;
+use crate::store::scopes::{Dependency, WithRoot};
+use crate::store::{MIGRATIONS, access_tokens, clients, consents, policies, projects, scopes};
 
 fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut items: Vec<T> = items.into_iter().collect();
@@ -267,27 +268,111 @@ db_test!(a_subtree_goes_as_a_whole_and_nothing_beside_it, MIGRATIONS, |db| {
     );
 });
 
-db_test!(the_stamps_of_approved_children_are_listed_by_id, MIGRATIONS, |db| {
+db_test!(what_is_below_a_token_is_listed_by_id, MIGRATIONS, |db| {
     let (below, leaf) = grow(db);
-    let stamps = |parents: Vec<ConsentId>| read(db, move |tx| consents::list_children_stamps(tx, &parents));
-    assert_eq!(stamps(vec![READ_CONSENT, WRITE_CONSENT]), [(below, after(1))]);
-    assert_eq!(stamps(vec![below]), [(leaf, after(2))]);
-    assert!(stamps(vec![]).is_empty());
-    let children = |parents: Vec<ConsentId>| ids(&read(db, move |tx| consents::list_children(tx, &parents)));
-    assert_eq!(children(vec![READ_CONSENT, below]), [below, leaf]);
-    assert!(children(vec![WRITE_CONSENT]).is_empty());
+    let rests_on = |number, consents: Vec<ConsentId>| {
+        let consents: Vec<_> = consents.into_iter().map(|id| (id, "name".to_owned())).collect();
+        write(db, move |tx| {
+            access_tokens::insert_consents(tx, &hash(number), &consents)
+        });
+    };
+    rests_on(1, vec![READ_CONSENT, WRITE_CONSENT]);
+    rests_on(2, vec![below]);
+    let stamps = |number| read(db, move |tx| Ok(tx.fetch(&consents::stamps_below(&hash(number)))?));
+    let children = |number| {
+        let children = read(db, move |tx| Ok(tx.fetch(&consents::below(&hash(number)))?));
+        let shown = |child: Below| (child.id, child.scope.id, child.allows_refresh);
+        sorted(children.into_iter().map(shown))
+    };
+    let scopes_of = |number| {
+        let scopes = read(db, move |tx| Ok(tx.fetch(&scopes::of_token(&hash(number)))?));
+        sorted(scopes.into_iter().map(|scope| scope.id))
+    };
+    assert_eq!(stamps(1), [(below, after(1))]);
+    assert_eq!(stamps(2), [(leaf, after(2))]);
+    assert!(stamps(3).is_empty());
+    assert_eq!(children(1), [(below, WRITE, false)]);
+    assert_eq!(children(2), [(leaf, READ, false)]);
+    assert_eq!(scopes_of(1), sorted([READ, WRITE]));
+    assert_eq!(scopes_of(2), [WRITE]);
+
     write(db, move |tx| {
         let mut consent = consents::find(tx, below)?.unwrap();
         consent.status = "denied".into();
         consents::update(tx, &consent)
     });
-    assert!(stamps(vec![READ_CONSENT]).is_empty());
-    assert!(children(vec![READ_CONSENT]).is_empty());
+    assert!(stamps(1).is_empty());
+    assert!(children(1).is_empty());
     assert_eq!(
-        children(vec![below]),
-        [leaf],
+        children(2),
+        [(leaf, READ, false)],
         "what lies below a denied consent is not its business"
     );
+});
+
+db_test!(
+    what_is_declared_as_required_and_not_approved_is_missing,
+    MIGRATIONS,
+    |db| {
+        let (below, _) = grow(db);
+        write(db, |tx| {
+            access_tokens::insert_consents(tx, &hash(1), &[(READ_CONSENT, "read".to_owned())])
+        });
+        let missing = || read(db, |tx| Ok(tx.fetch(&consents::missing_below(&hash(1)))?));
+        let declare = |optional| {
+            write(db, move |tx| {
+                let dependency = Dependency {
+                    scope_id: READ,
+                    dependent_scope_id: WRITE,
+                    optional,
+                    requires_refresh_token: false,
+                };
+                scopes::insert_dependency(tx, &dependency)
+            });
+        };
+        assert!(missing().is_empty(), "nothing is declared");
+        declare(false);
+        assert!(missing().is_empty(), "it is approved below");
+        write(db, move |tx| consents::delete(tx, below));
+        assert_eq!(missing(), [(WRITE,)]);
+        declare(true);
+        assert!(missing().is_empty(), "it may be left out");
+    }
+);
+
+db_test!(scopes_are_found_with_what_was_approved_of_them, MIGRATIONS, |db| {
+    populate(db);
+    let found = |names: &'static [&'static str]| {
+        let found = read(db, move |tx| {
+            Ok(tx.fetch(&scopes::by_strings_with_root(ALICE, APP, names.iter().copied()))?)
+        });
+        let shown = |found: WithRoot| (found.named.scope.id, found.root, found.has_dependencies);
+        sorted(found.into_iter().map(shown))
+    };
+    let names = read(db, |tx| {
+        Ok((
+            scopes::get(tx, READ)?.scope_string,
+            scopes::get(tx, WRITE)?.scope_string,
+        ))
+    });
+    let names: &'static [&'static str] = vec![&*names.0.leak(), &*names.1.leak()].leak();
+    let both = sorted([(READ, Some(READ_CONSENT), false), (WRITE, Some(WRITE_CONSENT), false)]);
+    assert_eq!(found(names), both);
+    let known = read(db, move |tx| Ok(tx.fetch(&scopes::by_strings(names.iter().copied()))?));
+    assert_eq!(known.len(), 2);
+    assert_eq!(found(&names[..1]), [(READ, Some(READ_CONSENT), false)]);
+    assert!(found(&["unknown"]).is_empty());
+    write(db, |tx| {
+        let dependency = Dependency {
+            scope_id: READ,
+            dependent_scope_id: WRITE,
+            optional: true,
+            requires_refresh_token: false,
+        };
+        scopes::insert_dependency(tx, &dependency)?;
+        consents::delete(tx, READ_CONSENT)
+    });
+    assert_eq!(found(&names[..1]), [(READ, None, true)]);
 });
 
 db_test!(

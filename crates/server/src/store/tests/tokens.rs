@@ -8,7 +8,7 @@ use portolan_types::id::{FamilyId, IssuanceId};
 use uuid::Uuid;
 
 use super::*;
-use crate::store::access_tokens::{NewAccessToken, Profile};
+use crate::store::access_tokens::{ActiveToken, NewAccessToken, Profile, TokenScope};
 use crate::store::refresh_tokens::RefreshToken;
 use crate::store::{MIGRATIONS, access_tokens, clients, consents, grants, identities, refresh_tokens};
 
@@ -165,6 +165,21 @@ db_test!(
         assert!(other.is_none());
     }
 );
+
+db_test!(a_token_has_a_row_for_each_consent_it_rests_on, MIGRATIONS, |db| {
+    issue(db);
+    assert_eq!(
+        read(db, |tx| Ok(tx.fetch(&access_tokens::active(&hash(1), NOW))?)).len(),
+        2
+    );
+    assert_eq!(read(db, |tx| Ok(tx.fetch(&access_tokens::scopes(&hash(2)))?)).len(), 2);
+    assert_eq!(
+        read(db, |tx| Ok(tx.fetch(&refresh_tokens::by_hash(&hash(2)))?)).len(),
+        1
+    );
+    assert_eq!(read(db, |tx| Ok(tx.fetch(&refresh_tokens::live(&hash(2), NOW))?)), [1]);
+    assert!(ActiveToken::from_rows(Vec::new()).is_none() && TokenScope::from_rows(Vec::new()).is_none());
+});
 
 db_test!(whatever_a_token_belongs_to_ends_it, MIGRATIONS, |db| {
     issue(db);
