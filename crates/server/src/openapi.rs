@@ -73,7 +73,7 @@ use crate::oauth;
         api::consents::list_consents,
         api::consents::revoke_consent,
     ),
-    components(schemas(ErrorDocument)),
+    components(schemas(ErrorDocument, api::identities::IncludeProvider)),
     tags(
         (name = "OAuth", description = "Tokens: RFC 6749, 7009, 7636, 7662."),
         (name = "OpenID Connect", description = "Who a person is, where the endpoints are, the keys, this description."),
@@ -116,6 +116,10 @@ struct Description {
     paths: (),
     #[schema(value_type = Object)]
     components: (),
+    #[schema(value_type = Vec<Object>)]
+    servers: (),
+    #[schema(value_type = Vec<Object>)]
+    tags: (),
 }
 
 /// Stands for the address of the server until a configuration is known.

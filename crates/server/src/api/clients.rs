@@ -192,6 +192,7 @@ fn list_own(tx: &mut ReadTx, known: &Known) -> Result<Vec<Client>> {
         CallRefused, Forbidden, NotFound,
     ),
     security(
+        ("token" = []),
         ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]),
         ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients"]),
         ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients_and_scopes"]),

@@ -118,6 +118,7 @@ impl Wanted {
         CallRefused, Forbidden,
     ),
     security(
+        ("token" = []),
         ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]),
         ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients_and_scopes"]),
         ("client_secret" = []),
@@ -195,6 +196,7 @@ fn keep_visible(tx: &mut ReadTx, known: &Known, found: Vec<Scope>) -> Result<Vec
         CallRefused, Forbidden, NotFound,
     ),
     security(
+        ("token" = []),
         ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]),
         ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients_and_scopes"]),
         ("client_secret" = []),
@@ -220,6 +222,7 @@ pub async fn get_scope(call: Call, Path(id): Path<String>) -> Result<Response> {
     params(("client_id" = portolan_types::ClientId, Path), ("scope_id" = portolan_types::ScopeId, Path)),
     responses((status = 200, description = "The scope.", body = ScopeAnswer), CallRefused, Forbidden, NotFound),
     security(
+        ("token" = []),
         ("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]),
         ("token" = ["urn:globus:auth:scope:auth.globus.org:view_clients_and_scopes"]),
         ("client_secret" = []),

@@ -270,7 +270,17 @@ fn without_null(schema: RefOr<Schema>) -> RefOr<Schema> {
             array.schema_type = not_null(array.schema_type);
             RefOr::T(Schema::Array(array))
         }
-        RefOr::T(Schema::OneOf(mut one_of)) if one_of.items.len() == 2 => one_of.items.remove(1),
+        RefOr::T(Schema::OneOf(mut one_of)) => {
+            let is_null = |schema: &RefOr<Schema>| {
+                let null = SchemaType::Type(Type::Null);
+                matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == null)
+            };
+            one_of.items.retain(|schema| !is_null(schema));
+            match one_of.items.len() {
+                1 => one_of.items.remove(0),
+                _ => RefOr::T(Schema::OneOf(one_of)),
+            }
+        }
         other => other,
     }
 }
