@@ -2,8 +2,10 @@
 //! the same store.
 
 mod commands;
+mod find;
 mod options;
 mod output;
+mod typed;
 
 use std::process::ExitCode;
 
@@ -33,7 +35,12 @@ const EXAMPLES: &str = "\
 Examples:
   portolan serve
   portolan user add alice --name 'Alice Liddell' --email alice@example.org
-  portolan client create --name 'My app' --type public_installed_client
+  portolan project create --name Beamline --contact beamline@example.org --admin alice
+  portolan client create --name Portal --type confidential_client --project Beamline
+  portolan client secret create Portal --name deploy
+  portolan scope create --client Portal --suffix run --name 'Run jobs' --description 'Start and stop jobs'
+  portolan consent list alice
+  portolan audit --since 1d
   portolan backup /backups/portolan.db
   portolan doctor
 
@@ -47,9 +54,26 @@ enum Command {
     /// Local accounts
     #[command(subcommand)]
     User(commands::user::User),
+    /// Projects: who administers which clients and policies
+    #[command(subcommand)]
+    Project(commands::project::Project),
     /// Clients: apps, services and their secrets
     #[command(subcommand)]
     Client(commands::client::Client),
+    /// Scopes: what services offer, and what they need further down
+    #[command(subcommand)]
+    Scope(commands::scope::Scope),
+    /// Policies: what somebody's identities or login must be like
+    #[command(subcommand)]
+    Policy(commands::policy::Policy),
+    /// What people allowed, and taking it back
+    #[command(subcommand)]
+    Consent(commands::consent::Consent),
+    /// Where people authenticate
+    #[command(subcommand)]
+    Idp(commands::idp::Idp),
+    /// Who did what, and when
+    Audit(commands::audit::Audit),
     /// Signing keys and the master key
     #[command(subcommand)]
     Keys(commands::keys::Keys),
@@ -74,7 +98,13 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Serve(command) => command.run(&options),
         Command::User(command) => command.run(&options),
+        Command::Project(command) => command.run(&options),
         Command::Client(command) => command.run(&options),
+        Command::Scope(command) => command.run(&options),
+        Command::Policy(command) => command.run(&options),
+        Command::Consent(command) => command.run(&options),
+        Command::Idp(command) => command.run(&options),
+        Command::Audit(command) => command.run(&options),
         Command::Keys(command) => command.run(&options),
         Command::Settings(command) => command.run(&options),
         Command::Backup(command) => command.run(&options),

@@ -1,8 +1,9 @@
 //! How commands speak: JSON for programs, tables for people, errors that say what to do.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use clap::Args;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table, TableComponent};
 use serde_json::Value;
@@ -70,11 +71,116 @@ fn new_table() -> Table {
     table
 }
 
+/// A thing with what hangs below it.
+pub struct Branch {
+    pub lines: Vec<String>,
+    pub children: Vec<Branch>,
+}
+
+/// Trees below one another, drawn with lines.
+pub fn tree(branches: &[Branch]) -> String {
+    let mut text = String::new();
+    grow(branches, "", &mut text);
+    text
+}
+
+fn grow(branches: &[Branch], before: &str, text: &mut String) {
+    for (index, branch) in branches.iter().enumerate() {
+        let is_last = index + 1 == branches.len();
+        let (fork, below) = if is_last {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
+        let inner = format!("{before}{below}");
+        // The second line of a thing keeps the line down to its children.
+        let more = if branch.children.is_empty() { "" } else { "│  " };
+        for (number, line) in branch.lines.iter().enumerate() {
+            let begin = if number == 0 {
+                format!("{before}{fork}")
+            } else {
+                format!("{inner}{more}")
+            };
+            text.push_str(&format!("{begin}{line}\n"));
+        }
+        grow(&branch.children, &inner, text);
+    }
+}
+
+pub fn yes_no(value: bool) -> String {
+    if value { "yes" } else { "no" }.to_owned()
+}
+
+/// `2026-02-03 09:15:27`, in UTC: a column of times need not repeat its offset.
+pub fn time(time: portolan_types::Timestamp) -> String {
+    time.to_string().chars().take(19).collect::<String>().replace('T', " ")
+}
+
+/// What destroys something asks first, where somebody can be asked.
+#[derive(Args)]
+pub struct Confirmation {
+    /// Do not ask whether it is meant
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Confirmation {
+    /// A script decided when it was written, so only a person at a terminal is asked.
+    pub fn ask(&self, what_ends: &str) -> Result<()> {
+        if self.yes || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(());
+        }
+        note(what_ends);
+        let prompt = dialoguer::Confirm::new().with_prompt("Go on?").default(false);
+        if prompt.interact()? {
+            return Ok(());
+        }
+        bail!("nothing was changed")
+    }
+}
+
 /// The words of an error of the server: its detail for what the person caused, with the
 /// cause for faults of ours.
 pub fn explain(error: portolan_server::Error) -> anyhow::Error {
     match error.cause() {
         Some(cause) => anyhow::anyhow!("{}: {cause}", error.detail()),
         None => anyhow::anyhow!("{}", error.detail()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_are_drawn_with_lines_that_join() {
+        let leaf = |name: &str| Branch {
+            lines: vec![name.to_owned(), format!("{name}, more")],
+            children: Vec::new(),
+        };
+        let with = |name: &str, children| Branch { children, ..leaf(name) };
+        let drawn = tree(&[with("a", vec![with("b", vec![leaf("c")]), leaf("d")]), leaf("e")]);
+
+        let expected = "\
+├─ a
+│  │  a, more
+│  ├─ b
+│  │  │  b, more
+│  │  └─ c
+│  │     c, more
+│  └─ d
+│     d, more
+└─ e
+   e, more
+";
+        assert_eq!(drawn, expected);
+    }
+
+    #[test]
+    fn times_are_short_and_in_utc() {
+        assert_eq!(
+            time(portolan_types::Timestamp::from_micros(1_770_110_127_104_882)),
+            "2026-02-03 09:15:27"
+        );
     }
 }

@@ -1,0 +1,454 @@
+//! `portolan audit`: who did what to which thing.
+//!
+//! The trail is read a page at a time over the index that fits best, each page in a unit
+//! of its own, so that a long search never holds up the server.
+
+use std::collections::{BTreeSet, HashMap};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use portolan_db::{Db, ReadTx};
+use portolan_server::Error;
+use portolan_server::store::audit::{self, Entry};
+use portolan_server::store::{clients, identities};
+use portolan_types::{ClientId, IdentityId, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::options::{Options, context};
+use crate::typed::{Moment, moment};
+use crate::{find, output};
+
+/// How many entries are read at a time.
+const PAGE: i64 = 1000;
+
+/// What the actor of a command is called: nobody signed in to give it.
+const OPERATOR: &str = "operator on this machine";
+
+#[derive(Args)]
+#[command(after_help = "\
+The trail tells of each change and each login: what was done, by whom, to which thing, from
+which address, in which request. Nothing in it is ever changed, it holds no secret, and it
+outlives what it tells of (setting audit_retention_days). The newest entry comes first.
+
+What commands like this one do is done by the `operator on this machine`.
+
+Examples:
+  portolan audit --since 1d
+  portolan audit --actor alice --action client
+  portolan audit --actor operator --since 2026-02-01 --until 2026-03-01
+  portolan audit --kind client --id 5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f
+  portolan audit --request 0123456789abcdef0123456789abcdef --format json")]
+pub struct Audit {
+    /// Nothing older: 2026-02-03, 2026-02-03T09:15:00Z, or 2h for two hours ago
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Moment>,
+    /// Only what was before
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Moment>,
+    /// Who did it: a username, the id of an identity or client, operator, or system
+    #[arg(long, value_name = "WHO")]
+    actor: Option<String>,
+    /// What was done: client.create, or client for all that is done to clients
+    #[arg(long)]
+    action: Option<String>,
+    /// What kind of thing: project, client, scope, policy, consent, identity ..
+    #[arg(long)]
+    kind: Option<String>,
+    /// Which thing
+    #[arg(long)]
+    id: Option<String>,
+    /// From which address
+    #[arg(long)]
+    address: Option<String>,
+    /// In which request: the id that answers, error pages and logs carry
+    #[arg(long, value_name = "ID")]
+    request: Option<String>,
+    /// At most so many entries
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+impl Audit {
+    pub fn run(self, options: &Options) -> Result<()> {
+        let (config, db) = options.store()?;
+        let now = context().now;
+        let since = self.since.map(|moment| moment.resolve(now));
+        let until = self.until.map(|moment| moment.resolve(now));
+        if let (Some(since), Some(until)) = (since, until)
+            && since >= until
+        {
+            bail!("--since has to be earlier than --until");
+        }
+        let actor = match self.actor {
+            Some(text) => Some(
+                db.read_blocking(move |tx| Who::find(tx, &config.local_domain, &text))
+                    .map_err(output::explain)?,
+            ),
+            None => None,
+        };
+        let filter = Filter {
+            since,
+            actor,
+            action: self.action,
+            kind: self.kind,
+            id: self.id,
+            address: self.address,
+            request: self.request,
+        };
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let (found, is_all) = search(&db, &filter, until, limit).map_err(output::explain)?;
+        let names = names(&db, &found).map_err(output::explain)?;
+        let documents: Vec<Value> = found.iter().map(|entry| document(entry, &names)).collect();
+        output::print(options.format, &json!({ "events": documents }), || {
+            table(&found, &names, is_all)
+        })
+    }
+}
+
+/// Who did it, as far as the trail tells them apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Who {
+    Operator,
+    System,
+    /// An identity or a client; the identity of a client has the same id.
+    Id(Uuid),
+}
+
+impl Who {
+    fn find(tx: &mut ReadTx, local_domain: &str, text: &str) -> Result<Self, Error> {
+        Ok(match text {
+            "operator" | OPERATOR => Who::Operator,
+            "system" => Who::System,
+            // Whoever did it may be gone, so an id need not be known.
+            text => match text.parse::<IdentityId>() {
+                Ok(id) => Who::Id(id.0),
+                Err(_) => Who::Id(find::identity(tx, local_domain, text)?.id.0),
+            },
+        })
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Filter {
+    since: Option<Timestamp>,
+    actor: Option<Who>,
+    action: Option<String>,
+    kind: Option<String>,
+    id: Option<String>,
+    address: Option<String>,
+    request: Option<String>,
+}
+
+impl Filter {
+    fn matches(&self, entry: &Entry) -> bool {
+        let is = |wanted: &Option<String>, value: Option<&str>| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| value.is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
+        };
+        let actor = self.actor.as_ref().is_none_or(|actor| match actor {
+            Who::Operator => entry.actor_kind == "operator",
+            Who::System => entry.actor_kind == "system",
+            Who::Id(id) => entry.actor_id == Some(*id),
+        });
+        let action = self.action.as_deref().is_none_or(|wanted| {
+            let rest = entry.action.strip_prefix(wanted);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        actor
+            && action
+            && is(&self.kind, Some(&entry.resource_kind))
+            && is(&self.id, Some(&entry.resource_id))
+            && is(&self.address, entry.address.as_deref())
+            && is(&self.request, entry.request_id.as_deref())
+    }
+
+    /// A page over the index that leaves least to look through.
+    fn page(&self, tx: &mut ReadTx, before: (Timestamp, Uuid)) -> Result<Vec<Entry>, Error> {
+        match (&self.kind, &self.id, &self.actor) {
+            (Some(kind), Some(id), _) => {
+                let (kind, id) = (kind.to_lowercase(), id.to_lowercase());
+                audit::list_by_resource_before(tx, &kind, &id, before, PAGE)
+            }
+            (_, _, Some(Who::Id(id))) => audit::list_by_actor_before(tx, *id, before, PAGE),
+            _ => audit::list_before(tx, before, PAGE),
+        }
+    }
+}
+
+/// The newest entries that match, and whether these are all.
+fn search(db: &Db, filter: &Filter, until: Option<Timestamp>, limit: usize) -> Result<(Vec<Entry>, bool), Error> {
+    // Before any id of that moment; without one from the end of all times.
+    let mut before = match until {
+        Some(until) => (until, Uuid::nil()),
+        None => (Timestamp::from_micros(i64::MAX), Uuid::max()),
+    };
+    let mut found = Vec::new();
+    loop {
+        let wanted = filter.clone();
+        let page = db.read_blocking(move |tx| wanted.page(tx, before))?;
+        for entry in &page {
+            if filter.since.is_some_and(|since| entry.happened_at < since) {
+                return Ok((found, true));
+            }
+            if filter.matches(entry) {
+                if found.len() == limit {
+                    return Ok((found, false));
+                }
+                found.push(entry.clone());
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() as i64 == PAGE => before = (last.happened_at, last.id),
+            _ => return Ok((found, true)),
+        }
+    }
+}
+
+/// What people call those who acted, as far as they still exist.
+fn names(db: &Db, found: &[Entry]) -> Result<HashMap<Uuid, String>, Error> {
+    let ids: BTreeSet<Uuid> = found.iter().filter_map(|entry| entry.actor_id).collect();
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let mut names = HashMap::new();
+    for some in ids.chunks(500) {
+        let (identities, clients): (Vec<IdentityId>, Vec<ClientId>) =
+            some.iter().map(|id| (IdentityId(*id), ClientId(*id))).unzip();
+        let known = db.read_blocking(move |tx| {
+            let people = identities::list_by_ids(tx, &identities)?;
+            let clients = clients::list_by_ids(tx, clients.iter().copied())?;
+            // The name of a client says more than the username of its identity.
+            let people = people.into_iter().map(|identity| (identity.id.0, identity.username));
+            let clients = clients.into_iter().map(|client| (client.id.0, client.name));
+            Ok::<_, Error>(people.chain(clients).collect::<Vec<_>>())
+        })?;
+        names.extend(known);
+    }
+    Ok(names)
+}
+
+fn actor(entry: &Entry, names: &HashMap<Uuid, String>) -> String {
+    match (entry.actor_kind.as_str(), entry.actor_id) {
+        ("operator", _) => OPERATOR.to_owned(),
+        ("system", _) => "the server itself".to_owned(),
+        (_, Some(id)) => names.get(&id).cloned().unwrap_or_else(|| id.to_string()),
+        (kind, None) => kind.to_owned(),
+    }
+}
+
+fn document(entry: &Entry, names: &HashMap<Uuid, String>) -> Value {
+    let detail: Value = serde_json::from_str(&entry.detail).unwrap_or(Value::Null);
+    json!({
+        "id": entry.id,
+        "happened_at": entry.happened_at,
+        "action": entry.action,
+        "actor": { "kind": entry.actor_kind, "id": entry.actor_id, "name": actor(entry, names) },
+        "resource": { "kind": entry.resource_kind, "id": entry.resource_id },
+        "address": entry.address,
+        "request_id": entry.request_id,
+        "detail": detail,
+    })
+}
+
+fn table(found: &[Entry], names: &HashMap<Uuid, String>, is_all: bool) -> String {
+    if found.is_empty() {
+        return "Nothing in the trail matches.".to_owned();
+    }
+    let rows = found.iter().map(|entry| {
+        let mut details = details(&entry.detail);
+        details.extend(entry.address.as_ref().map(|address| format!("from {address}")));
+        details.extend(entry.request_id.as_ref().map(|id| format!("request {id}")));
+        vec![
+            output::time(entry.happened_at),
+            actor(entry, names),
+            entry.action.clone(),
+            format!("{}\n{}", entry.resource_kind, entry.resource_id),
+            details.join("\n"),
+        ]
+    });
+    let table = output::list(&["time (UTC)", "who", "did", "to", "details"], rows);
+    if is_all {
+        return table;
+    }
+    format!("{table}\n\nThere is more: --limit shows more, --until what was earlier.")
+}
+
+/// The facts of an entry, one on each line.
+fn details(detail: &str) -> Vec<String> {
+    let Ok(Value::Object(members)) = serde_json::from_str(detail) else {
+        return Vec::new();
+    };
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    members
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| format!("{name} {}", text(value)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Entry {
+        Entry {
+            id: Uuid::from_u128(1),
+            happened_at: Timestamp::from_seconds(100),
+            action: "client.create".into(),
+            actor_kind: "identity".into(),
+            actor_id: Some(Uuid::from_u128(7)),
+            resource_kind: "client".into(),
+            resource_id: "5e0c".into(),
+            address: Some("2001:db8::1".into()),
+            request_id: Some("abcd".into()),
+            detail: "{}".into(),
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_filter_counts() {
+        let some = |text: &str| Some(text.to_owned());
+        let none = Filter::default;
+        let table = [
+            (none(), true),
+            (
+                Filter {
+                    actor: Some(Who::Id(Uuid::from_u128(7))),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    actor: Some(Who::Id(Uuid::from_u128(8))),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    actor: Some(Who::Operator),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    actor: Some(Who::System),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    action: some("client.create"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    action: some("client"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    action: some("client.cre"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    action: some("scope"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    kind: some("client"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    kind: some("scope"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    id: some("5E0C"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    id: some("5e"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    address: some("2001:DB8::1"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    address: some("::1"),
+                    ..none()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    request: some("abcd"),
+                    ..none()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    request: some("x"),
+                    ..none()
+                },
+                false,
+            ),
+        ];
+        for (filter, expected) in table {
+            assert_eq!(filter.matches(&entry()), expected, "{filter:?}");
+        }
+        let by_command = Entry {
+            actor_kind: "operator".into(),
+            actor_id: None,
+            address: None,
+            ..entry()
+        };
+        assert!(
+            Filter {
+                actor: Some(Who::Operator),
+                ..none()
+            }
+            .matches(&by_command)
+        );
+        assert!(
+            !Filter {
+                address: some("::1"),
+                ..none()
+            }
+            .matches(&by_command)
+        );
+    }
+}
