@@ -3,6 +3,7 @@
 //! the published cases. Classes of features that are not offered have no module.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod routes;
 mod support;
 
 #[path = "cve/authority.rs"]
@@ -39,8 +40,12 @@ mod refresh_races;
 mod revocation;
 #[path = "cve/secrets.rs"]
 mod secrets;
+#[path = "cve/server_side_requests.rs"]
+mod server_side_requests;
 #[path = "cve/session_fixation.rs"]
 mod session_fixation;
+#[path = "cve/wrong_client.rs"]
+mod wrong_client;
 
 use support::{Answer, TestServer};
 

@@ -1,84 +1,11 @@
 //! `POST /v2/api/clients/{client_id}/fqdns`, against a DNS server on this machine.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex};
-
 use http::Method;
 use portolan_db::params;
 use serde_json::{Value, json};
 
 use crate::developer::{GROUPS, text};
-use crate::support::{Auth, TestServer};
-
-/// A DNS server that holds TXT records and nothing else.
-struct Zone {
-    address: SocketAddr,
-    records: Arc<Mutex<Vec<(String, String)>>>,
-}
-
-impl Zone {
-    fn start() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = socket.local_addr().unwrap();
-        let records: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
-        let known = records.clone();
-        std::thread::spawn(move || {
-            let mut question = [0; 512];
-            while let Ok((length, peer)) = socket.recv_from(&mut question) {
-                if let Some(answer) = answer(&question[..length], &known.lock().unwrap()) {
-                    socket.send_to(&answer, peer).unwrap();
-                }
-            }
-        });
-        Self { address, records }
-    }
-
-    fn set(&self, name: &str, text: &str) {
-        let mut records = self.records.lock().unwrap();
-        records.retain(|(known, _)| known != name);
-        records.push((name.to_owned(), text.to_owned()));
-    }
-}
-
-/// RFC 1035 section 4: the header and the question come back, with one record for each
-/// text, or the code for a name that does not exist, or a failure for `broken.`.
-fn answer(question: &[u8], records: &[(String, String)]) -> Option<Vec<u8>> {
-    let mut at = 12;
-    let mut labels = Vec::new();
-    while *question.get(at)? > 0 {
-        let length = usize::from(question[at]);
-        labels.push(String::from_utf8_lossy(question.get(at + 1..at + 1 + length)?).to_lowercase());
-        at += length + 1;
-    }
-    let name = labels.join(".");
-    let question_end = at + 5;
-    let texts: Vec<&str> = records
-        .iter()
-        .filter(|(known, _)| *known == name)
-        .map(|(_, text)| text.as_str())
-        .collect();
-    let code = match texts.is_empty() {
-        _ if name.starts_with("broken.") => 2,
-        true => 3,
-        false => 0,
-    };
-    let mut answer = question.get(..question_end)?.to_vec();
-    answer[2..4].copy_from_slice(&[0x81, 0x80 | code]);
-    answer[6..8].copy_from_slice(&u16::try_from(texts.len()).unwrap().to_be_bytes());
-    answer[8..12].fill(0);
-    for text in texts {
-        // The name by reference, TXT, IN, no time to live, then texts of at most 255 bytes.
-        answer.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 0]);
-        let mut data = Vec::new();
-        for piece in text.as_bytes().chunks(20) {
-            data.push(u8::try_from(piece.len()).unwrap());
-            data.extend(piece);
-        }
-        answer.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
-        answer.extend(data);
-    }
-    Some(answer)
-}
+use crate::support::{Auth, TestServer, Zone};
 
 fn start() -> (Zone, TestServer) {
     let zone = Zone::start();

@@ -166,3 +166,50 @@ fn a_clients_own_token_is_not_the_persons() {
         alice.id.to_string()
     );
 }
+
+/// As deep as delegation may go: each service sees its own step and no other, to the last,
+/// also when the last one needs the first again. One step more is refused before anybody
+/// is asked.
+#[test]
+fn a_chain_of_ten_services_is_walked_link_by_link_and_an_eleventh_is_refused() {
+    let server = TestServer::new();
+    let browser = server.browser_of(&server.user("alice").create());
+    let mut chain: Vec<TestResourceServer> = Vec::new();
+    for number in (0..11).rev() {
+        let mut builder = server.resource_server(&format!("service{number}.example")).scope("all");
+        if let Some(next) = chain.first() {
+            builder = builder.depends_on(next.scope("all"));
+        }
+        chain.insert(0, builder.create());
+    }
+    let back = Dependency {
+        scope_id: chain[10].scope_id("all"),
+        dependent_scope_id: chain[1].scope_id("all"),
+        optional: false,
+        requires_refresh_token: false,
+    };
+    server.write(move |tx| scopes::insert_dependency(tx, &back));
+    let app = server.client().create();
+
+    let too_deep = browser.authorize(&app, &app.params(chain[0].scope("all")));
+    assert_eq!(too_deep.error().as_deref(), Some("invalid_scope"));
+
+    let mut token = app.tokens(&browser, chain[1].scope("all")).access_token().to_owned();
+    for (at, next) in (1..10).map(|at| (at, at + 1)) {
+        for (other, service) in chain.iter().enumerate().filter(|(other, _)| *other != at) {
+            let params = Params::default()
+                .set("grant_type", "urn:globus:auth:grant_type:dependent_token")
+                .set("token", &token);
+            assert_eq!(service.token(&params).status, 400, "{other} with a token of {at}");
+        }
+        let documents = dependent_grant(&chain[at], &token);
+        assert_eq!(documents.len(), 1, "{at} sees one step");
+        assert_eq!(
+            names(&documents[0]),
+            BTreeSet::from([chain[next].scope("all").to_owned()])
+        );
+        token = documents[0]["access_token"].as_str().unwrap().to_owned();
+    }
+    // The last one names a scope of its own path: nothing new comes of it.
+    assert_eq!(dependent_grant(&chain[10], &token), Vec::<Value>::new());
+}

@@ -12,6 +12,7 @@ use portolan_server::http::{context, render};
 use portolan_types::ScopeRequest;
 use tower::ServiceExt as _;
 
+use super::routes;
 use super::support::{Answer, Auth, TestServer, runtime};
 
 /// Far above what any of them takes, far below what a person waits for.
@@ -366,6 +367,120 @@ fn hostile_bodies_are_answered() {
     assert_eq!(answer.status, 413);
     assert!(client.is_active(client.credentials("openid").access_token()));
 }
+
+/// Every document of the interface, with every member in turn made into what it is not: by
+/// the caller whose call it is, so that the rules behind the parser are reached as well.
+#[test]
+fn hostile_members_of_every_document_are_answered() {
+    let hostile: Vec<serde_json::Value> = [
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1e400",
+        "1.5",
+        "18446744073709551616",
+        "\"\"",
+        "\" \"",
+        "\"\\u0000\"",
+        "\"\\n\"",
+        "\"\u{202e}\"",
+        "[]",
+        "{}",
+        "[[]]",
+        "[null]",
+        "[1]",
+        "[\"\"]",
+        "{\"a\":{\"b\":[]}}",
+    ]
+    .iter()
+    .filter_map(|text| serde_json::from_str(text).ok())
+    .chain([
+        serde_json::Value::from("a".repeat(60_000)),
+        serde_json::Value::from("é".repeat(300)),
+        serde_json::Value::from(vec!["x"; 5_000]),
+        serde_json::Value::from(vec!["00000000-0000-0000-0000-000000000000"; 600]),
+        // Deeper than any document of ours, not deeper than readers go.
+        (0..100).fold(serde_json::Value::Null, |inner, _| serde_json::json!([inner])),
+    ])
+    .collect();
+    let mut documents = 0;
+    for (route, call) in routes::calls() {
+        let routes::Call::Program(make) = call else { continue };
+        let world = routes::World::new();
+        let mut call = make(&world);
+        let routes::Body::Json(good) = &call.body else { continue };
+        documents += 1;
+        let method = route.split(' ').next().unwrap().parse().unwrap();
+        let mut bodies = Vec::new();
+        for value in &hostile {
+            bodies.push(value.clone());
+            for (outer, inner) in good.as_object().unwrap() {
+                let mut changed = good.clone();
+                changed[outer] = value.clone();
+                bodies.push(changed);
+                for member in inner.as_object().into_iter().flatten().map(|(member, _)| member) {
+                    let mut changed = good.clone();
+                    changed[outer][member] = value.clone();
+                    bodies.push(changed);
+                }
+            }
+        }
+        // Members that the good call does not send but the server reads.
+        for member in MEMBERS {
+            for value in &hostile {
+                for (outer, inner) in good.as_object().unwrap() {
+                    if inner.is_object() {
+                        let mut changed = good.clone();
+                        changed[outer][*member] = value.clone();
+                        bodies.push(changed);
+                    }
+                }
+            }
+        }
+        let begun = Instant::now();
+        for body in bodies {
+            let case: String = body.to_string().chars().take(80).collect();
+            call.body = routes::Body::Json(body);
+            let answer = routes::send(&world, &method, &call, &call.right, None);
+            assert!(answer.status.as_u16() < 500, "{route} {case}: {}", answer.summary());
+        }
+        assert!(begun.elapsed() < PATIENCE * 6, "{route}: {:?}", begun.elapsed());
+        assert_eq!(world.server.get("/readyz").status, 200);
+    }
+    assert!(documents >= 10, "{documents} documents");
+}
+
+/// What the documents of wire.md 1.5 to 1.13 and their old spellings can hold.
+const MEMBERS: &[&str] = &[
+    "redirect_uris",
+    "links",
+    "required_idp",
+    "preselect_idp",
+    "visibility",
+    "client_type",
+    "public_client",
+    "prompt_for_named_grant",
+    "userinfo_from_effective_identity",
+    "scopes",
+    "template_id",
+    "project",
+    "admin_ids",
+    "admin_group_ids",
+    "contact_email",
+    "advertised",
+    "allows_refresh_token",
+    "allow_refresh_tokens",
+    "required_domains",
+    "dependent_scopes",
+    "scope_suffix",
+    "high_assurance",
+    "authentication_assurance_timeout",
+    "required_mfa",
+    "domain_constraints_include",
+    "domain_constraints_exclude",
+    "project_id",
+];
 
 /// A password is bounded before it is hashed.
 #[test]

@@ -237,6 +237,111 @@ fn hostile_values_stay_values_in_every_statement() {
     assert!(client.is_active(tokens.access_token()));
 }
 
+/// Lists have no pages, so there is no marker to forge; filters that are no ids, names or
+/// booleans are refused and not passed on or read as "everything".
+#[test]
+fn forged_filters_are_refused_and_markers_do_nothing() {
+    let server = TestServer::new();
+    let alice = server.user("alice").create();
+    let browser = server.browser_of(&alice);
+    let client = server.client().create();
+    let scopes = "openid urn:globus:auth:scope:auth.globus.org:manage_projects \
+                  urn:globus:auth:scope:auth.globus.org:view_consents";
+    let token = Auth::Bearer(client.tokens(&browser, scopes).access_token().to_owned());
+    let garbled = [
+        "x",
+        "*",
+        "%25",
+        "1",
+        "-1",
+        "null",
+        "true%00",
+        "1%20or%201=1",
+        "00000000-0000-0000-0000-00000000000",
+        "00000000-0000-0000-0000-00000000000g",
+        "00000000-0000-0000-0000-000000000000,x",
+        "e30",
+        "eyJpZCI6MX0",
+        "%7B%22id%22%3A1%7D",
+        "..%2f..",
+        "%F0%9F%A6%80",
+    ];
+    let consents = format!("/v2/api/identities/{}/consents", alice.id);
+    for value in garbled {
+        for filter in [
+            "/v2/api/identities?ids=".to_owned(),
+            "/v2/api/identities?usernames=".to_owned(),
+            "/v2/api/identities?usernames=alice@portolan.local&provision=".to_owned(),
+            "/v2/api/scopes?ids=".to_owned(),
+            "/v2/api/identity_providers?ids=".to_owned(),
+            format!("{consents}?all="),
+        ] {
+            // `1` is a boolean.
+            if value == "1" && (filter.ends_with("provision=") || filter.ends_with("all=")) {
+                continue;
+            }
+            let answer = server.get_as(&format!("{filter}{value}"), &token);
+            assert_eq!(answer.status, 400, "{filter}{value}: {}", answer.summary());
+        }
+        // Names of things that do not exist find nothing, one or many.
+        for path in [
+            "/v2/api/clients",
+            "/v2/api/identities",
+            "/v2/api/scopes",
+            "/v2/api/policies",
+            "/v2/api/projects",
+        ] {
+            let answer = server.get_as(&format!("{path}/{value}"), &token);
+            assert!(
+                matches!(answer.status.as_u16(), 400 | 404),
+                "{path}/{value}: {}",
+                answer.summary()
+            );
+        }
+        let found = server.get_as(&format!("/v2/api/clients?fqdn={value}"), &token);
+        assert!(matches!(found.status.as_u16(), 400 | 404), "{}", found.summary());
+        for filter in ["/v2/api/scopes?scope_strings=", "/v2/api/identity_providers?domains="] {
+            let answer = server.get_as(&format!("{filter}{value}"), &token);
+            let empty = matches!(answer.status.as_u16(), 400) || answer.text().ends_with(":[]}");
+            assert!(empty, "{filter}{value}: {}", answer.summary());
+        }
+        // One of two contradicting filters never wins.
+        for both in [
+            format!("/v2/api/identities?ids={}&usernames={value}", alice.id),
+            format!("/v2/api/scopes?ids={}&scope_strings={value}", alice.id),
+            format!("/v2/api/identity_providers?ids={}&domains={value}", alice.id),
+        ] {
+            assert_eq!(server.get_as(&both, &token).status, 400, "{both}");
+        }
+    }
+    // A marker of other services is an unknown parameter here: it changes no answer.
+    for list in ["/v2/api/projects".to_owned(), "/v2/api/clients".to_owned(), consents] {
+        let plain = server.get_as(&list, &token).ok().json();
+        for name in [
+            "marker",
+            "page",
+            "page_token",
+            "next_token",
+            "cursor",
+            "offset",
+            "limit",
+            "per_page",
+            "filter",
+            "sort",
+            "order_by",
+        ] {
+            for value in garbled {
+                let answer = server.get_as(&format!("{list}?{name}={value}"), &token);
+                assert!(
+                    answer.status == 400 || answer.json() == plain,
+                    "{list}?{name}={value}: {}",
+                    answer.summary()
+                );
+            }
+        }
+    }
+}
+
 /// Two servers from nothing have nothing in common that opens anything.
 #[test]
 fn no_key_or_password_is_built_in() {

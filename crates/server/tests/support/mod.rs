@@ -23,6 +23,7 @@
 
 mod browser;
 mod builders;
+mod dns;
 mod http;
 
 use std::sync::{Arc, OnceLock};
@@ -47,6 +48,7 @@ pub use self::builders::{
     ClientBuilder, Params, REDIRECT_URI, ResourceServerBuilder, TestClient, TestResourceServer, TestUser, Tokens,
     UserBuilder, VERIFIER, challenge,
 };
+pub use self::dns::Zone;
 pub use self::http::{Answer, Auth, Request, encode};
 
 /// The public address of test servers.
