@@ -260,10 +260,10 @@ pub fn below(hash: &TokenHash) -> Query<Below> {
 }
 
 /// What the scopes of a token's consents declare as required and the person has not
-/// approved below them.
-pub fn missing_below(hash: &TokenHash) -> Query<(ScopeId,)> {
+/// approved below them: the consent and the scope.
+pub fn missing_below(hash: &TokenHash) -> Query<(ConsentId, ScopeId)> {
     Query::new(
-        "SELECT d.dependent_scope_id
+        "SELECT r.id, d.dependent_scope_id
            FROM token_consents k
            JOIN consents r ON r.id = k.consent_id
            JOIN scope_dependencies d ON d.scope_id = r.scope_id AND d.optional = 0

@@ -286,3 +286,72 @@ fn a_dependency_declared_later_is_asked_for_at_the_next_login() {
     let after = exchange(&chain.front, &renewed, &[]).ok().json();
     assert_eq!(after.as_array().map(Vec::len), Some(2));
 }
+
+/// The token is for it as well, but by a path of its own.
+#[test]
+fn a_dependency_declared_later_is_missing_although_another_scope_of_the_token_is_it() {
+    let server = TestServer::new();
+    let front = server
+        .resource_server("front.example")
+        .scope("one")
+        .scope("two")
+        .create();
+    let browser = server.browser_of(&server.user("alice").create());
+    let app = server.client().create();
+    let token = app.tokens(&browser, &format!("{} {}", front.scope("one"), front.scope("two")));
+    let (from, to) = (front.scope_id("one"), front.scope_id("two"));
+    server.write(move |tx| {
+        let dependency = portolan_server::store::scopes::Dependency {
+            scope_id: from,
+            dependent_scope_id: to,
+            optional: false,
+            requires_refresh_token: false,
+        };
+        portolan_server::store::scopes::insert_dependency(tx, &dependency)
+    });
+
+    let answer = exchange(&front, token.access_token(), &[]);
+
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    let missing = &answer.json()["errors"][0]["unapproved_scopes"];
+    assert_eq!(*missing, serde_json::json!([front.scope("two")]));
+}
+
+/// Two scopes of one service need the same scope further down: two consents, one name.
+#[test]
+fn a_scope_below_two_consents_is_named_once_and_rests_on_both() {
+    let server = TestServer::new();
+    let back = server.resource_server("back.example").scope("read").create();
+    let front = server
+        .resource_server("front.example")
+        .scope("one")
+        .depends_optionally_on(back.scope("read"))
+        .scope("two")
+        .depends_optionally_on(back.scope("read"))
+        .create();
+    let alice = server.user("alice").create();
+    let app = server.client().create();
+    let scope = format!("{} {}", front.scope("one"), front.scope("two"));
+    let token = app.tokens(&server.browser_of(&alice), &scope);
+
+    let dependents = [&[][..], &[("scope", back.scope("read"))][..]].map(|more| {
+        let answer = exchange(&front, token.access_token(), more).ok().json();
+        assert_eq!(answer[0]["scope"], back.scope("read"));
+        let dependent = access_token(&answer, "back.example");
+        assert_eq!(back.introspect(&dependent)["scope"], back.scope("read"));
+        dependent
+    });
+    let (person, client, scope) = (alice.id, app.id, back.scope_id("read"));
+    server.write(move |tx| {
+        let trees = consents::list_trees(tx, person, client)?;
+        let below = trees.iter().filter(|consent| consent.scope_id == scope);
+        let last = below.max_by_key(|consent| consent.id.0).expect("approved");
+        portolan_server::domain::consent::revoke(tx, &[person], last.id).map(drop)
+    });
+
+    for dependent in dependents {
+        assert!(!back.is_active(&dependent), "one of its two consents is gone");
+    }
+    let rest = exchange(&front, token.access_token(), &[]).ok().json();
+    assert_eq!(rest[0]["scope"], back.scope("read"), "the other one is left");
+}

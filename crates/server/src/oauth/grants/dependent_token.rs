@@ -153,7 +153,7 @@ fn choose(names: &[String], named: &[NamedScope], mut below: Vec<Below>) -> Resu
 
 /// A dependency that the service declared as required after the person had approved is
 /// asked for at the next login; until then the service is told (decisions, section 8).
-async fn check_required(app: &App, token: &ActiveToken, missing: Vec<(ScopeId,)>) -> Result<()> {
+async fn check_required(app: &App, token: &ActiveToken, missing: Vec<(ConsentId, ScopeId)>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -161,11 +161,18 @@ async fn check_required(app: &App, token: &ActiveToken, missing: Vec<(ScopeId,)>
     let named = app
         .db
         .read(move |tx| {
-            // A scope above on the same path is not expanded again, so it is not missing.
-            let parents = consents::list_approved(tx, &parents)?;
-            let above = consents::list_path_scopes(tx, &parents)?;
-            let missing = missing.iter().map(|(id,)| *id).filter(|id| !above.contains(id));
-            scopes::list_by_ids(tx, missing)
+            let mut required = Vec::new();
+            for parent in consents::list_approved(tx, &parents)? {
+                // A scope above on the same path is not expanded again, so it is not missing.
+                let above = consents::list_path_scopes(tx, std::slice::from_ref(&parent))?;
+                let of_parent = missing.iter().filter(|(id, _)| *id == parent.id);
+                required.extend(
+                    of_parent
+                        .map(|(_, scope)| *scope)
+                        .filter(|scope| !above.contains(scope)),
+                );
+            }
+            scopes::list_by_ids(tx, required)
         })
         .await?;
     if named.is_empty() {

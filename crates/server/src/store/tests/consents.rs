@@ -334,7 +334,7 @@ db_test!(
         declare(false);
         assert!(missing().is_empty(), "it is approved below");
         write(db, move |tx| consents::delete(tx, below));
-        assert_eq!(missing(), [(WRITE,)]);
+        assert_eq!(missing(), [(READ_CONSENT, WRITE)]);
         declare(true);
         assert!(missing().is_empty(), "it may be left out");
     }
