@@ -30,7 +30,8 @@ pub fn client(tx: &mut ReadTx, text: &str) -> Result<Client> {
         return Ok(client);
     }
     let mut found = clients::list(tx)?;
-    found.retain(|client| client.name == text);
+    // What a device calls itself is up to whoever registers it.
+    found.retain(|client| client.name == text && !client.is_instance);
     only(found, "client", text, "client list", |client| client.id.to_string())
 }
 
@@ -54,6 +55,20 @@ pub fn identity(tx: &mut ReadTx, local_domain: &str, text: &str) -> Result<Ident
         Err(_) => identities::find_by_username(tx, &typed_username(text, local_domain))?,
     };
     found.ok_or_else(|| missing("identity", text, "user list"))
+}
+
+/// As [`identity`], and a service account by its name, too: to look at what it did or
+/// allowed, not to give it rights.
+pub fn holder(tx: &mut ReadTx, local_domain: &str, text: &str) -> Result<Identity> {
+    let refusal = match identity(tx, local_domain, text) {
+        Err(refusal) if refusal.kind() == Kind::NotFound("identity") => refusal,
+        other => return other,
+    };
+    match client(tx, text) {
+        Ok(client) => identities::find(tx, client.id.identity())?.ok_or(refusal),
+        Err(error) if error.kind() == Kind::NotFound("client") => Err(refusal),
+        Err(error) => Err(error),
+    }
 }
 
 /// By id, or by a name that only one policy has.

@@ -396,7 +396,7 @@ fn projects_have_admins_and_are_deleted_when_they_are_empty() {
         place.assert_refused(
             &["project", "admin", "remove", "Beamline", "bob"],
             1,
-            "Either admin_ids or admin_group_ids",
+            "bob@portolan.local is the last admin of Beamline; name another one first",
         );
         place.assert_refused(&["project", "update", "Beamline"], 1, "give --name or --contact");
         place.assert_refused(
@@ -541,6 +541,8 @@ fn parents_and_children_are_shown_with_each_other() {
 
         let shown = place.json(&["client", "show", "Parent"]);
         assert_eq!(shown["children"], json!([child]));
+        let table = place.text(&["client", "list", "--project", "Beamline"]);
+        assert!(table.contains("child of"), "{table}");
         let table = place.text(&["client", "show", "Child"]);
         assert!(table.contains(&format!("Parent ({parent})")), "{table}");
         let listed = place.json(&["client", "list", "--parent", "Parent"]);
@@ -609,7 +611,7 @@ fn scopes_name_what_they_depend_on_by_id_or_by_string() {
         assert_eq!(shown["scope_strings"], json!([string]));
         let table = place.text(&["scope", "show", &string]);
         assert!(
-            table.contains(&format!("{TRANSFER_ALL}  optional  with refresh token")),
+            table.contains(&format!("{TRANSFER_ALL} (optional, with refresh token)")),
             "{table}"
         );
         let listed = place.json(&["scope", "list", "--client", "Cluster"]);
@@ -821,18 +823,21 @@ fn a_person_s_consents_are_seen_as_a_tree_and_a_branch_is_taken_back() {
             (&shown["cut"], each(&shown["ends"], "id")),
             (&finding["id"], vec![finding["id"].clone()])
         );
+        let words = place.text(&["consent", "show", &numbers[1]]);
+        assert!(
+            words.contains("run > find") && words.contains("the rest of the tree stays"),
+            "{words}"
+        );
         let shown = place.json(&["consent", "show", &numbers[2]]);
         assert_eq!(shown["cut"], run["id"], "a part that is needed takes its tree with it");
         assert_eq!(shown["ends"].as_array().unwrap().len(), 3);
         let words = place.text(&["consent", "show", &numbers[2]]);
-        assert!(
-            words.contains("keep cannot go alone: all of its tree ends with it"),
-            "{words}"
-        );
+        assert!(words.contains("all of the tree, since keep cannot go alone"), "{words}");
         assert_eq!(active(), [true, true, true], "looking ends nothing");
 
         let ended = place.text(&["consent", "revoke", &numbers[1]]);
-        assert!(ended.contains("find goes alone"), "{ended}");
+        assert!(ended.contains("find alone, with what lies below it"), "{ended}");
+        assert!(ended.contains("may ask alice@portolan.local again"), "{ended}");
         assert_eq!(active(), [true, true, false]);
         let left = place.json(&["consent", "list", "alice"]);
         assert_eq!(left["consents"].as_array().unwrap().len(), 2);
@@ -895,9 +900,19 @@ fn a_service_account_has_consents_of_its_own() {
             each(&consents, "auto_approved"),
             [json!(true), json!(true), json!(true)]
         );
-        place.json(&["consent", "revoke", &root]);
+        assert_eq!(place.json(&["consent", "list", "Robot"])["consents"], consents);
+        let ended = place.text(&["consent", "revoke", &root]);
 
         assert!(!place.is_active(&chain.cluster, &token));
+        assert!(ended.contains("Robot is a service account"), "{ended}");
+        place.assert_refused(&["consent", "list", "Nobody"], 1, "there is no identity Nobody");
+        // Rights are not given by a name that anybody may choose.
+        place.assert_refused(
+            &["project", "admin", "add", "Beamline", "Robot"],
+            1,
+            "there is no identity Robot",
+        );
+        place.json(&["project", "admin", "add", "Beamline", &account]);
     });
 }
 
@@ -959,6 +974,7 @@ fn the_audit_trail_is_read_by_who_what_when_and_where() {
         );
         assert_eq!(actions(&["--limit", "2"]), everything[..2]);
         assert_eq!(actions(&["--actor", &client]), ["client.update"]);
+        assert_eq!(actions(&["--actor", "Robot 3"]), ["client.update"]);
         assert_eq!(
             actions(&["--actor", "operator", "--action", "client.update"]),
             ["client.update"]

@@ -46,7 +46,7 @@ pub struct Audit {
     /// Only what was before
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Moment>,
-    /// Who did it: a username, the id of an identity or client, operator, or system
+    /// Who did it: username or id, id or name of a client, operator, or system
     #[arg(long, value_name = "WHO")]
     actor: Option<String>,
     /// What was done: client.create, or client for all that is done to clients
@@ -123,7 +123,7 @@ impl Who {
             // Whoever did it may be gone, so an id need not be known.
             text => match text.parse::<IdentityId>() {
                 Ok(id) => Who::Id(id.0),
-                Err(_) => Who::Id(find::identity(tx, local_domain, text)?.id.0),
+                Err(_) => Who::Id(find::holder(tx, local_domain, text)?.id.0),
             },
         })
     }
@@ -290,7 +290,12 @@ fn details(detail: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use portolan_db::db_test;
+    use portolan_server::store::MIGRATIONS;
+    use portolan_server::store::audit::{Actor, Event};
+
     use super::*;
 
     fn entry() -> Entry {
@@ -451,4 +456,54 @@ mod tests {
             .matches(&by_command)
         );
     }
+
+    db_test!(a_long_trail_is_searched_page_by_page, MIGRATIONS, |db| {
+        // Every hundredth is an operator's, the last of them the oldest of all.
+        db.write_blocking(|tx| {
+            for number in 0..2500_i64 {
+                let ctx = portolan_server::Ctx {
+                    now: Timestamp::from_seconds(10_000 - number),
+                    ..context()
+                };
+                let event = Event {
+                    action: "thing.change",
+                    actor: if number % 100 == 99 {
+                        Actor::Operator
+                    } else {
+                        Actor::System
+                    },
+                    resource_kind: "thing",
+                    resource_id: number.to_string(),
+                    detail: json!({}),
+                };
+                audit::insert(tx, &ctx, &event)?;
+            }
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+        let find = |filter: &Filter, until, limit| {
+            let (found, is_all) = search(db, filter, until, limit).unwrap();
+            let numbers: Vec<String> = found.into_iter().map(|entry| entry.resource_id).collect();
+            (numbers, is_all)
+        };
+
+        let operator = Filter {
+            actor: Some(Who::Operator),
+            ..Filter::default()
+        };
+        let (numbers, is_all) = find(&operator, None, 50);
+        assert_eq!((numbers.len(), is_all), (25, true));
+        assert_eq!((numbers[0].as_str(), numbers[24].as_str()), ("99", "2499"));
+        let (numbers, is_all) = find(&operator, None, 25);
+        assert_eq!((numbers.len(), is_all), (25, true), "exactly as many as there are");
+        let (numbers, is_all) = find(&operator, None, 24);
+        assert_eq!((numbers.len(), is_all), (24, false));
+        let (numbers, _) = find(&operator, Some(Timestamp::from_seconds(10_000 - 2399)), 50);
+        assert_eq!(numbers, ["2499"], "that of the moment itself is not before it");
+        let recent = Filter {
+            since: Some(Timestamp::from_seconds(10_000 - 1099)),
+            ..operator
+        };
+        assert_eq!(find(&recent, None, 50).0.len(), 11);
+    });
 }

@@ -1,5 +1,7 @@
 //! `portolan client`: clients and their secrets, for the operator.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use portolan_db::{ReadTx, WriteTx};
@@ -303,7 +305,7 @@ fn operators(tx: &mut WriteTx, ctx: &Ctx, contact: &str) -> Result<ProjectId, Er
 impl List {
     fn run(self, options: &Options) -> Result<()> {
         let (_, db) = options.store()?;
-        let (clients, projects, left_out) = db
+        let (clients, projects, parents, left_out) = db
             .read_blocking(move |tx| {
                 let mut found = match (&self.project, &self.parent) {
                     (Some(project), _) => {
@@ -328,7 +330,9 @@ impl List {
                     .iter()
                     .map(|client| document(tx, client))
                     .collect::<Result<Vec<_>, Error>>()?;
-                Ok((documents, projects::list(tx)?, left_out))
+                let parents: BTreeSet<ClientId> = found.iter().filter_map(|client| client.parent_client_id).collect();
+                let parents = clients::list_by_ids(tx, parents)?;
+                Ok((documents, projects::list(tx)?, parents, left_out))
             })
             .map_err(output::explain)?;
         if left_out > 0 {
@@ -339,17 +343,17 @@ impl List {
         output::print(options.format, &json!({ "clients": clients }), || {
             let rows = clients.iter().map(|client| {
                 let project = projects.iter().find(|project| Some(project.id) == client.project);
-                let child = client.parent_client.map_or("", |_| "child");
+                let parent = parents.iter().find(|parent| Some(parent.id) == client.parent_client);
                 vec![
                     client.name.clone(),
                     client.client_type.to_string(),
                     project.map_or(String::new(), |project| project.display_name.clone()),
-                    child.to_owned(),
+                    parent.map_or(String::new(), |parent| parent.name.clone()),
                     client.redirect_uris.join("\n"),
                     client.id.to_string(),
                 ]
             });
-            output::list(&["name", "type", "project", "", "redirect URIs", "id"], rows)
+            output::list(&["name", "type", "project", "child of", "redirect URIs", "id"], rows)
         })
     }
 }

@@ -15,6 +15,7 @@ use portolan_server::store::audit::{self, Actor, Event};
 use portolan_server::store::clients;
 use portolan_server::store::consents::{self, Consent as Record};
 use portolan_server::store::identities::{self, Identity};
+use portolan_server::store::identity_providers::CLIENTS;
 use portolan_server::store::scopes::{self, Scope};
 use portolan_server::{Error, Kind};
 use portolan_types::{ClientId, ConsentId, ScopeId};
@@ -29,14 +30,14 @@ pub enum Consent {
     /// Show what somebody allowed, as a tree for each app
     #[command(after_help = "\
 At the top stands what an app may use, below each what the service behind it may use on.
-A service account has consents of its own: name it by the id of its client.
+A service account has consents of its own: name it by id or name of its client.
 
 Examples:
   portolan consent list alice
   portolan consent list alice --client Portal
   portolan consent list alice --format json")]
     List {
-        /// Username or id
+        /// Username or id; for a service account also its name
         identity: String,
         /// Only what this app was allowed: id, domain name or name
         #[arg(long)]
@@ -79,7 +80,7 @@ fn list(options: &Options, identity: String, client: Option<String>) -> Result<(
     let (config, db) = options.store()?;
     let (identity, forest, documents) = db
         .read_blocking(move |tx| {
-            let identity = find::identity(tx, &config.local_domain, &identity)?;
+            let identity = find::holder(tx, &config.local_domain, &identity)?;
             let found = match &client {
                 Some(client) => {
                     let id = find::client(tx, client)?.id;
@@ -114,7 +115,7 @@ fn show(options: &Options, id: ConsentId) -> Result<()> {
             .path()
             .iter()
             .filter_map(|id| fall.tree.consents.iter().find(|consent| consent.id == *id))
-            .map(|consent| fall.forest.scope(consent).name.clone())
+            .map(|consent| fall.tree.scope(consent).name.clone())
             .collect();
         let facts = output::facts([
             ("consent", id.to_string()),
@@ -335,25 +336,44 @@ impl Fall {
 
     fn words(&self, tense: Tense) -> String {
         let scope = &self.forest.scope(&self.named).name;
-        let person = &self.identity.username;
-        let app = self.tree.client(self.app);
-        let extent = if self.cut != self.named.id {
-            format!("{scope} cannot go alone: all of its tree ends with it")
-        } else if self.named.parent_id.is_none() {
-            format!("{scope} ends with all below it")
-        } else {
-            format!("{scope} goes alone, with what lies below it; the rest of its tree stays")
+        let who = match &self.identity.name {
+            Some(name) if self.is_service_account() => name,
+            _ => &self.identity.username,
         };
-        let (what, when) = match tense {
-            Tense::Would => ("Revoking ends", "would be inactive from the next request on"),
+        let app = self.tree.client(self.app);
+        let (ends, tokens) = match tense {
+            Tense::Would => ("Revoking it ends", "would be inactive from the next request on"),
             Tense::Did => ("Ended", "are inactive from now on"),
         };
+        let extent = if self.cut != self.named.id {
+            format!("all of the tree, since {scope} cannot go alone")
+        } else if self.named.parent_id.is_none() {
+            format!("{scope}, with all below it")
+        } else {
+            format!("{scope} alone, with what lies below it; the rest of the tree stays")
+        };
+        let these = match self.forest.consents.len() {
+            1 => "it".to_owned(),
+            count => format!("these {count} consents"),
+        };
+        let again = if self.is_service_account() {
+            format!(
+                "{who} is a service account, which allows itself what it asks for: it has this again with its \
+                 next token. To stop it, delete its secrets or the client."
+            )
+        } else {
+            format!("{app} may ask {who} again.")
+        };
         format!(
-            "{what} what {person} allowed {app}. {extent}.\n\n{}\n\
-             Access and refresh tokens that rest on these {} consents {when}, those that services got through \
-             them, too. {app} may ask {person} again.",
+            "{ends}, of what {who} allowed {app}:\n{extent}.\n\n{}\n\
+             Access and refresh tokens that rest on {these} {tokens}, also those that services got through \
+             them. {again}",
             output::tree(&self.forest.tops()),
-            self.forest.consents.len(),
         )
+    }
+
+    /// Whether nobody is asked for what this identity allows.
+    fn is_service_account(&self) -> bool {
+        self.identity.provider_id == CLIENTS
     }
 }

@@ -292,7 +292,7 @@ fn print_policy(options: &Options, (policy, project): &(api::Policy, String)) ->
     output::print(options.format, &json!({ "policy": policy }), || {
         let list = |domains: &Option<Vec<String>>| domains.as_ref().map_or(String::new(), |list| list.join("\n"));
         let timeout = policy.authentication_assurance_timeout;
-        output::facts([
+        let all = [
             ("name", policy.display_name.clone()),
             ("id", policy.id.to_string()),
             ("project", format!("{project} ({})", policy.project_id)),
@@ -305,6 +305,7 @@ fn print_policy(options: &Options, (policy, project): &(api::Policy, String)) ->
             ("second factor", output::yes_no(policy.required_mfa)),
             ("domains", list(&policy.domain_constraints_include)),
             ("not of", list(&policy.domain_constraints_exclude)),
-        ])
+        ];
+        output::facts(all.into_iter().filter(|(_, value)| !value.is_empty()))
     })
 }

@@ -175,7 +175,8 @@ impl Member {
             .write_blocking(move |tx| {
                 let project = find::project(tx, &self.project)?;
                 let identity = find::identity(tx, &config.local_domain, &self.identity)?;
-                let is_admin = projects::list_admins(tx, project.id)?.contains(&identity.id);
+                let admins = projects::list_admins(tx, project.id)?;
+                let is_admin = admins.contains(&identity.id);
                 let manager = Manager::operator();
                 let changed = match verb {
                     Verb::Add => rules::add_admin(tx, &ctx, &manager, project.id, identity.id)?,
@@ -185,7 +186,8 @@ impl Member {
                             identity.username, project.display_name, project.id
                         )));
                     }
-                    Verb::Remove => rules::remove_admin(tx, &ctx, &manager, project.id, identity.id)?,
+                    Verb::Remove => rules::remove_admin(tx, &ctx, &manager, project.id, identity.id)
+                        .map_err(|error| last_admin(error, &project, &identity, admins.len()))?,
                 };
                 Ok((document(tx, &changed)?, identity.username))
             })
@@ -195,6 +197,17 @@ impl Member {
             Verb::Remove => format!("{identity} is no longer an admin of {}.", project.display_name),
         })
     }
+}
+
+/// The refusal in the words of this command: there is no list of admins in it.
+fn last_admin(error: Error, project: &Record, identity: &Identity, admins: usize) -> Error {
+    if admins > 1 || error.kind() != Kind::InvalidParameters {
+        return error;
+    }
+    Error::conflict(format!(
+        "{} is the last admin of {}; name another one first: portolan project admin add {} IDENTITY",
+        identity.username, project.display_name, project.id
+    ))
 }
 
 fn list(options: &Options) -> Result<()> {

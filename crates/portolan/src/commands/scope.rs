@@ -366,7 +366,7 @@ impl View {
     fn print(&self, options: &Options, json: &Value) -> Result<()> {
         let scope = &self.document;
         output::print(options.format, json, || {
-            output::facts([
+            let all = [
                 ("name", scope.name.clone()),
                 ("id", scope.id.to_string()),
                 ("scope string", self.spellings.join("\n")),
@@ -376,7 +376,8 @@ impl View {
                 ("allows refresh", output::yes_no(scope.allows_refresh_token)),
                 ("required domains", scope.required_domains.join("\n")),
                 ("depends on", output::tree(&self.dependencies).trim_end().to_owned()),
-            ])
+            ];
+            output::facts(all.into_iter().filter(|(_, value)| !value.is_empty()))
         })
     }
 }
@@ -396,12 +397,12 @@ fn dependencies(
             continue;
         };
         let mut line = target.scope_string.clone();
-        if edge.optional {
-            line.push_str("  optional");
-        }
-        if edge.requires_refresh_token {
-            line.push_str("  with refresh token");
-        }
+        line.push_str(match (edge.optional, edge.requires_refresh_token) {
+            (false, false) => "",
+            (true, false) => " (optional)",
+            (false, true) => " (with refresh token)",
+            (true, true) => " (optional, with refresh token)",
+        });
         let children = if above.contains(&target.id) {
             Vec::new()
         } else {
