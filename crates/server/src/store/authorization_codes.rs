@@ -28,6 +28,8 @@ pub struct AuthorizationCode {
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
     pub consumed_at: Option<Timestamp>,
+    /// The account is as it was when the code was issued: tokens for it would be active.
+    pub person_stands: bool,
 }
 
 impl FromRow for AuthorizationCode {
@@ -51,6 +53,7 @@ impl FromRow for AuthorizationCode {
             issued_at: row.take()?,
             expires_at: row.take()?,
             consumed_at: row.take()?,
+            person_stands: row.take()?,
         })
     }
 }
@@ -121,8 +124,14 @@ pub fn find(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<AuthorizationCod
     Ok(tx.fetch_optional(
         "SELECT hash, client_id, identity_id, identity_generation, issuance_id, app_session_id, redirect_uri,
                 code_challenge, scope, granted, offline, nonce, state, auth_time, auth_time_requested, issued_at,
-                expires_at, consumed_at
-           FROM authorization_codes WHERE hash = $1",
+                expires_at, consumed_at,
+                CASE WHEN EXISTS (SELECT 1
+                                    FROM identities i
+                                    JOIN identity_providers p ON p.id = i.identity_provider_id AND p.enabled = 1
+                                   WHERE i.id = a.identity_id AND i.generation = a.identity_generation
+                                     AND i.enabled = 1 AND i.status <> 'closed')
+                     THEN 1 ELSE 0 END
+           FROM authorization_codes a WHERE hash = $1",
         params![*hash],
     )?)
 }

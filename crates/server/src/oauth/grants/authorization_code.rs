@@ -139,6 +139,12 @@ fn find(tx: &mut ReadTx, now: Timestamp, client: Client, request: &Request, reso
         ));
     }
     check_verifier(&code, request)?;
+    // What it would give were dead already.
+    if !code.person_stands {
+        return Err(Error::invalid_grant(
+            "the account was disabled or changed after the code was issued",
+        ));
+    }
     let mut pairs = code.granted();
     if request.include_consented_scopes {
         add_consented(tx, &code, &mut pairs)?;

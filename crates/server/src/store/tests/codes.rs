@@ -71,6 +71,43 @@ db_test!(a_code_comes_back_as_it_was_issued, MIGRATIONS, |db| {
     assert!(read(db, |tx| authorization_codes::find(tx, &hash(2))).is_none());
 });
 
+db_test!(a_code_knows_whether_its_person_is_still_the_same, MIGRATIONS, |db| {
+    populate(db);
+    insert_code(db, 1, None);
+    let stands = || {
+        read(db, |tx| authorization_codes::find(tx, &hash(1)))
+            .unwrap()
+            .person_stands
+    };
+    let set = |sql: &'static str| {
+        write(db, move |tx| {
+            tx.execute(sql, params![])?;
+            Ok(())
+        });
+    };
+    assert!(!stands(), "another generation");
+    set(
+        "UPDATE authorization_codes SET identity_generation = (SELECT generation FROM identities WHERE id = identity_id)",
+    );
+    assert!(stands());
+    for (change, back) in [
+        ("UPDATE identities SET enabled = 0", "UPDATE identities SET enabled = 1"),
+        (
+            "UPDATE identities SET status = 'closed'",
+            "UPDATE identities SET status = 'used'",
+        ),
+        (
+            "UPDATE identity_providers SET enabled = 0",
+            "UPDATE identity_providers SET enabled = 1",
+        ),
+    ] {
+        set(change);
+        assert!(!stands(), "{change}");
+        set(back);
+        assert!(stands(), "{back}");
+    }
+});
+
 db_test!(a_code_is_consumed_once_and_before_its_end, MIGRATIONS, |db| {
     populate(db);
     insert_code(db, 1, None);
