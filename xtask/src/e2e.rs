@@ -51,6 +51,8 @@ pub enum Suite {
     Pages,
     /// A whole run, then a search for its secrets in logs, metrics and database
     Secrets,
+    /// Every operation of the server's own description, called with generated data
+    Schemathesis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +168,7 @@ impl Suite {
             Suite::FirstRun => "first-run",
             Suite::Pages => "pages",
             Suite::Secrets => "secrets",
+            Suite::Schemathesis => "schemathesis",
         }
     }
 
@@ -237,6 +240,15 @@ impl Suite {
                 Ok(vec![script])
             }
             Suite::Pages => Ok(vec![browser("pages")?]),
+            Suite::Schemathesis => {
+                let python = setup::python("schemathesis", "e2e/schemathesis/requirements.txt", Versions::Pinned)?;
+                Ok(vec![Script {
+                    name: "schemathesis".to_owned(),
+                    program: python,
+                    arguments: vec!["e2e/schemathesis/run.py".to_owned()],
+                    environment: vec![("DNSMASQ", setup::program("dnsmasq", "dnsmasq-base")?)],
+                }])
+            }
             Suite::Secrets => {
                 let python = setup::python(SDK4.0, SDK4.1, Versions::Pinned)?;
                 let arguments = vec!["e2e/secrets/scan.py".to_owned()];

@@ -51,6 +51,9 @@ pub enum Part {
     /// openid-client and @globus/sdk against the server
     #[value(name = "e2e-node")]
     E2eNode,
+    /// Every operation of the server's own description, called with generated data
+    #[value(name = "e2e-schemathesis")]
+    E2eSchemathesis,
     /// From an empty folder to a token, with a browser
     FirstRun,
     /// Every page in a browser: accessibility, keyboard, no script, narrow screen
@@ -236,6 +239,7 @@ impl Part {
             Part::E2eActionProvider => run_suite(workshop, Suite::ActionProvider, None, versions),
             Part::Guides => run_suite(workshop, Suite::Guides, None, Versions::Pinned),
             Part::E2eNode => run_suite(workshop, Suite::Node, None, versions),
+            Part::E2eSchemathesis => run_suite(workshop, Suite::Schemathesis, None, Versions::Pinned),
             Part::FirstRun => run_suite(workshop, Suite::FirstRun, None, Versions::Pinned),
             Part::Pages => run_suite(workshop, Suite::Pages, None, Versions::Pinned),
             Part::Crash => crash(workshop, 5, &[]),
