@@ -107,6 +107,15 @@ fn grow(branches: &[Branch], before: &str, text: &mut String) {
     }
 }
 
+/// `no secrets`, `1 secret`, `2 secrets`.
+pub fn count(number: usize, noun: &str) -> String {
+    match number {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
 pub fn yes_no(value: bool) -> String {
     if value { "yes" } else { "no" }.to_owned()
 }

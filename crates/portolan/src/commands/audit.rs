@@ -22,6 +22,9 @@ use crate::{find, output};
 /// How many entries are read at a time.
 const PAGE: i64 = 1000;
 
+/// What can be read on one line.
+const LINE: usize = 90;
+
 /// What the actor of a command is called: nobody signed in to give it.
 const OPERATOR: &str = "operator on this machine";
 
@@ -29,7 +32,8 @@ const OPERATOR: &str = "operator on this machine";
 #[command(after_help = "\
 The trail tells of each change and each login: what was done, by whom, to which thing, from
 which address, in which request. Nothing in it is ever changed, it holds no secret, and it
-outlives what it tells of (setting audit_retention_days). The newest entry comes first.
+outlives what it tells of (setting audit_retention_days). The newest entry comes first;
+times are UTC.
 
 What commands like this one do is done by the `operator on this machine`.
 
@@ -101,7 +105,7 @@ impl Audit {
         let names = names(&db, &found).map_err(output::explain)?;
         let documents: Vec<Value> = found.iter().map(|entry| document(entry, &names)).collect();
         output::print(options.format, &json!({ "events": documents }), || {
-            table(&found, &names, is_all)
+            paragraphs(&found, &names, is_all)
         })
     }
 }
@@ -250,30 +254,46 @@ fn document(entry: &Entry, names: &HashMap<Uuid, String>) -> Value {
     })
 }
 
-fn table(found: &[Entry], names: &HashMap<Uuid, String>, is_all: bool) -> String {
+/// An entry is wider than any terminal, so its facts stand below one another.
+fn paragraphs(found: &[Entry], names: &HashMap<Uuid, String>, is_all: bool) -> String {
     if found.is_empty() {
         return "Nothing in the trail matches.".to_owned();
     }
-    let rows = found.iter().map(|entry| {
-        let mut details = details(&entry.detail);
-        details.extend(entry.address.as_ref().map(|address| format!("from {address}")));
-        details.extend(entry.request_id.as_ref().map(|id| format!("request {id}")));
-        vec![
+    let width = found.iter().map(|entry| entry.action.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for entry in found {
+        text.push_str(&format!(
+            "{}  {:width$}  {} {}\n",
             output::time(entry.happened_at),
-            actor(entry, names),
-            entry.action.clone(),
-            format!("{}\n{}", entry.resource_kind, entry.resource_id),
-            details.join("\n"),
-        ]
-    });
-    let table = output::list(&["time (UTC)", "who", "did", "to", "details"], rows);
-    if is_all {
-        return table;
+            entry.action,
+            entry.resource_kind,
+            entry.resource_id,
+        ));
+        let mut by = format!("  by {}", actor(entry, names));
+        if let Some(address) = &entry.address {
+            by.push_str(&format!(" from {address}"));
+        }
+        if let Some(id) = &entry.request_id {
+            by.push_str(&format!(", request {id}"));
+        }
+        text.push_str(&format!("{by}\n"));
+        let details = details(&entry.detail);
+        let line = details.join(", ");
+        if line.len() > LINE {
+            details
+                .iter()
+                .for_each(|detail| text.push_str(&format!("  {detail}\n")));
+        } else if !line.is_empty() {
+            text.push_str(&format!("  {line}\n"));
+        }
     }
-    format!("{table}\n\nThere is more: --limit shows more, --until what was earlier.")
+    if !is_all {
+        text.push_str("\nThere is more: --limit shows more, --until what was earlier.\n");
+    }
+    text
 }
 
-/// The facts of an entry, one on each line.
+/// What else an entry tells.
 fn details(detail: &str) -> Vec<String> {
     let Ok(Value::Object(members)) = serde_json::from_str(detail) else {
         return Vec::new();

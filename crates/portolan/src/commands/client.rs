@@ -410,15 +410,20 @@ fn delete(options: &Options, client: String, confirmation: &Confirmation) -> Res
         })
         .map_err(output::explain)?;
     let id = found.document.id;
-    confirmation.ask(&format!(
-        "The client {} ({id}) is about to be deleted.\n\
-         Its {} secrets and {} scopes, everybody's consents to it and to its scopes, and every token of both \
-         end at once. Its {} children stay, without a parent.",
+    let mut what_ends = format!(
+        "The client {} ({id}) is about to be deleted. It has {} and {}.\n\
+         They end at once with it, as do everybody's consents to it and to its scopes, and all tokens of both.",
         found.document.name,
-        found.secrets.len(),
-        found.scopes.len(),
-        found.children.len(),
-    ))?;
+        output::count(found.secrets.len(), "secret"),
+        output::count(found.scopes.len(), "scope"),
+    );
+    if !found.children.is_empty() {
+        what_ends.push_str(&format!(
+            " What it is the parent of ({}) stays.",
+            output::count(found.children.len(), "client")
+        ));
+    }
+    confirmation.ask(&what_ends)?;
     let ctx = context();
     let client = db
         .write_blocking(move |tx| {

@@ -95,9 +95,9 @@ fn list(options: &Options, identity: String, client: Option<String>) -> Result<(
         .map_err(output::explain)?;
     output::print(options.format, &json!({ "consents": documents }), || {
         if forest.consents.is_empty() {
-            return format!("{} has allowed nothing.", identity.username);
+            return format!("{} has allowed nothing.", called(&identity));
         }
-        let mut text = format!("{} ({}) allowed\n", identity.username, identity.id);
+        let mut text = format!("{} ({}) allowed\n", called(&identity), identity.id);
         for (app, trees) in forest.apps() {
             text.push_str(&format!("\n{app}\n{}", output::tree(&trees)));
         }
@@ -117,9 +117,9 @@ fn show(options: &Options, id: ConsentId) -> Result<()> {
             .filter_map(|id| fall.tree.consents.iter().find(|consent| consent.id == *id))
             .map(|consent| fall.tree.scope(consent).name.clone())
             .collect();
-        let facts = output::facts([
+        let facts = [
             ("consent", id.to_string()),
-            ("of", format!("{} ({})", fall.identity.username, fall.identity.id)),
+            ("of", format!("{} ({})", called(&fall.identity), fall.identity.id)),
             ("for", fall.tree.client(fall.app)),
             ("scope", scope.scope_string.clone()),
             ("path", path.join(" > ")),
@@ -128,7 +128,8 @@ fn show(options: &Options, id: ConsentId) -> Result<()> {
             ("last used", fall.named.last_used_at.map_or(String::new(), output::time)),
             ("refresh tokens", output::yes_no(fall.named.allows_refresh)),
             ("without asking", output::yes_no(fall.named.auto_approved)),
-        ]);
+        ];
+        let facts = output::facts(facts.into_iter().filter(|(_, value)| !value.is_empty()));
         format!("{facts}\n\n{}", fall.words(Tense::Would))
     })
 }
@@ -336,11 +337,13 @@ impl Fall {
 
     fn words(&self, tense: Tense) -> String {
         let scope = &self.forest.scope(&self.named).name;
-        let who = match &self.identity.name {
-            Some(name) if self.is_service_account() => name,
-            _ => &self.identity.username,
-        };
+        let who = called(&self.identity);
         let app = self.tree.client(self.app);
+        let whom = if self.app.identity() == self.identity.id {
+            "itself"
+        } else {
+            &app
+        };
         let (ends, tokens) = match tense {
             Tense::Would => ("Revoking it ends", "would be inactive from the next request on"),
             Tense::Did => ("Ended", "are inactive from now on"),
@@ -356,7 +359,7 @@ impl Fall {
             1 => "it".to_owned(),
             count => format!("these {count} consents"),
         };
-        let again = if self.is_service_account() {
+        let again = if self.identity.provider_id == CLIENTS {
             format!(
                 "{who} is a service account, which allows itself what it asks for: it has this again with its \
                  next token. To stop it, delete its secrets or the client."
@@ -365,15 +368,18 @@ impl Fall {
             format!("{app} may ask {who} again.")
         };
         format!(
-            "{ends}, of what {who} allowed {app}:\n{extent}.\n\n{}\n\
+            "{ends}, of what {who} allowed {whom}:\n{extent}.\n\n{}\n\
              Access and refresh tokens that rest on {these} {tokens}, also those that services got through \
              them. {again}",
             output::tree(&self.forest.tops()),
         )
     }
+}
 
-    /// Whether nobody is asked for what this identity allows.
-    fn is_service_account(&self) -> bool {
-        self.identity.provider_id == CLIENTS
+/// The username of a service account is its id with a domain, which tells nobody anything.
+fn called(identity: &Identity) -> &str {
+    match &identity.name {
+        Some(name) if identity.provider_id == CLIENTS => name,
+        _ => &identity.username,
     }
 }
