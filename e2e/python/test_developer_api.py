@@ -1,5 +1,6 @@
 """The developer interface through globus-sdk's AuthClient, each method, and through the curl commands of the guide."""
 
+import inspect
 import json
 import os
 import sqlite3
@@ -8,7 +9,9 @@ import uuid
 
 import globus_sdk
 import pytest
-from globus_sdk import DependentScopeSpec
+from globus_sdk import DependentScopeSpec, GlobusAppConfig, Scope, UserApp
+from globus_sdk.gare import to_gare
+from globus_sdk.login_flows import CommandLineLoginFlowManager
 
 from flows import EMAIL, MANAGE_PROJECTS as MANAGE, bearer, confidential, developer, portal_client, portal_login
 from portolan import AUTH, CALLBACK, GROUPS, GROUPS_VIEW, GROUPS_VIEW_ID, TRANSFER, TRANSFER_ALL, psql
@@ -20,9 +23,14 @@ CLI_TEMPLATE = "95fdeba8-fac2-42bd-a357-e068d82ff78e"
 
 
 @pytest.fixture(scope="module")
-def dora_api(server, portal):
-    dora = server.add_user("dora", "Dora D", "d@example.org")
-    return developer(portal, dora.browser())
+def dora_browser(server):
+    return server.add_user("dora", "Dora D", "d@example.org").browser()
+
+
+@pytest.fixture
+def dora_api(portal, dora_browser):
+    """The token of another developer."""
+    return developer(portal, dora_browser)
 
 
 def test_projects(api, alice, dora_api):
@@ -83,6 +91,76 @@ def test_a_stale_session_is_told_how_to_go_on(server, portal, alice, api, projec
     )
     fresh = bearer(tokens.by_resource_server[AUTH]["access_token"])
     assert fresh.update_project(project, display_name="Later")["project"]["display_name"] == "Later"
+
+
+def test_an_app_signs_in_again_by_itself_when_the_session_is_stale(server, alice, browser, project):
+    """The answer says what is missing, the SDK gets it from the person, and the call passes."""
+    console = server.create_client("Project Console", "public_installed_client")
+    logins = []
+
+    class Person(CommandLineLoginFlowManager):
+        def print_authorize_url(self, authorize_url):
+            logins.append(browser.code(authorize_url))
+
+        def prompt_for_code(self):
+            return logins[-1]
+
+    # The 3.x line cannot repeat the call by itself.
+    redrives = "auto_redrive_gares" in inspect.signature(GlobusAppConfig).parameters
+    config = GlobusAppConfig(login_flow_manager=Person, **({"auto_redrive_gares": True} if redrives else {}))
+    app = UserApp("Project Console", client_id=console["id"], config=config)
+    own = globus_sdk.AuthClient(app=app, app_scopes=[Scope("openid"), Scope(MANAGE)])
+    assert own.update_project(project, display_name="Today")["project"]["display_name"] == "Today"
+    assert len(logins) == 1
+    age_sessions(server)
+    if not redrives:
+        error = refused(lambda: own.update_project(project, display_name="Tomorrow"))
+        app.login(auth_params=to_gare(error).authorization_parameters)
+
+    assert own.update_project(project, display_name="Tomorrow")["project"]["display_name"] == "Tomorrow"
+
+    assert len(logins) == 2
+
+
+def test_groups_can_be_named_as_admins(api, alice):
+    group = str(uuid.uuid4())
+
+    created = api.create_project("Shared", EMAIL, admin_ids=alice.id, admin_group_ids=[group])["project"]
+
+    assert (created["admin_ids"], created["admin_group_ids"]) == ([alice.id], [group])
+    assert [one["id"] for one in created["admins"]["groups"]] == [group]
+    assert api.update_project(created["id"], admin_group_ids=[])["project"]["admin_group_ids"] is None
+    # There is no Groups service here, so a group alone administers nothing.
+    error = refused(lambda: api.create_project("Nobody's", EMAIL, admin_group_ids=[group]))
+    assert (error.http_status, error.code) == (400, "INVALID_PARAMETERS")
+
+
+def test_admins_are_equal(api, dora_api, project):
+    dora = dora_api.userinfo()["sub"]
+    api.update_project(project, admin_ids=[api.userinfo()["sub"], dora])
+
+    client = dora_api.create_client("Dora's", project, public_client=True)["client"]["id"]
+    api.update_client(client, name="Alice's now")
+    assert dora_api.delete_client(client)["client"]["name"] == "Alice's now"
+    assert dora_api.update_project(project, admin_ids=dora)["project"]["admin_ids"] == [dora]
+    assert refused(lambda: api.update_project(project, display_name="Mine")).code == "FORBIDDEN"
+
+
+def test_a_project_that_holds_something_stays(api, project):
+    client = api.create_client("C", project, public_client=True)["client"]["id"]
+    error = refused(lambda: api.delete_project(project))
+    assert (error.http_status, error.code) == (409, "CONFLICT")
+    api.delete_client(client)
+    assert api.delete_project(project)["project"]["id"] == project
+
+
+def test_a_policy_moves_between_projects(api, alice, project):
+    other = api.create_project("Other", EMAIL, admin_ids=alice.id)["project"]["id"]
+    policy = api.create_policy(project_id=project, display_name="p", description="d")["policy"]
+    assert (policy["high_assurance"], policy["required_mfa"]) == (False, False)
+    assert (policy["authentication_assurance_timeout"], policy["domain_constraints_include"]) == (None, None)
+
+    assert api.update_policy(policy["id"], project_id=other)["policy"] == policy | {"project_id": other}
 
 
 def test_policies(api, project):
@@ -193,6 +271,25 @@ def test_a_client_by_the_old_member(api, project):
     assert types == ["public_installed_client", "hybrid_confidential_client_resource_server"]
     error = refused(lambda: api.create_client("two\nlines", project, public_client=True))
     assert (error.code, error.message.split(":")[0]) == ("INVALID_PARAMETERS", "name")
+
+
+def test_more_members_of_a_client(api, project):
+    more = {"prompt_for_named_grant": True, "userinfo_from_effective_identity": False}
+    client = api.create_client("C", project, public_client=True, additional_fields=more)["client"]
+    assert {name: client[name] for name in more} == more
+    error = refused(lambda: api.create_client_credential(client["id"], "none"))
+    assert (error.http_status, error.code) == (400, "INVALID_PARAMETERS")
+
+
+def test_a_public_client_is_shown_to_everybody(api, dora_api, project):
+    client = api.create_client("C", project, public_client=True)["client"]["id"]
+    error = refused(lambda: dora_api.get_client(client_id=client))
+    assert (error.http_status, error.code) == (403, "FORBIDDEN")
+
+    api.update_client(client, visibility="public")
+
+    assert dora_api.get_client(client_id=client)["client"]["name"] == "C"
+    assert refused(lambda: dora_api.update_client(client, name="D")).code == "FORBIDDEN"
 
 
 def test_a_well_known_service_is_found_by_its_domain_name(api):
@@ -362,6 +459,10 @@ def test_identities_and_providers(api, alice, portal):
     assert provider["id"] == GLOBUS_ID and provider["domains"] == ["globusid.org"]
     assert list(api.get_identity_providers(ids=[GLOBUS_ID])) == [provider]
     assert refused(lambda: api.get_identities(usernames="no-at-sign")).code == "INVALID_PARAMETERS"
+    both = {"ids": alice.id}
+    assert refused(lambda: api.get_identities(usernames=alice.username, query_params=both)).http_status == 400
+    both = {"scope_strings": "openid"}
+    assert refused(lambda: api.get_scopes(ids=GROUPS_VIEW_ID, query_params=both)).http_status == 400
 
 
 def test_consents_make_a_forest(portal, alice):
