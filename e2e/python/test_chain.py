@@ -9,7 +9,9 @@ import uuid
 
 import globus_sdk
 import pytest
-from globus_sdk import DependentScopeSpec
+from globus_sdk import DependentScopeSpec, GlobusAppConfig, UserApp
+from globus_sdk.gare import to_gare
+from globus_sdk.login_flows import CommandLineLoginFlowManager
 
 from flows import bearer, confidential, native_login, portal_login
 from portolan import AUTH
@@ -254,3 +256,41 @@ def test_what_was_unticked_is_not_obtained_further_down(api, project, portal, br
     to_b = services[A].client.oauth2_get_dependent_tokens(token).by_resource_server[services[B].id]["access_token"]
     assert services[B].client.oauth2_get_dependent_tokens(to_b).data == []
     assert live(services, Held([token, to_b], [])) == "AB"
+
+
+def test_an_app_gets_what_a_service_lacks(server, api, project, alice, browser, manager):
+    """The service passes on what it was told, in the words that the SDK knows, and the app asks the person."""
+    services = chain(api, project, optional=B)
+    console = server.create_client("Beam Console", "public_installed_client")
+    logins = []
+
+    class Person(CommandLineLoginFlowManager):
+        def print_authorize_url(self, authorize_url):
+            logins.append(browser.code(authorize_url))
+
+        def prompt_for_code(self):
+            return logins[-1]
+
+    app = UserApp(
+        "Beam Console",
+        client_id=console["id"],
+        scope_requirements={services[A].id: [services[A].scope]},
+        config=GlobusAppConfig(login_flow_manager=Person),
+    )
+    token = app.get_authorizer(services[A].id).get_authorization_header().removeprefix("Bearer ")
+    by_program(manager, alice, browser, consent_path(manager, alice, console["id"], *services[: B + 1]))
+    error = refused(lambda: services[A].client.oauth2_get_dependent_tokens(token, scope=services[B].scope))
+    (missing,) = error.raw_json["errors"][0]["unapproved_scopes"]
+    passed_on = {
+        "code": "ConsentRequired",
+        "message": "The confirmation cannot be stored.",
+        "authorization_parameters": {"required_scopes": [f"{services[A].scope}[{missing}]"]},
+    }
+
+    app.login(auth_params=to_gare(passed_on).authorization_parameters)
+
+    assert len(logins) == 2
+    assert "consent" in browser.kinds()
+    # Also for the token that the service had all along.
+    answer = services[A].client.oauth2_get_dependent_tokens(token, scope=services[B].scope)
+    assert set(answer.by_resource_server) == {services[B].id}
