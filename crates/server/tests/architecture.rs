@@ -313,6 +313,52 @@ fn outgoing_calls_stand_in_upstream_only() {
     assert!(!hyper_util.contains("client"), "{hyper_util}");
 }
 
+/// What a caller presents is compared with what is stored through one type, whose
+/// comparison takes the same time whatever matches (A19, class 21).
+#[test]
+fn secrets_are_compared_in_constant_time_and_in_no_other_way() {
+    let sources = read("crates/types/src");
+    let secret = sources
+        .iter()
+        .find(|source| source.path.ends_with("types/src/secret.rs"))
+        .expect("it is there");
+    let parts: Vec<&str> = secret.code.split("impl PartialEq for ").skip(1).collect();
+    let compared: Vec<&str> = parts
+        .iter()
+        .map(|part| part.split_whitespace().next().unwrap_or(""))
+        .collect();
+    assert_eq!(compared, ["Secret", "TokenHash"]);
+    for part in parts {
+        let body = part.split("impl").next().unwrap_or("");
+        assert!(body.contains("ct_eq("), "{body}");
+    }
+    for (start, _) in secret.code.match_indices("#[derive(") {
+        let derived = secret.code[start..].split(']').next().unwrap_or("");
+        for word in ["PartialEq", "Eq", "Ord", "PartialOrd", "Hash"] {
+            assert!(
+                find_word(derived, word).is_none(),
+                "{derived}] compares bytes one by one"
+            );
+        }
+    }
+    // Nobody takes the plain text out to compare it in another way.
+    let mut found = Vec::new();
+    for source in read("crates/server/src") {
+        for operator in ["==", "!="] {
+            for (at, _) in source.code.match_indices(operator) {
+                let before = source.code[..at].trim_end();
+                let after = source.code[at + 2..].trim_start();
+                let statement = before.rsplit([';', '{', '}']).next().unwrap_or("");
+                let next = after.split([';', '{', '}', '&', '|']).next().unwrap_or("");
+                if statement.ends_with(".expose()") || next.contains(".expose()") {
+                    found.push(format!("{}: {statement} {operator} {next}", source.path));
+                }
+            }
+        }
+    }
+    assert_none(&found);
+}
+
 /// Where the clock is read and random numbers are drawn: one place each, so that tests
 /// hold the time and a reader can see all randomness.
 #[test]

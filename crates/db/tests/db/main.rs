@@ -6,6 +6,7 @@ mod migrations;
 mod postgres;
 mod proxy;
 mod sqlite;
+mod tls;
 
 use portolan_db::{Db, Error, ErrorKind, Migration, WriteTx, params};
 
