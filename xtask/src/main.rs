@@ -26,7 +26,7 @@ enum Chore {
     Test(test::TestArgs),
     /// Run foreign programs (SDKs, command line, browser) against the server
     E2e(e2e::E2eArgs),
-    /// Kill the server under load, many times
+    /// Kill the server under load, many times, and compare many histories with the model
     Soak(test::SoakArgs),
     /// Measure the server
     Bench(bench::BenchArgs),

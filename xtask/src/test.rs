@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -87,6 +87,15 @@ pub struct SoakArgs {
     /// How long the load lasts before each kill
     #[arg(long, default_value_t = 10)]
     seconds: u32,
+    /// How many random histories are compared with the model, for each engine and for two servers
+    #[arg(long, default_value_t = 2000)]
+    histories: u32,
+    /// Another choice of histories
+    #[arg(long, default_value_t = 0)]
+    seed: u32,
+    /// Only: build the previous commit, and have its program serve beside today's on today's schema
+    #[arg(long)]
+    previous: bool,
 }
 
 struct Outcome {
@@ -149,13 +158,97 @@ pub fn main(args: &TestArgs) -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask soak`: the crash part, longer.
+/// `cargo xtask soak`: crashes and histories, more of them. With `--previous` two versions
+/// at once instead.
 pub fn soak(args: &SoakArgs) -> Result<()> {
     let workshop = Workshop::new();
+    if args.previous {
+        beside_the_previous(&workshop)?;
+        println!("\n1 passed, 0 failed");
+        return Ok(());
+    }
     let seconds = args.seconds.to_string();
-    crash(&workshop, args.rounds, &[("PORTOLAN_CRASH_SECONDS", &seconds)])?;
-    println!("\n1 passed, 0 failed");
-    Ok(())
+    let crashed = crash(&workshop, args.rounds, &[("PORTOLAN_CRASH_SECONDS", &seconds)]);
+    let compared = histories(&workshop, args.histories, args.seed);
+    let outcomes = [crashed, compared];
+    for remark in outcomes.iter().flatten() {
+        println!("-- {remark}");
+    }
+    let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
+    println!("\n{} passed, {failed} failed", outcomes.len() - failed);
+    outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
+}
+
+/// Random histories against the model. The figures are in what the tests print.
+fn histories(workshop: &Workshop, histories: u32, seed: u32) -> Result<String> {
+    let mut command = cargo();
+    command.current_dir(setup::root()).args([
+        "test",
+        "--workspace",
+        "--locked",
+        "--test",
+        "model",
+        "--",
+        "--nocapture",
+    ]);
+    command.envs(tests_environment(workshop.quick_postgres()?, 1));
+    command
+        .env("PORTOLAN_MODEL_CASES", histories.to_string())
+        .env("PORTOLAN_MODEL_SEED", seed.to_string());
+    let log = setup::log("histories");
+    let _ = fs::remove_file(&log);
+    run(&mut command, &log, CARGO_LIMIT + Duration::from_secs(1) * histories)?;
+    Ok(format!(
+        "{histories} histories for each engine and for two servers, seed {seed}"
+    ))
+}
+
+/// Builds the program of the commit before this one, beside the tree and with a target
+/// folder of its own, and runs it together with today's.
+fn beside_the_previous(workshop: &Workshop) -> Result<()> {
+    let source = setup::target().join("previous-source");
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        capture(command.current_dir(setup::root()).args(arguments))
+    };
+    let path = source.display().to_string();
+    // Of a run that was ended in the middle there is one left.
+    let _ = git(&["worktree", "remove", "--force", &path]);
+    git(&["worktree", "prune"])?;
+    git(&["worktree", "add", "--detach", &path, "HEAD~1"])?;
+    let built = build_previous(&source);
+    let removed = git(&["worktree", "remove", "--force", &path]);
+    let program = built?;
+    removed?;
+
+    let mut command = cargo();
+    command
+        .current_dir(setup::root())
+        .args(["test", "--workspace", "--locked", "--test", "nodes"]);
+    command.args([
+        "--",
+        "--nocapture",
+        "--exact",
+        "the_previous_program_serves_beside_this_one_on_its_schema",
+    ]);
+    command.envs(tests_environment(workshop.durable_postgres()?, 1));
+    command
+        .env("PORTOLAN_BIN", workshop.server_binary()?)
+        .env("PORTOLAN_PREVIOUS_BIN", program);
+    let log = setup::log("previous");
+    let _ = fs::remove_file(&log);
+    run(&mut command, &log, CARGO_LIMIT)
+}
+
+fn build_previous(source: &Path) -> Result<PathBuf> {
+    let target = setup::target().join("previous");
+    let mut build = cargo();
+    build
+        .current_dir(source)
+        .args(["build", "--release", "--locked", "--package", "portolan"])
+        .env("CARGO_TARGET_DIR", &target);
+    run(&mut build, &setup::log("previous-build"), CARGO_LIMIT)?;
+    Ok(target.join("release/portolan"))
 }
 
 fn list() {
