@@ -8,33 +8,15 @@ use utoipa::ToSchema;
 
 use super::clients::{ClientAnswer, document};
 use super::{Call, created};
-use crate::domain::client::registration::{self, Fqdn, add_fqdn, check_fqdn, fqdn_not_proven, parse_fqdn};
+use crate::domain::client::registration::{Fqdn, add_fqdn, check_fqdn, fqdn_not_proven, parse_fqdn};
 use crate::error::{Error, Result};
 use crate::http::extract::Json;
 use crate::http::openapi::{BadFqdn, CallRefused, Conflict, Forbidden, NotFound, TooLarge};
 use crate::upstream::dns::{self, Found};
 
-/// Tools write the name in three places.
+/// Tools write the name in three places: alone, nested under itself, or in the client.
 #[derive(Deserialize)]
-#[serde(untagged)]
-pub enum FqdnBody {
-    Flat {
-        fqdn: String,
-    },
-    Nested {
-        fqdn: Name,
-    },
-    InClient {
-        client: Name,
-    },
-    /// None of them: refused with the words for a missing member.
-    Other(serde::de::IgnoredAny),
-}
-
-#[derive(Deserialize)]
-pub struct Name {
-    fqdn: String,
-}
+pub struct FqdnBody(serde_json::Value);
 
 /// A domain name to register, as it should be written. The older forms nest it.
 #[derive(ToSchema)]
@@ -44,18 +26,17 @@ pub struct NewFqdn {
     #[schema(
         min_length = 3,
         max_length = 253,
-        pattern = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$"
+        pattern = r"^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"
     )]
     fqdn: String,
 }
 
 impl FqdnBody {
     fn name(&self) -> Result<String> {
-        match self {
-            FqdnBody::Flat { fqdn } => registration::parse_fqdn(fqdn),
-            FqdnBody::Nested { fqdn: name } | FqdnBody::InClient { client: name } => parse_fqdn(&name.fqdn),
-            FqdnBody::Other(_) => Err(Error::invalid_parameters("fqdn: is missing")),
-        }
+        let FqdnBody(body) = self;
+        let places = [&body["fqdn"], &body["fqdn"]["fqdn"], &body["client"]["fqdn"]];
+        let name = places.into_iter().find_map(serde_json::Value::as_str);
+        parse_fqdn(name.ok_or_else(|| Error::invalid_parameters("fqdn: is missing"))?)
     }
 }
 

@@ -8,6 +8,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
+use super::strict_json::StrictJson;
 use crate::error::{Error, Kind, Result};
 
 /// Lists, read with [`Params::list`]: boxes of our own pages, which browsers send once for each
@@ -146,16 +147,22 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequest<S> for Json<T> 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         let body = body(request, state).await?;
         let text = std::str::from_utf8(&body).map_err(|_| Error::invalid_parameters("the body is not UTF-8"))?;
-        if text.contains("\\u0000") {
-            return Err(Error::invalid_parameters("texts must not contain the character U+0000"));
-        }
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| invalid_json(&error))?;
-        reader
-            .end()
-            .map_err(|error| Error::invalid_parameters(format!("the body is not the JSON expected: {error}")))?;
-        Ok(Json(value))
+        parse_json(text).map(Json)
     }
+}
+
+/// Read twice: the first time refuses a member that comes twice, of which a `Value` would
+/// keep the last; the second an array in place of an object.
+fn parse_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    if text.contains("\\u0000") {
+        return Err(Error::invalid_parameters("texts must not contain the character U+0000"));
+    }
+    let not_expected = |error| Error::invalid_parameters(format!("the body is not the JSON expected: {error}"));
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let _: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| invalid_json(&error))?;
+    reader.end().map_err(not_expected)?;
+    let value = serde_json::from_str(text).map_err(not_expected)?;
+    serde_path_to_error::deserialize(StrictJson(value)).map_err(|error| invalid_json(&error))
 }
 
 /// Names the member that is wrong, from the inside of its envelope: `redirect_uris[1]: ..`.
@@ -189,6 +196,8 @@ async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use portolan_types::api::{Change, ClientChanges};
+
     use super::*;
 
     #[test]
@@ -220,6 +229,31 @@ mod tests {
         assert_eq!(read("d").unwrap(), Some(false));
         assert!(read("e").is_err());
         assert_eq!(read("f").unwrap(), None);
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Body {
+            client: ClientChanges,
+        }
+        let read = |text: &str| parse_json::<Body>(text).map_err(|error| error.detail().to_owned());
+
+        let links = read(r#"{"client": {"links": {"privacy_policy": null}, "scopes": [], "public_client": true}}"#);
+        assert_eq!(links.unwrap().client.public_client, Change::Set(true));
+        for (text, told) in [
+            (
+                r#"{"client": {"links": [null, null]}}"#,
+                "links: invalid type: sequence",
+            ),
+            (r#"{"client": []}"#, "invalid type: sequence"),
+            (r#"[{"name": "x"}]"#, "invalid type: sequence"),
+            (r#"{"client": {"name": "x", "name": "y"}}"#, "duplicate field"),
+            (r#"{"client": {}} {}"#, "trailing characters"),
+        ] {
+            let refusal = read(text).unwrap_err();
+            assert!(refusal.contains(told), "{text}: {refusal}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod extract;
 pub mod limits;
 pub mod openapi;
 pub mod render;
+mod strict_json;
 
 use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderName, HeaderValue};

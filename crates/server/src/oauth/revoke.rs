@@ -32,7 +32,7 @@ use crate::store::{access_tokens, grants, refresh_tokens};
     path = "/v2/oauth2/token/revoke",
     tag = "OAuth",
     summary = "Revoke a token",
-    request_body(content = RevocationForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = Option<RevocationForm>, content_type = "application/x-www-form-urlencoded"),
     responses(
         (
             status = 200,

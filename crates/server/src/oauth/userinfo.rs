@@ -42,7 +42,7 @@ pub async fn userinfo(State(app): State<App>, ctx: Ctx, headers: HeaderMap, quer
     path = "/v2/oauth2/userinfo",
     tag = "OpenID Connect",
     summary = "Read about the person of a token",
-    request_body(content = UserinfoForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = Option<UserinfoForm>, content_type = "application/x-www-form-urlencoded"),
     responses(
         (
             status = 200,

@@ -81,9 +81,6 @@ impl Document {
                 fault("no summary".to_owned());
             }
             let body = &operation.value["requestBody"];
-            if !body.is_null() && body["required"] != true {
-                fault("the body is not required".to_owned());
-            }
             if ["GET", "DELETE"].contains(&operation.method.as_str()) && !body.is_null() {
                 fault("has a body".to_owned());
             }
