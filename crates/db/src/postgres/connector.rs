@@ -70,10 +70,19 @@ impl Connector {
             }
             Durability::Off => "SET synchronous_commit = off",
         };
+        // One plan for each statement, made once and by indexes alone, as the plans are that the
+        // tests look at: planning anew costs more than most statements, and a server that knows
+        // nothing of its tables yet would read them whole.
         let settings = format!(
             "SET statement_timeout = {};
              SET idle_in_transaction_session_timeout = 60000;
              SET default_transaction_read_only = on;
+             SET plan_cache_mode = force_generic_plan;
+             SET enable_seqscan = off;
+             SET enable_mergejoin = off;
+             SET enable_hashjoin = off;
+             SET enable_material = off;
+             SET jit = off;
              {durability}",
             self.statement_timeout.as_millis().max(1)
         );

@@ -21,21 +21,22 @@ pub struct Described {
 
 /// Loads the set of an identity with the authentications of the session, if there is one.
 pub fn describe(tx: &mut ReadTx, id: IdentityId, session: Option<AppSessionId>) -> Result<Described> {
-    let identity = identities::get(tx, id)?;
-    let mut set = identities::list_set(tx, identity.set_id)?;
-    set.retain(|identity| identity.status != "closed");
-    set.sort_by_key(|identity| identity.id != id);
-    if set.first().is_none_or(|first| first.id != id) {
-        return Err(Error::internal("an identity is missing from its own set"));
-    }
-    let authentications = match session {
-        Some(session) => sessions::list_session_authentications(tx, session)?,
-        None => Vec::new(),
-    };
-    Ok(Described { set, authentications })
+    let set = tx.fetch(&identities::set_of(id))?;
+    let authentications = tx.fetch(&sessions::session_authentications(session))?;
+    Described::new(id, set, authentications)
 }
 
 impl Described {
+    /// From what was found of the set and of the session.
+    pub fn new(id: IdentityId, mut set: Vec<Identity>, authentications: Vec<Authentication>) -> Result<Self> {
+        set.retain(|identity| identity.status != "closed");
+        set.sort_by_key(|identity| identity.id != id);
+        if set.first().is_none_or(|first| first.id != id) {
+            return Err(Error::internal("an identity is missing from its own set"));
+        }
+        Ok(Self { set, authentications })
+    }
+
     pub fn identity(&self) -> &Identity {
         &self.set[0]
     }

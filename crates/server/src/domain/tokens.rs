@@ -4,19 +4,20 @@
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use portolan_db::{ReadTx, WriteTx};
+use portolan_db::WriteTx;
 use portolan_types::id::{FamilyId, IssuanceId};
 use portolan_types::oauth::TokenDocument;
-use portolan_types::{AppSessionId, ClientId, ConsentId, IdentityId, ScopeId, Secret, Timestamp, TokenHash};
+use portolan_types::{AppSessionId, ClientId, ConsentId, IdentityId, Secret, Timestamp, TokenHash};
 
 use crate::app::{Ctx, new_uuid, random_bytes};
 use crate::config::Config;
 use crate::domain::token_format::{self, TokenKind};
 use crate::error::Result;
 use crate::store::access_tokens::{self, NewAccessToken, Profile};
+use crate::store::consents::{self, WithScope};
 use crate::store::refresh_tokens::{self, RefreshToken};
 use crate::store::scopes::Scope;
-use crate::store::{consents, scopes, sessions};
+use crate::store::sessions;
 
 /// A scope that an approved consent grants.
 #[derive(Clone, Debug)]
@@ -28,26 +29,19 @@ pub struct GrantedScope {
     pub allows_refresh: bool,
 }
 
-/// Looks up what pairs of consent and spelling stand for today. A consent that is gone is
-/// left out: it was revoked meanwhile.
-pub fn load_granted(tx: &mut ReadTx, granted: &[(ConsentId, String)]) -> Result<Vec<GrantedScope>> {
-    let ids: Vec<ConsentId> = granted.iter().map(|(id, _)| *id).collect();
-    let live = consents::list_approved(tx, &ids)?;
-    let scope_ids: Vec<ScopeId> = live.iter().map(|consent| consent.scope_id).collect();
-    let scopes = scopes::list_by_ids(tx, scope_ids)?;
-    Ok(granted
-        .iter()
-        .filter_map(|(id, requested)| {
-            let consent = live.iter().find(|consent| consent.id == *id)?;
-            let scope = scopes.iter().find(|scope| scope.id == consent.scope_id)?;
-            Some(GrantedScope {
-                consent_id: *id,
-                requested: requested.clone(),
-                scope: scope.clone(),
-                allows_refresh: consent.allows_refresh && scope.allows_refresh_token,
-            })
+/// What pairs of consent and spelling stand for today, from what was found of them. A
+/// consent that is gone is left out: it was revoked meanwhile.
+pub fn granted_today(pairs: &[(ConsentId, String)], found: &[WithScope]) -> Vec<GrantedScope> {
+    let granted = pairs.iter().filter_map(|(id, requested)| {
+        let consent = found.iter().find(|consent| consent.id == *id)?;
+        Some(GrantedScope {
+            consent_id: *id,
+            requested: requested.clone(),
+            scope: consent.scope.clone(),
+            allows_refresh: consent.allows_refresh && consent.scope.allows_refresh_token,
         })
-        .collect())
+    });
+    granted.collect()
 }
 
 /// Which identity scopes are among the granted.

@@ -1,6 +1,6 @@
 //! Authorization codes. Only hashes are stored; a code works once.
 
-use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, Query, ReadTx, Row, WriteTx, params};
 use portolan_types::id::IssuanceId;
 use portolan_types::{AppSessionId, ClientId, ConsentId, IdentityId, Timestamp, TokenHash};
 
@@ -121,7 +121,12 @@ pub fn insert(tx: &mut WriteTx, code: &NewCode<'_>) -> Result<()> {
 
 /// Live, used or expired: the caller looks.
 pub fn find(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<AuthorizationCode>> {
-    Ok(tx.fetch_optional(
+    Ok(tx.fetch(&by_hash(hash))?.pop())
+}
+
+/// The same to be asked together with others.
+pub fn by_hash(hash: &TokenHash) -> Query<AuthorizationCode> {
+    Query::new(
         "SELECT hash, client_id, identity_id, identity_generation, issuance_id, app_session_id, redirect_uri,
                 code_challenge, scope, granted, offline, nonce, state, auth_time, auth_time_requested, issued_at,
                 expires_at, consumed_at,
@@ -133,7 +138,7 @@ pub fn find(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<AuthorizationCod
                      THEN 1 ELSE 0 END
            FROM authorization_codes a WHERE hash = $1",
         params![*hash],
-    )?)
+    )
 }
 
 /// Marks a live code as used: true for exactly one caller.

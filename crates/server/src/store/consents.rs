@@ -227,14 +227,14 @@ pub fn stamps_below(hash: &TokenHash) -> Query<(ConsentId, Timestamp)> {
     )
 }
 
-/// A consent right below one that a token rests on, with its scope.
-pub struct Below {
+/// An approved consent with its scope.
+pub struct WithScope {
     pub id: ConsentId,
     pub allows_refresh: bool,
     pub scope: Scope,
 }
 
-impl FromRow for Below {
+impl FromRow for WithScope {
     fn from_row(row: &mut Row) -> Result<Self, DbError> {
         Ok(Self {
             id: row.take()?,
@@ -245,7 +245,7 @@ impl FromRow for Below {
 }
 
 /// The approved consents right below those that a token rests on, in no particular order.
-pub fn below(hash: &TokenHash) -> Query<Below> {
+pub fn below(hash: &TokenHash) -> Query<WithScope> {
     Query::new(
         "SELECT r.id, r.allows_refresh, s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
                 s.allows_refresh_token, s.required_domains, s.suffix, c.name, c.visibility, c.project_id,
@@ -256,6 +256,24 @@ pub fn below(hash: &TokenHash) -> Query<Below> {
            LEFT JOIN clients c ON c.id = s.client_id
           WHERE k.token_hash = $1 AND coalesce(r.status, '') = 'approved'",
         params![*hash],
+    )
+}
+
+/// Which of these are still approved, with their scopes; in no particular order.
+pub fn approved(ids: &[ConsentId]) -> Query<WithScope> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, ids.iter().map(|id| id.into_value()));
+    Query::new(
+        format!(
+            "SELECT r.id, r.allows_refresh, s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
+                    s.allows_refresh_token, s.required_domains, s.suffix, c.name, c.visibility, c.project_id,
+                    c.resource_server, c.id
+               FROM consents r
+               JOIN scopes s ON s.id = r.scope_id
+               JOIN clients c ON c.id = s.client_id
+              WHERE r.id IN ({list}) AND r.status = 'approved'"
+        ),
+        values,
     )
 }
 

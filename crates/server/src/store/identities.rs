@@ -100,19 +100,24 @@ pub fn list_by_usernames(tx: &mut ReadTx, usernames: &[String]) -> Result<Vec<Id
     )?)
 }
 
-/// The set of an identity, the primary first.
+/// The identities of a set, the primary first.
 pub fn list_set(tx: &mut ReadTx, set_id: IdentitySetId) -> Result<Vec<Identity>> {
-    let primary: Option<(IdentityId,)> =
-        tx.fetch_optional("SELECT primary_id FROM identity_sets WHERE id = $1", params![set_id])?;
-    let mut set: Vec<Identity> = tx.fetch_all(
-        &format!("{SELECT} WHERE i.set_id = $1 ORDER BY i.created_at, i.id"),
+    Ok(tx.fetch_all(
+        &format!("{SELECT} WHERE i.set_id = $1 {PRIMARY_FIRST}"),
         params![set_id],
-    )?;
-    if let Some((primary,)) = primary {
-        set.sort_by_key(|identity| identity.id != primary);
-    }
-    Ok(set)
+    )?)
 }
+
+/// The set that an identity is in, to be asked together with others.
+pub fn set_of(id: IdentityId) -> Query<Identity> {
+    Query::new(
+        format!("{SELECT} WHERE i.set_id = (SELECT set_id FROM identities WHERE id = $1) {PRIMARY_FIRST}"),
+        params![id],
+    )
+}
+
+const PRIMARY_FIRST: &str = "ORDER BY CASE WHEN i.id = (SELECT z.primary_id FROM identity_sets z WHERE z.id = i.set_id)
+                                           THEN 0 ELSE 1 END, i.created_at, i.id";
 
 /// Takes an identity out of its set into a new one of its own; false if it is the primary
 /// there, which the others need.

@@ -4,24 +4,22 @@
 //! second ends what the first got (RFC 6749 section 4.1.2); that end must survive although
 //! the request fails, so it is an outcome of the transaction, not an error.
 
-use portolan_db::ReadTx;
 use portolan_types::oauth::TokenResponse;
 use portolan_types::{ConsentId, Timestamp};
 
-use super::{IdTokenFacts, attach_id_token, authenticate_in, respond, sign_id_token};
+use super::{IdTokenFacts, attach_id_token, authenticate, respond, sign_id_token};
 use crate::app::{App, Ctx};
 use crate::domain::client;
 use crate::domain::pkce::Challenge;
-use crate::domain::profile::{self, Described};
+use crate::domain::profile::Described;
 use crate::domain::token_format::TokenKind;
-use crate::domain::tokens::{self, GrantedScope, Lifetimes, Subject};
+use crate::domain::tokens::{self, Lifetimes, Subject};
 use crate::error::{Error, Result};
 use crate::http::client_auth::PresentedClient;
 use crate::http::extract::Params;
 use crate::store::access_tokens::Profile;
 use crate::store::authorization_codes::{self, AuthorizationCode};
-use crate::store::clients::Client;
-use crate::store::{consents, grants, scopes};
+use crate::store::{clients, consents, grants, identities, scopes, sessions};
 
 pub struct Request {
     code: portolan_types::TokenHash,
@@ -43,39 +41,44 @@ impl Request {
     }
 }
 
-/// What a code stands for, checked.
-enum Found {
-    Good(Box<Redeemable>),
-    /// Used before: by its own client, so what it gave ends.
-    Replayed(Box<AuthorizationCode>),
-}
-
-struct Redeemable {
-    client: Client,
-    code: AuthorizationCode,
-    granted: Vec<GrantedScope>,
-    person: Option<Described>,
-}
-
 pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request: Request) -> Result<TokenResponse> {
-    let (now, resource_server) = (ctx.now, app.config.resource_server_name.clone());
-    let found = app
+    let (found, codes) = app
         .db
-        .read(move |tx| {
-            let client = authenticate_in(tx, &presented, client::AUTHORIZATION_CODE)?;
-            find(tx, now, client, &request, &resource_server)
-        })
+        .find((
+            clients::with_secrets(presented.id),
+            authorization_codes::by_hash(&request.code),
+        ))
         .await?;
-    let redeemable = match found {
-        Found::Good(redeemable) => redeemable,
-        Found::Replayed(code) => return end_issuance(app, ctx, &code).await,
-    };
-    let Redeemable {
-        client,
-        code,
-        granted,
-        person,
-    } = *redeemable;
+    // The client comes first: a stranger learns nothing about a code and cannot end what it gave.
+    let client = authenticate(found, &presented, client::AUTHORIZATION_CODE)?.client;
+    let code = codes.into_iter().next().ok_or_else(unknown)?;
+    if code.client_id != client.id {
+        return Err(Error::invalid_grant(
+            "the authorization code was issued to another client",
+        ));
+    }
+    if code.consumed_at.is_some() {
+        return end_issuance(app, ctx, &code).await;
+    }
+    check(ctx.now, &code, &request)?;
+    let mut pairs = code.granted();
+    if request.include_consented_scopes {
+        pairs = add_consented(app, &code, pairs).await?;
+    }
+    let ids: Vec<ConsentId> = pairs.iter().map(|(id, _)| *id).collect();
+    let (consents, set, authentications) = app
+        .db
+        .find((
+            consents::approved(&ids),
+            identities::set_of(code.identity_id),
+            sessions::session_authentications(Some(code.app_session_id)),
+        ))
+        .await?;
+    let granted = tokens::granted_today(&pairs, &consents);
+    // A consent that the person revoked meanwhile takes its scope away.
+    if granted.is_empty() {
+        return Err(Error::invalid_grant("the person has revoked what the code was for"));
+    }
     let profile = tokens::profile_of(&granted, &app.config.resource_server_name);
     let subject = Subject {
         client_id: client.id,
@@ -103,7 +106,8 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         return end_issuance(app, ctx, &code).await;
     }
     let mut response = respond(prepared, code.state.as_deref())?;
-    if let Some(person) = person {
+    if profile.has(Profile::OPENID) {
+        let person = Described::new(code.identity_id, set, authentications)?;
         let facts = IdTokenFacts {
             profile,
             nonce: code.nonce.as_deref(),
@@ -118,18 +122,8 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
     Ok(response)
 }
 
-/// Looks the code up and checks all that binds it. The client comes first: a stranger
-/// learns nothing about a code and cannot end what it gave.
-fn find(tx: &mut ReadTx, now: Timestamp, client: Client, request: &Request, resource_server: &str) -> Result<Found> {
-    let code = authorization_codes::find(tx, &request.code)?.ok_or_else(unknown)?;
-    if code.client_id != client.id {
-        return Err(Error::invalid_grant(
-            "the authorization code was issued to another client",
-        ));
-    }
-    if code.consumed_at.is_some() {
-        return Ok(Found::Replayed(Box::new(code)));
-    }
+/// Checks all that binds the code.
+fn check(now: Timestamp, code: &AuthorizationCode, request: &Request) -> Result<()> {
     if code.expires_at <= now {
         return Err(Error::invalid_grant("the authorization code has expired"));
     }
@@ -138,33 +132,14 @@ fn find(tx: &mut ReadTx, now: Timestamp, client: Client, request: &Request, reso
             "redirect_uri differs from the one of the authorization request",
         ));
     }
-    check_verifier(&code, request)?;
+    check_verifier(code, request)?;
     // What it would give were dead already.
     if !code.person_stands {
         return Err(Error::invalid_grant(
             "the account was disabled or changed after the code was issued",
         ));
     }
-    let mut pairs = code.granted();
-    if request.include_consented_scopes {
-        add_consented(tx, &code, &mut pairs)?;
-    }
-    let granted = tokens::load_granted(tx, &pairs)?;
-    // A consent that the person revoked meanwhile takes its scope away.
-    if granted.is_empty() {
-        return Err(Error::invalid_grant("the person has revoked what the code was for"));
-    }
-    let person = if tokens::profile_of(&granted, resource_server).has(Profile::OPENID) {
-        Some(profile::describe(tx, code.identity_id, Some(code.app_session_id))?)
-    } else {
-        None
-    };
-    Ok(Found::Good(Box::new(Redeemable {
-        client,
-        code,
-        granted,
-        person,
-    })))
+    Ok(())
 }
 
 /// Both ways: a challenge needs its verifier, and a verifier needs a challenge, so that
@@ -189,17 +164,28 @@ fn check_verifier(code: &AuthorizationCode, request: &Request) -> Result<()> {
 }
 
 /// Adds everything the person has approved for this client before (wire.md 2.2.2).
-fn add_consented(tx: &mut ReadTx, code: &AuthorizationCode, pairs: &mut Vec<(ConsentId, String)>) -> Result<()> {
-    let mut roots = consents::list_trees(tx, code.identity_id, code.client_id)?;
-    roots.retain(|consent| consent.parent_id.is_none() && consent.is_approved());
+async fn add_consented(
+    app: &App,
+    code: &AuthorizationCode,
+    mut pairs: Vec<(ConsentId, String)>,
+) -> Result<Vec<(ConsentId, String)>> {
+    let (identity_id, client_id) = (code.identity_id, code.client_id);
+    let (mut roots, names) = app
+        .db
+        .read(move |tx| {
+            let mut roots = consents::list_trees(tx, identity_id, client_id)?;
+            roots.retain(|consent| consent.parent_id.is_none() && consent.is_approved());
+            let names = scopes::list_by_ids(tx, roots.iter().map(|consent| consent.scope_id))?;
+            Ok::<_, Error>((roots, names))
+        })
+        .await?;
     roots.retain(|consent| !pairs.iter().any(|(id, _)| *id == consent.id));
-    let names = scopes::list_by_ids(tx, roots.iter().map(|consent| consent.scope_id))?;
     for consent in roots {
         if let Some(scope) = names.iter().find(|scope| scope.id == consent.scope_id) {
             pairs.push((consent.id, scope.scope_string.clone()));
         }
     }
-    Ok(())
+    Ok(pairs)
 }
 
 async fn end_issuance(app: &App, ctx: &Ctx, code: &AuthorizationCode) -> Result<TokenResponse> {

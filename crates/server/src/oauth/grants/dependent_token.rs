@@ -19,7 +19,7 @@ use crate::http::client_auth::PresentedClient;
 use crate::http::extract::Params;
 use crate::store::access_tokens::{self, ActiveToken};
 use crate::store::clients;
-use crate::store::consents::{self, Below};
+use crate::store::consents::{self, WithScope};
 use crate::store::scopes::{self, NamedScope};
 
 pub struct Request {
@@ -108,8 +108,8 @@ fn inactive() -> Error {
     Error::invalid_grant("the token is not active or was not issued for this resource server")
 }
 
-fn granted_scope(child: Below, spelling: Option<String>) -> GrantedScope {
-    let Below {
+fn granted_scope(child: WithScope, spelling: Option<String>) -> GrantedScope {
+    let WithScope {
         id,
         allows_refresh,
         scope,
@@ -123,7 +123,7 @@ fn granted_scope(child: Below, spelling: Option<String>) -> GrantedScope {
 }
 
 /// The children with these names; a name that is no approved child needs the person.
-fn choose(names: &[String], named: &[NamedScope], mut below: Vec<Below>) -> Result<Vec<GrantedScope>> {
+fn choose(names: &[String], named: &[NamedScope], mut below: Vec<WithScope>) -> Result<Vec<GrantedScope>> {
     let mut chosen: Vec<GrantedScope> = Vec::new();
     let mut unapproved = Vec::new();
     for name in names {
@@ -136,8 +136,8 @@ fn choose(names: &[String], named: &[NamedScope], mut below: Vec<Below>) -> Resu
         }
         // The same scope can hang below several consents of one token. What is issued rests
         // on all of them, as without names: taking any of them back ends it.
-        let is_named = |child: &Below| child.scope.id == scope.scope.id;
-        let (found, others): (Vec<Below>, Vec<Below>) = below.into_iter().partition(is_named);
+        let is_named = |child: &WithScope| child.scope.id == scope.scope.id;
+        let (found, others): (Vec<WithScope>, Vec<WithScope>) = below.into_iter().partition(is_named);
         below = others;
         if found.is_empty() {
             unapproved.push(name.clone());

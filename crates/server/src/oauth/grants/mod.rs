@@ -31,12 +31,6 @@ fn authenticate(found: Vec<WithSecret>, presented: &PresentedClient, grant_type:
     Ok(proven)
 }
 
-/// The same over the store.
-fn authenticate_in(tx: &mut ReadTx, presented: &PresentedClient, grant_type: &str) -> Result<Client> {
-    let found = tx.fetch(&clients::with_secrets(presented.id))?;
-    authenticate(found, presented, grant_type).map(|proven| proven.client)
-}
-
 /// The client that calls, whatever it presented.
 pub fn authenticate_client(tx: &mut ReadTx, presented: &PresentedClient) -> Result<Client> {
     let found = tx.fetch(&clients::with_secrets(presented.id))?;

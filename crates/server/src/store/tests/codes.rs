@@ -42,6 +42,10 @@ fn insert_code(db: &Db, number: u8, code_challenge: Option<&'static str>) {
 db_test!(a_code_comes_back_as_it_was_issued, MIGRATIONS, |db| {
     populate(db);
     insert_code(db, 1, Some("challenge"));
+    assert_eq!(
+        read(db, |tx| Ok(tx.fetch(&authorization_codes::by_hash(&hash(1)))?)).len(),
+        1
+    );
     let code = read(db, |tx| authorization_codes::find(tx, &hash(1))).unwrap();
     assert_eq!(
         (code.client_id, code.identity_id, code.identity_generation),

@@ -6,7 +6,7 @@ use portolan_db::{db_test, params};
 use portolan_types::{PolicyId, ProjectId};
 
 use super::*;
-use crate::store::consents::Below;
+use crate::store::consents::WithScope;
 use crate::store::scopes::{Dependency, WithRoot};
 use crate::store::{MIGRATIONS, access_tokens, clients, consents, policies, projects, scopes};
 
@@ -281,7 +281,7 @@ db_test!(what_is_below_a_token_is_listed_by_id, MIGRATIONS, |db| {
     let stamps = |number| read(db, move |tx| Ok(tx.fetch(&consents::stamps_below(&hash(number)))?));
     let children = |number| {
         let children = read(db, move |tx| Ok(tx.fetch(&consents::below(&hash(number)))?));
-        let shown = |child: Below| (child.id, child.scope.id, child.allows_refresh);
+        let shown = |child: WithScope| (child.id, child.scope.id, child.allows_refresh);
         sorted(children.into_iter().map(shown))
     };
     let scopes_of = |number| {
@@ -295,6 +295,13 @@ db_test!(what_is_below_a_token_is_listed_by_id, MIGRATIONS, |db| {
     assert_eq!(children(2), [(leaf, READ, false)]);
     assert_eq!(scopes_of(1), sorted([READ, WRITE]));
     assert_eq!(scopes_of(2), [WRITE]);
+    let approved = || {
+        let found = read(db, move |tx| {
+            Ok(tx.fetch(&consents::approved(&[below, READ_CONSENT, ConsentId(9)]))?)
+        });
+        sorted(found.into_iter().map(|consent| (consent.id, consent.scope.id)))
+    };
+    assert_eq!(approved(), [(READ_CONSENT, READ), (below, WRITE)]);
 
     write(db, move |tx| {
         let mut consent = consents::find(tx, below)?.unwrap();
@@ -303,6 +310,7 @@ db_test!(what_is_below_a_token_is_listed_by_id, MIGRATIONS, |db| {
     });
     assert!(stamps(1).is_empty());
     assert!(children(1).is_empty());
+    assert_eq!(approved(), [(READ_CONSENT, READ)]);
     assert_eq!(
         children(2),
         [(leaf, READ, false)],

@@ -114,6 +114,8 @@ db_test!(a_set_is_listed_with_its_primary_first, MIGRATIONS, |db| {
         params![BOB, ALICES_SET],
     );
     assert_eq!(usernames(&set(db)), ["bob@portolan.local", "alice@portolan.local"]);
+    let around_alice = read(db, |tx| Ok(tx.fetch(&identities::set_of(ALICE))?));
+    assert_eq!(usernames(&around_alice), ["bob@portolan.local", "alice@portolan.local"]);
     assert_eq!(read(db, |tx| identities::list_set_ids(tx, ALICES_SET)), [ALICE, BOB]);
     let asked = read(db, |tx| Ok(tx.fetch(&identities::set_ids(ALICES_SET))?));
     assert_eq!(asked, [(ALICE,), (BOB,)]);

@@ -250,5 +250,7 @@ db_test!(
             sessions::list_session_authentications(tx, AppSessionId::from_u128(2))
         });
         assert!(nothing.is_empty());
+        let without = read(db, |tx| Ok(tx.fetch(&sessions::session_authentications(None))?));
+        assert!(without.is_empty());
     }
 );
