@@ -157,7 +157,9 @@ fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, now: Timestamp) -> Lo
 pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
     let Form(form) = form?;
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(crate::http::browser::stale_form)?;
-    cookie.check_form(&app, &form)?;
+    if let Err(stale) = cookie.check_form(&app, &form) {
+        return form_again(&app, &ctx, &cookie, &form, stale).await;
+    }
     let id = request_id(&form)?;
     let state = load(&app, &ctx, Some(&cookie), id, Destination::read(&form)).await?;
     if let (Some(id), Some("deny")) = (id, form.get("decision")) {
@@ -190,6 +192,35 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
         }
         Err(Refused::Error(error)) => Err(error),
     }
+}
+
+/// A form with another browser's token counts for nothing. Mostly it is of this very browser,
+/// in a tab that was open before the person signed in in another one, which changes the
+/// cookie. They get the form of today; what was filled in is not taken over, because another
+/// site may have filled it in.
+async fn form_again(app: &App, ctx: &Ctx, cookie: &Cookie, form: &Params, stale: Error) -> Result<Response> {
+    let Ok(id) = request_id(form) else { return Err(stale) };
+    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form)).await else {
+        return Err(stale);
+    };
+    if state.waiting.is_none() && state.signed_in.is_some() {
+        return Ok(Redirect::to(&state.destination.path()).into_response());
+    }
+    let hint = state
+        .waiting
+        .as_ref()
+        .and_then(|waiting| waiting.request.login_hint.clone());
+    let text = "This page was out of date, perhaps because you signed in in another tab. Please sign in here again.";
+    let mut response = show(
+        app,
+        ctx,
+        cookie,
+        &state,
+        hint.unwrap_or_default(),
+        FormErrors::whole(text),
+    )?;
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    Ok(response)
 }
 
 fn spoken(seconds: u64) -> String {

@@ -353,6 +353,55 @@ fn a_login_form_needs_the_token_of_its_own_browser() {
     assert!(is_signed_in(&browser), "the form itself was right");
 }
 
+/// Signing in changes the cookie, and with it the token of every form that was open before.
+/// Whoever goes on in such a tab gets the form again, for the request of that tab.
+#[test]
+fn a_form_from_before_the_login_in_another_tab_is_offered_again() {
+    let server = TestServer::new();
+    let alice = server.user("alice").create();
+    let client = server.client().create();
+    let browser = server.browser();
+    let ask = |state: &str| {
+        let params = client.params("openid").set("state", state).set("prompt", "login");
+        browser.authorize(&client, &params);
+        let form = browser.form();
+        form.set("username", "alice").set("password", &alice.password)
+    };
+    let (first, second) = (ask("the-first"), ask("the-second"));
+    browser.submit(&first);
+    let page = browser.submit(&second);
+
+    assert_eq!(status(&page), StatusCode::FORBIDDEN, "it counted for nothing");
+    assert!(
+        page.page().text().contains("signed in in another tab"),
+        "{}",
+        page.page().text()
+    );
+    let again = browser.form();
+    assert_eq!(
+        again.get("request"),
+        second.get("request"),
+        "it is for the request of that tab"
+    );
+    assert_eq!(
+        again.get("username"),
+        Some(""),
+        "nothing of the stale form is taken over"
+    );
+    browser.submit(&again.set("username", "alice").set("password", &alice.password));
+    let outcome = browser.allow();
+    assert_eq!(outcome.state().as_deref(), Some("the-second"));
+
+    // Without a request the person has what they came for.
+    let other = server.browser();
+    other.get("/p/login");
+    let form = other.form().set("username", "alice").set("password", "wrong");
+    other.login(&alice);
+    let outcome = other.submit(&form);
+    assert_eq!(status(&outcome), StatusCode::OK);
+    assert!(is_signed_in(&other));
+}
+
 /// Somebody planted a second cookie of our name: neither counts.
 #[test]
 fn two_cookies_of_our_name_count_as_none() {
