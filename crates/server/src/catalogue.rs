@@ -3,9 +3,14 @@
 //!
 //! Installing runs at every start and is idempotent. Names and descriptions of scopes and
 //! providers follow the file, so that a release can improve them; everything else that
-//! was installed once belongs to the operator. What he deleted comes back only where
-//! nothing remembers it: a deleted resource server left a closed identity behind, and an
-//! id is never used again.
+//! was installed once belongs to the operator. A client that he deleted left a closed
+//! identity behind and does not come back: an id is never used again.
+//!
+//! The names that settings take the place of are respelled when a setting was changed
+//! (`portolan settings set`): of this server's own scopes, and of all that begin with the
+//! prefix of scope addresses.
+
+use std::collections::BTreeSet;
 
 use portolan_db::WriteTx;
 use portolan_types::{ClientId, IdentityProviderId, ProjectId, ScopeId};
@@ -117,6 +122,36 @@ pub fn install(tx: &mut WriteTx, ctx: &Ctx, config: &Config) -> Result<()> {
     {
         install_template(tx, ctx, project_id, template)?;
     }
+    respell_addresses(tx, config)
+}
+
+/// Scopes of developers under the prefix that is set today.
+fn respell_addresses(tx: &mut WriteTx, config: &Config) -> Result<()> {
+    for mut scope in scopes::list(tx)? {
+        let Some(suffix) = scope.suffix.as_deref() else {
+            continue;
+        };
+        if scope.scope_string.starts_with(&config.scope_url_prefix) {
+            continue;
+        }
+        // Prefix, owner, suffix: the owner is the client's id or one of its domain names.
+        let ending = format!("/{suffix}");
+        let owners: BTreeSet<String> = scopes::list_strings(tx, scope.id)?
+            .iter()
+            .filter_map(|string| string.strip_suffix(&ending)?.rsplit('/').next().map(str::to_owned))
+            .collect();
+        scopes::delete_strings(tx, scope.id)?;
+        let id = scope.client_id.to_string();
+        for owner in &owners {
+            let string = format!("{}{owner}{ending}", config.scope_url_prefix);
+            let fqdn = (*owner != id).then_some(owner.as_str());
+            if !scopes::insert_string(tx, scope.id, &string, fqdn)? {
+                return Err(Error::conflict(format!("the scope {string} exists already")));
+            }
+        }
+        scope.scope_string = format!("{}{id}{ending}", config.scope_url_prefix);
+        scopes::update(tx, &scope)?;
+    }
     Ok(())
 }
 
@@ -186,8 +221,15 @@ fn install_resource_server(
         };
         client::register(tx, ctx, &new)?;
     }
-    // Well-known services are found by their domain names, as those that registered one.
     let name = entry.resource_server.as_deref().map(|name| localize_name(config, name));
+    if entry.resource_server.as_deref() == Some(OWN_NAME) {
+        let mut client = clients::get(tx, id)?;
+        if client.resource_server != name {
+            client.resource_server.clone_from(&name);
+            clients::update(tx, &client)?;
+        }
+    }
+    // Well-known services are found by their domain names, as those that registered one.
     if let Some(fqdn) = name.filter(|name| name.contains('.')) {
         clients::insert_fqdn(tx, id, &fqdn.to_ascii_lowercase(), ctx.now)?;
     }
@@ -211,13 +253,30 @@ fn install_resource_server(
             required_domains: &[],
         };
         scopes::upsert(tx, &new, ctx.now)?;
+        if scope.scope.starts_with(OWN_URN_PREFIX) {
+            rename(tx, new.id, &scope_string)?;
+        }
     }
     Ok(())
 }
 
+/// Gives a scope its one spelling of today; nothing goes by the old one any more.
+fn rename(tx: &mut WriteTx, id: ScopeId, scope_string: &str) -> Result<()> {
+    let mut scope = scopes::get(tx, id)?;
+    if scope.scope_string == scope_string {
+        return Ok(());
+    }
+    scopes::delete_strings(tx, id)?;
+    if !scopes::insert_string(tx, id, scope_string, None)? {
+        return Err(Error::conflict(format!("the scope {scope_string} exists already")));
+    }
+    scope_string.clone_into(&mut scope.scope_string);
+    scopes::update(tx, &scope)
+}
+
 fn install_template(tx: &mut WriteTx, ctx: &Ctx, project_id: ProjectId, entry: &TemplateEntry) -> Result<()> {
     let id = ClientId(entry.id);
-    if clients::find(tx, id)?.is_some() {
+    if clients::find(tx, id)?.is_some() || identities::find(tx, id.identity())?.is_some() {
         return Ok(());
     }
     let new = NewClient {
@@ -563,6 +622,74 @@ mod tests {
 
         assert!(scope(db, "urn:globus:auth:scope:nexus.api.globus.org:groups").is_none());
         assert!(scope(db, "urn:globus:auth:scope:search.api.globus.org:all").is_some());
+    });
+
+    db_test!(a_deleted_template_stays_deleted, MIGRATIONS, |db| {
+        const CLI: &str = "95fdeba8-fac2-42bd-a357-e068d82ff78e";
+        install_at(db, 1, &Config::default()).unwrap();
+        let id: ClientId = CLI.parse().unwrap();
+        db.write_blocking(move |tx| client::delete(tx, id).map(drop)).unwrap();
+
+        install_at(db, 2, &Config::default()).unwrap();
+
+        assert!(client(db, CLI).is_none());
+        assert!(client(db, "33b6a241-bce4-4359-9c6d-09f88b3c9eef").is_some());
+    });
+
+    db_test!(a_changed_setting_respells_what_was_installed, MIGRATIONS, |db| {
+        install_at(db, 1, &Config::default()).unwrap();
+        let owner: ClientId = "524230d7-ea86-4a52-8312-86065a9e0417".parse().unwrap();
+        let id = ScopeId::from_u128(77);
+        db.write_blocking(move |tx| {
+            let new = NewScope {
+                id,
+                client_id: owner,
+                scope_string: &format!("{SCOPE_URL_PREFIX}{owner}/made_here"),
+                suffix: Some("made_here"),
+                name: "n",
+                description: "d",
+                advertised: true,
+                allows_refresh_token: true,
+                required_domains: &[],
+            };
+            scopes::upsert(tx, &new, Timestamp::from_seconds(1))?;
+            let spelled = format!("{SCOPE_URL_PREFIX}svc.example.org/made_here");
+            assert!(scopes::insert_string(tx, id, &spelled, Some("svc.example.org"))?);
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+        let before = scope(db, "urn:globus:auth:scope:auth.globus.org:view_consents").unwrap();
+        let changed = Config {
+            resource_server_name: "auth.lab.example".into(),
+            scope_url_prefix: "https://auth.lab.example/scopes/".into(),
+            ..Config::default()
+        };
+
+        install_at(db, 2, &changed).unwrap();
+
+        assert_eq!(scope(db, "openid").unwrap().resource_server, "auth.lab.example");
+        let after = scope(db, "urn:globus:auth:scope:auth.lab.example:view_consents").unwrap();
+        assert_eq!(after.id, before.id);
+        assert_eq!(
+            after.scope_string,
+            "urn:globus:auth:scope:auth.lab.example:view_consents"
+        );
+        assert_eq!(after.resource_server, "auth.lab.example");
+        assert!(scope(db, "urn:globus:auth:scope:auth.globus.org:view_consents").is_none());
+        for name in [
+            "https://auth.lab.example/scopes/524230d7-ea86-4a52-8312-86065a9e0417/made_here",
+            "https://auth.lab.example/scopes/svc.example.org/made_here",
+        ] {
+            let made_here = scope(db, name).unwrap();
+            assert_eq!(made_here.id, id, "{name}");
+            assert!(made_here.scope_string.ends_with("86065a9e0417/made_here"));
+            assert!(made_here.scope_string.starts_with("https://auth.lab.example/"));
+        }
+        assert!(scope(db, "https://auth.globus.org/scopes/svc.example.org/made_here").is_none());
+        assert!(scope(db, "urn:globus:auth:scope:transfer.api.globus.org:all").is_some());
+        let fresh_snapshot = snapshot(db);
+        install_at(db, 3, &changed).unwrap();
+        assert_eq!(snapshot(db), fresh_snapshot, "and then nothing changes any more");
     });
 
     db_test!(without_the_catalogue_only_this_server_is_known, MIGRATIONS, |db| {

@@ -4,7 +4,7 @@
 pub mod registration;
 
 use portolan_db::{ReadTx, WriteTx};
-use portolan_types::{ClientId, CredentialId, IdentityId, IdentityProviderId, ProjectId, Secret, TokenHash};
+use portolan_types::{ClientId, CredentialId, IdentityId, IdentityProviderId, ProjectId, Secret, Timestamp, TokenHash};
 
 use crate::app::{Ctx, new_uuid, random_bytes};
 use crate::config::Config;
@@ -304,7 +304,7 @@ pub fn register(tx: &mut WriteTx, ctx: &Ctx, new: &NewClient) -> Result<Client> 
     }
     clients::insert(tx, &client)?;
     if !client.is_public() {
-        insert_identity(tx, ctx, &client)?;
+        insert_identity(tx, ctx.now, &client)?;
     }
     Ok(client)
 }
@@ -352,7 +352,7 @@ fn check_links(terms: Option<&str>, privacy: Option<&str>) -> Result<()> {
 }
 
 /// The identity of a client that can hold a secret (wire.md 1.7): the same id.
-fn insert_identity(tx: &mut WriteTx, ctx: &Ctx, client: &Client) -> Result<()> {
+fn insert_identity(tx: &mut WriteTx, created_at: Timestamp, client: &Client) -> Result<()> {
     let identity = Identity {
         id: client.id.identity(),
         set_id: portolan_types::IdentitySetId(client.id.0),
@@ -368,7 +368,7 @@ fn insert_identity(tx: &mut WriteTx, ctx: &Ctx, client: &Client) -> Result<()> {
         identity_type: None,
         enabled: true,
         generation: 0,
-        created_at: ctx.now,
+        created_at,
         last_authentication_at: None,
     };
     if identities::insert(tx, &identity)? {
@@ -408,7 +408,7 @@ pub fn register_instance(
     client.required_idp = template.required_idp;
     client.preselect_idp = template.preselect_idp;
     clients::insert(tx, &client)?;
-    insert_identity(tx, ctx, &client)?;
+    insert_identity(tx, ctx.now, &client)?;
     let (credential, secret) = create_credential(tx, ctx, client.id, "Auto-created at client creation")?;
     Ok((client, credential, secret))
 }
@@ -441,7 +441,12 @@ pub fn delete(tx: &mut WriteTx, id: ClientId) -> Result<Client> {
     if client.is_template && clients::count_children(tx, id)? > 0 {
         return Err(Error::conflict("this template has instances; delete them first"));
     }
-    if !client.is_public() {
+    if client.is_template {
+        // A public client has no identity, and built-in ones have ids of their own: without
+        // a closed one to remember it, the template would be back at the next start.
+        insert_identity(tx, client.created_at, &client)?;
+    }
+    if client.is_template || !client.is_public() {
         identities::close(tx, IdentityId(id.0))?;
     }
     clients::delete(tx, id)?;

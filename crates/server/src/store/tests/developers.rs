@@ -343,6 +343,26 @@ db_test!(
     }
 );
 
+db_test!(
+    a_deleted_scope_that_stood_alone_ends_its_tokens_without_a_search,
+    MIGRATIONS,
+    |db| {
+        populate(db);
+        write(db, |tx| {
+            tx.execute("DELETE FROM scopes WHERE id = $1", params![WRITE])?;
+            access_tokens::insert_consents(tx, &hash(1), &[(READ_CONSENT, "urn:read".to_owned())])
+        });
+
+        write(db, |tx| scopes::delete(tx, READ));
+
+        assert!(read(db, |tx| access_tokens::live_scopes(tx, &hash(1))).is_none());
+        let rows = read(db, |tx| {
+            Ok(tx.fetch_one::<i64>("SELECT count(*) FROM token_consents", params![])?)
+        });
+        assert_eq!(rows, 1, "the cleanup takes it later");
+    }
+);
+
 db_test!(dependencies_are_taken_away_together, MIGRATIONS, |db| {
     populate(db);
     write(db, |tx| {
