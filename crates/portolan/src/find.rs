@@ -29,9 +29,8 @@ pub fn client(tx: &mut ReadTx, text: &str) -> Result<Client> {
     if let Some(client) = clients::find_by_fqdn(tx, &text.to_lowercase())? {
         return Ok(client);
     }
-    let mut found = clients::list(tx)?;
-    // What a device calls itself is up to whoever registers it.
-    found.retain(|client| client.name == text && !client.is_instance);
+    // What a device calls itself is up to whoever registers it, so such names do not count.
+    let found = clients::list_by_name(tx, text)?;
     only(found, "client", text, "client list", |client| client.id.to_string())
 }
 

@@ -36,6 +36,7 @@ const SCANS: &[(&str, &str)] = &[
     ),
     ("cleanup::one_time_links", "a handful of links"),
     ("clients::list", "for operators"),
+    ("clients::list_by_name", "for operators"),
     (
         "clients::count_unused_instances",
         "reads a partial index that is bounded to 10,000 rows",

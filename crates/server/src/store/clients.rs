@@ -200,6 +200,14 @@ pub fn list(tx: &mut ReadTx) -> Result<Vec<Client>> {
     Ok(tx.fetch_all(&format!("{SELECT} ORDER BY name, id"), params![])?)
 }
 
+/// The clients of this name, for operators. What devices call themselves does not count.
+pub fn list_by_name(tx: &mut ReadTx, name: &str) -> Result<Vec<Client>> {
+    Ok(tx.fetch_all(
+        &format!("{SELECT} WHERE name = $1 AND is_instance = 0 ORDER BY id"),
+        params![name],
+    )?)
+}
+
 pub fn insert(tx: &mut WriteTx, client: &Client) -> Result<()> {
     tx.execute(
         "INSERT INTO clients (id, name, project_id, parent_client_id, client_type, is_template, is_instance,

@@ -193,3 +193,25 @@ db_test!(clients_are_listed_by_id_and_the_unknown_left_out, MIGRATIONS, |db| {
     assert_eq!(list(vec![SERVICE]), ["Service"]);
     assert!(list(vec![]).is_empty());
 });
+
+db_test!(
+    operators_name_clients_but_not_what_devices_registered,
+    MIGRATIONS,
+    |db| {
+        populate(db);
+        for (number, name, is_instance) in [(21, "Twin", false), (20, "Twin", false), (22, "App", true)] {
+            write(db, move |tx| {
+                let mut client = Client::new(ClientId::from_u128(number), name, "confidential_client", NOW);
+                client.is_instance = is_instance;
+                clients::insert(tx, &client)
+            });
+        }
+        let named = |name: &'static str| -> Vec<ClientId> {
+            let found = read(db, move |tx| clients::list_by_name(tx, name));
+            found.into_iter().map(|client| client.id).collect()
+        };
+        assert_eq!(named("Twin"), [ClientId::from_u128(20), ClientId::from_u128(21)]);
+        assert_eq!(named("App"), [APP]);
+        assert!(named("app").is_empty());
+    }
+);
