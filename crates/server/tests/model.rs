@@ -26,6 +26,7 @@ use portolan_db::Engine;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use driver::{Figures, Laboratory};
+use history::{History, Login, Pick, ScopePlan, Step, Wish};
 use support::TestServer;
 
 fn number(variable: &str, default: u32) -> u32 {
@@ -65,21 +66,77 @@ fn agree(name: &str, start: impl Fn() -> Option<Vec<TestServer>>) {
     eprintln!("{name}:\n{figures}");
 }
 
+/// People who were disabled try to sign in again and again, while the clock stands still.
+fn start(engine: Engine) -> Option<TestServer> {
+    TestServer::on(engine, |config| config.limits.failed_logins_per_minute = 1_000_000)
+}
+
 #[test]
 fn the_server_agrees_with_the_model_on_sqlite() {
-    agree("SQLite", || Some(vec![TestServer::new()]));
+    agree("SQLite", || Some(vec![start(Engine::Sqlite)?]));
 }
 
 #[test]
 fn the_server_agrees_with_the_model_on_postgresql() {
-    agree("PostgreSQL", || Some(vec![TestServer::on(Engine::Postgres, |_| {})?]));
+    agree("PostgreSQL", || Some(vec![start(Engine::Postgres)?]));
+}
+
+/// What random graphs seldom are: as deep as they may be, and one deeper.
+#[test]
+fn the_deepest_chain_agrees_with_the_model() {
+    let Some(server) = start(Engine::Sqlite) else { return };
+    let mut laboratory = Laboratory::new(vec![server]);
+    for (length, cut) in [(10, 4), (10, 5), (10, 9), (11, 0)] {
+        let scope = |number: u8| ScopePlan {
+            service: Pick::number(number),
+            allows_refresh: true,
+            optional: number % 5 == 4,
+            offline: true,
+        };
+        let login = Login {
+            person: Pick::FIRST,
+            app: Pick::FIRST,
+            wishes: vec![Wish {
+                scope: Pick::FIRST,
+                anywhere: true,
+                optional: false,
+                below: Vec::new(),
+            }],
+            offline: true,
+            ask_again: false,
+            unticked: 0,
+            deny: false,
+            redeem: true,
+        };
+        let descend = Step::Descend {
+            token: Pick::FIRST,
+            offline: true,
+        };
+        let history = History {
+            services: 5,
+            scopes: (0..length).map(scope).collect(),
+            chain: usize::from(length) - 1,
+            edges: Vec::new(),
+            steps: vec![
+                Step::Login(login.clone()),
+                descend.clone(),
+                Step::Withdraw(Pick::number(cut)),
+                Step::Login(login),
+                descend,
+            ],
+        };
+        if let Err(difference) = laboratory.play(&history) {
+            panic!("the server and the model differ: {difference}");
+        }
+    }
+    assert!(laboratory.figures.of("tokens of 10 deep") > 0, "{}", laboratory.figures);
 }
 
 /// Each request goes to the other node than the one before.
 #[test]
 fn two_nodes_agree_with_the_model() {
     agree("Two nodes on PostgreSQL", || {
-        let first = TestServer::on(Engine::Postgres, |_| {})?;
+        let first = start(Engine::Postgres)?;
         let second = first.second_node();
         Some(vec![first, second])
     });

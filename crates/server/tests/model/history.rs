@@ -12,6 +12,12 @@ use proptest::prelude::*;
 pub struct Pick(u8);
 
 impl Pick {
+    pub const FIRST: Self = Self(0);
+
+    pub fn number(number: u8) -> Self {
+        Self(number)
+    }
+
     pub fn among<T: Copy>(self, things: &[T]) -> Option<T> {
         let index = usize::from(self.0) % things.len().max(1);
         things.get(index).copied()
@@ -118,6 +124,11 @@ pub enum Step {
         /// Another service than the one that the token is for.
         stranger: Option<Pick>,
     },
+    /// Exchanges a token, what it gives, and so on down to the end of the chain.
+    Descend {
+        token: Pick,
+        offline: bool,
+    },
     Withdraw(Pick),
     RevokeToken {
         token: Which,
@@ -198,7 +209,7 @@ fn login() -> impl Strategy<Value = Login> {
         pick(),
         vec(wish(), 1..=3),
         prop::bool::weighted(0.6),
-        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.3),
         prop_oneof![2 => Just(0_u8), 3 => any::<u8>()],
         prop::bool::weighted(0.05),
         prop::bool::weighted(0.85),
@@ -219,7 +230,7 @@ fn login() -> impl Strategy<Value = Login> {
 
 fn which() -> impl Strategy<Value = Which> {
     prop_oneof![
-        3 => Just(Which::Deepest),
+        5 => Just(Which::Deepest),
         4 => pick().prop_map(Which::Live),
         1 => pick().prop_map(Which::Any),
     ]
@@ -247,7 +258,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (pick(), prop::bool::weighted(0.3)).prop_map(|(code, used)| Step::Redeem { code, used }),
         7 => refresh.prop_map(|(token, live, kept)| Step::Refresh { token, live, kept }),
         24 => exchange.prop_map(|(token, offline, wanted, stranger)| Step::Exchange { token, offline, wanted, stranger }),
-        5 => pick().prop_map(Step::Withdraw),
+        4 => (pick(), any::<bool>()).prop_map(|(token, offline)| Step::Descend { token, offline }),
+        6 => pick().prop_map(Step::Withdraw),
         4 => revocation.prop_map(|(token, refresh, stranger)| Step::RevokeToken { token, refresh, stranger }),
         2 => edge().prop_map(Step::Declare),
         1 => (pick(), any::<bool>()).prop_map(|(scope, allows)| Step::AllowRefresh(scope, allows)),

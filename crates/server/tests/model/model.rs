@@ -128,6 +128,8 @@ pub struct Token {
     /// Of a refresh token that was rotated.
     pub successor: Option<usize>,
     successor_used: bool,
+    /// How far down its path it stands, for the record.
+    pub issued_depth: usize,
     /// Why it ended. Nothing comes back to life.
     pub ended: Option<String>,
 }
@@ -144,14 +146,6 @@ impl Token {
     /// What introspection and `validate` say: a rotated token is only good for repeating.
     pub fn is_active(&self) -> bool {
         self.is_live() && self.successor.is_none()
-    }
-
-    pub fn depth(&self) -> usize {
-        self.grounds
-            .iter()
-            .map(|ground| ground.place.path.len())
-            .max()
-            .unwrap_or(0)
     }
 }
 
@@ -560,6 +554,7 @@ impl Model {
         self.codes[code].used
     }
 
+    /// The token for the first scope that was asked for comes first.
     pub fn redeem(&mut self, code: usize) -> Result<Vec<Issued>, Refusal> {
         let Code {
             app,
@@ -586,7 +581,10 @@ impl Model {
             return Err(Refusal::InvalidGrant);
         }
         self.codes[code].used = true;
-        Ok(self.issue(Holder::App(app), identity, issuance, grounds, offline))
+        let on_top = self.scopes[grounds[0].place.scope()].service;
+        let mut issued = self.issue(Holder::App(app), identity, issuance, grounds, offline);
+        issued.sort_by_key(|issued| issued.service != on_top);
+        Ok(issued)
     }
 
     /// One access token for each service, and a refresh token where all scopes allow it.
@@ -619,6 +617,7 @@ impl Model {
                     life: self.identities[identity].life,
                     issuance,
                     family,
+                    issued_depth: deepest(&grounds),
                     grounds: grounds.clone(),
                     successor: None,
                     successor_used: false,
@@ -696,6 +695,7 @@ impl Model {
                         life,
                         issuance,
                         family,
+                        issued_depth: deepest(&grounds),
                         grounds,
                         successor: None,
                         successor_used: false,
@@ -715,6 +715,7 @@ impl Model {
             life,
             issuance,
             family,
+            issued_depth: deepest(&resting),
             grounds: resting,
             successor: None,
             successor_used: false,
@@ -860,6 +861,10 @@ impl Model {
         self.remove(|place| place.app == app, "the app was deleted");
         self.end(|token| token.holder == Holder::App(app), "the app was deleted");
     }
+}
+
+fn deepest(grounds: &[Ground]) -> usize {
+    grounds.iter().map(|ground| ground.place.path.len()).max().unwrap_or(0)
 }
 
 /// The request as a graph: what each name asks for below itself, and whether all who say so
