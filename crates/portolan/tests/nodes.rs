@@ -377,6 +377,8 @@ fn a_logout_at_one_server_is_one_at_the_other() {
             "signed in there too"
         );
 
+        // The session ends, and not only the browser's cookie.
+        let mut copy = browser.clone();
         let answer = browser.send_with(
             &mut both[here],
             "/v2/web/logout",
@@ -385,8 +387,10 @@ fn a_logout_at_one_server_is_one_at_the_other() {
         );
         assert_eq!(answer.status, 200, "{}", answer.body);
 
-        let silent = browser.authorize(&mut both[there], people, "openid", "none");
-        assert!(silent.header("location").unwrap().contains("error=login_required"));
+        for browser in [&mut browser, &mut copy] {
+            let silent = browser.authorize(&mut both[there], people, "openid", "none");
+            assert!(silent.header("location").unwrap().contains("error=login_required"));
+        }
         assert!(both[there].is_active(people, &family.access[0].text), "tokens live on");
     }
 }

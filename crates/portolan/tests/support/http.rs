@@ -166,6 +166,7 @@ pub fn encode(form: &[(&str, &str)]) -> String {
 }
 
 /// As much of a browser as it takes to sign in and to allow.
+#[derive(Clone)]
 pub struct Browser {
     pub cookies: HashMap<String, String>,
     pub logins: u32,
