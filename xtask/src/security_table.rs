@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use anyhow::{Context, Result, bail};
@@ -236,6 +236,8 @@ fn compare_rows(rows: &[Row], parts: &BTreeMap<String, Ended>, log: impl Fn(&str
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::setup;
 
