@@ -534,13 +534,30 @@ impl WriteTx {
     /// PostgreSQL is not waited for. An error of the statement shows in a later statement or at the commit.
     pub fn defer(&mut self, sql: &str, params: impl AsRef<[Value]>) -> Result<(), Error> {
         let params = params.as_ref();
-        if self.guard == Guard::Untouched {
-            self.guard = Guard::Shared;
-        }
+        self.touch();
         self.statement(|session| match session {
             Session::Sqlite(session) => session.execute(sql, params).map(drop),
             Session::Postgres(session) => session.defer(sql, params),
         })
+    }
+
+    /// Inserts a row by `INSERT INTO .. VALUES ($1, .. $n)` when nobody needs to know about it.
+    ///
+    /// As [`defer`](WriteTx::defer); on PostgreSQL the rows of units that share a commit travel in one statement.
+    pub fn insert(&mut self, sql: &'static str, params: impl AsRef<[Value]>) -> Result<(), Error> {
+        let params = params.as_ref();
+        self.touch();
+        self.statement(|session| match session {
+            Session::Sqlite(session) => session.execute(sql, params).map(drop),
+            Session::Postgres(session) => session.insert(sql, params),
+        })
+    }
+
+    /// Notes that a unit has begun with a statement whose answer it does not wait for.
+    fn touch(&mut self) {
+        if self.guard == Guard::Untouched {
+            self.guard = Guard::Shared;
+        }
     }
 
     /// Statements without parameters and without a time limit, for migrations.

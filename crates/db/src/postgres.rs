@@ -326,11 +326,14 @@ impl Worker {
         }
     }
 
-    /// An error before it reports the loss of the connection, so nothing was saved.
+    /// An error before it says that COMMIT was not sent, so nothing was saved.
     fn commit(&mut self) -> Settled {
         match self.session().control("COMMIT") {
             Ok(()) => self.session().settle(),
-            Err(error) => Settled::Failed(error),
+            Err(error) => {
+                self.roll_back();
+                Settled::Failed(error)
+            }
         }
     }
 

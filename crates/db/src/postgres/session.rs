@@ -5,6 +5,7 @@
 //! statements) is sent and settled later, so a unit costs one round trip per question.
 //! The session is read-only by default: should a BEGIN fail, nothing after it can write.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -26,6 +27,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection. A program has fewer; this only bounds a mistake.
 const STATEMENTS: usize = 1024;
+/// Rows in one INSERT.
+const MOST_ROWS: usize = 64;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 type Driver = Result<(), tokio_postgres::Error>;
@@ -40,12 +43,44 @@ pub(crate) struct Session {
     pub(super) link: Option<Link>,
     /// Sent, not yet known to have worked; in the order of sending.
     unsettled: Vec<Pin<Box<dyn Future<Output = Driver> + Send>>>,
+    /// Rows to be inserted, not yet sent; those of one statement travel together.
+    rows: Vec<Rows>,
     /// An error among them, found when a later statement failed because of it.
     pub(super) unsettled_failed: Option<Error>,
     patience: Duration,
     used_at: Instant,
     reconnect_at: Instant,
     back_off: Duration,
+}
+
+/// Rows of one `INSERT .. VALUES (..)`.
+struct Rows {
+    sql: &'static str,
+    /// Values in a row.
+    width: usize,
+    values: Vec<Value>,
+}
+
+/// `VALUES ($1, $2) ..` for so many rows: `VALUES ($1, $2), ($3, $4) ..`.
+fn for_rows(sql: &'static str, count: usize) -> Result<Cow<'static, str>, Error> {
+    if count == 1 {
+        return Ok(sql.into());
+    }
+    let malformed = || Error::internal("a row is inserted by INSERT .. VALUES ($1, .. $n)");
+    let (head, rest) = sql.split_once("VALUES (").ok_or_else(malformed)?;
+    let (row, tail) = rest.split_once(')').ok_or_else(malformed)?;
+    let width = row.split(',').count();
+    let mut text = format!("{head}VALUES ");
+    for first in (0..count).map(|number| number * width + 1) {
+        text.push_str(if first == 1 { "(" } else { ", (" });
+        for number in first..first + width {
+            let comma = if number == first { "" } else { ", " };
+            text.push_str(&format!("{comma}${number}"));
+        }
+        text.push(')');
+    }
+    text.push_str(tail);
+    Ok(text.into())
 }
 
 /// A connection and what was prepared on it.
@@ -76,6 +111,7 @@ impl Session {
             connector,
             link: None,
             unsettled: Vec::new(),
+            rows: Vec::new(),
             unsettled_failed: None,
             used_at: now,
             reconnect_at: now,
@@ -91,23 +127,62 @@ impl Session {
         params: &[Value],
         each: &mut dyn FnMut(Source<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.send_rows()?;
         let (client, statement) = self.prepare(sql, params.len())?;
         let rows = self.ask(async { client.query(&statement, &references(params)).await })?;
         rows.iter().try_for_each(|row| each(Source::Postgres(row)))
     }
 
     pub(crate) fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Error> {
+        self.send_rows()?;
         let (client, statement) = self.prepare(sql, params.len())?;
         self.ask(async { client.execute(&statement, &references(params)).await })
     }
 
     pub(crate) fn defer(&mut self, sql: &str, params: &[Value]) -> Result<(), Error> {
+        self.send_rows()?;
+        self.send_later(sql, params.to_vec())
+    }
+
+    /// Keeps a row until something else is sent. The rows of a statement then go in one, or in a
+    /// few: it is prepared for each power of two.
+    pub(crate) fn insert(&mut self, sql: &'static str, params: &[Value]) -> Result<(), Error> {
+        match self.rows.iter_mut().find(|rows| rows.sql == sql) {
+            Some(rows) if rows.width == params.len() => rows.values.extend_from_slice(params),
+            Some(_) => {
+                return Err(Error::internal(
+                    "the rows of an INSERT differ in the number of their parameters",
+                ));
+            }
+            None => self.rows.push(Rows {
+                sql,
+                width: params.len(),
+                values: params.to_vec(),
+            }),
+        }
+        Ok(())
+    }
+
+    fn send_rows(&mut self) -> Result<(), Error> {
+        for Rows { sql, width, mut values } in std::mem::take(&mut self.rows) {
+            while !values.is_empty() {
+                let count = values.len() / width.max(1);
+                let together = (1 << count.max(1).ilog2()).min(MOST_ROWS);
+                let rest = values.split_off((together * width).min(values.len()));
+                self.send_later(&for_rows(sql, together)?, values)?;
+                values = rest;
+            }
+        }
+        Ok(())
+    }
+
+    fn send_later(&mut self, sql: &str, params: Vec<Value>) -> Result<(), Error> {
         let (client, statement) = self.prepare(sql, params.len())?;
-        let params = params.to_vec();
         self.send(async move { client.execute(&statement, &references(&params)).await.map(drop) })
     }
 
     pub(crate) fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        self.send_rows()?;
         let client = self.client()?;
         self.patience = Duration::MAX;
         self.ask(async { client.batch_execute(sql).await })
@@ -186,6 +261,10 @@ impl Session {
 
     /// Sends a statement of our own: transactions and savepoints.
     pub(crate) fn control(&mut self, sql: &'static str) -> Result<(), Error> {
+        if sql.starts_with("ROLLBACK") {
+            self.rows.clear();
+        }
+        self.send_rows()?;
         let client = self.client()?;
         self.send(async move { client.batch_execute(sql).await })
     }
@@ -290,6 +369,7 @@ impl Session {
 
     fn connect(&mut self) -> Result<(), Error> {
         self.unsettled.clear();
+        self.rows.clear();
         let connector = &self.connector;
         let (client, task) = self.runtime.block_on(async {
             match tokio::time::timeout(CONNECT_TIMEOUT, connector.connect()).await {

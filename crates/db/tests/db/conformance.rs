@@ -300,6 +300,56 @@ db_test!(find_answers_several_questions_at_once, SCHEMA, |db| {
     });
 });
 
+db_test!(rows_that_travel_together_arrive_one_by_one, SCHEMA, |db| {
+    const INSERT: &str = "INSERT INTO items (id, name) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+    let db = db.open_again(|options| options.connections = 1).unwrap();
+    let name = |id: i64| format!("item {id}");
+    let add = |ids: std::ops::Range<i64>| {
+        db.write_batched(move |tx| {
+            ids.clone()
+                .try_for_each(|id| tx.insert(INSERT, params![id, format!("item {id}")]))?;
+            Ok::<_, Error>(())
+        })
+    };
+    runtime().block_on(async {
+        // Several units in one commit, one of them with more rows than a statement takes.
+        let (a, b, c) = tokio::join!(add(1..4), add(4..205), add(205..206));
+        for added in [a, b, c] {
+            added.unwrap();
+        }
+        // A row that is there already is passed over, among others that are not.
+        add(200..210).await.unwrap();
+        // What was inserted is seen by what comes after it in the unit.
+        let seen = db.write_batched(move |tx| {
+            tx.insert(INSERT, params![300, name(300)])?;
+            tx.insert(INSERT, params![301, name(301)])?;
+            tx.defer("UPDATE items SET name = 'changed' WHERE id = $1", params![301])?;
+            tx.fetch_one::<String>("SELECT name FROM items WHERE id = $1", params![301])
+        });
+        assert_eq!(seen.await.unwrap(), "changed");
+        // What a unit takes back is not inserted, whether it waited for something or not.
+        for waits in [false, true] {
+            let refused = db.write_batched(move |tx| {
+                if waits {
+                    tx.execute("UPDATE items SET name = name WHERE id = $1", params![1])?;
+                }
+                tx.insert(INSERT, params![400, "refused"])?;
+                Err::<(), Error>(Error::decode("refused"))
+            });
+            let (refused, added) = tokio::join!(refused, add(500..501));
+            assert_eq!(kind(refused), ErrorKind::Decode);
+            added.unwrap();
+        }
+        let twice = db.write_batched(move |tx| tx.insert(INSERT, params![600, "item 1"]));
+        assert!(matches!(kind(twice.await), ErrorKind::Constraint { .. }));
+    });
+    assert_eq!(count(&db), count_of(&[1..210, 300..302, 500..501]));
+});
+
+fn count_of(ranges: &[std::ops::Range<i64>]) -> i64 {
+    ranges.iter().map(|range| range.end - range.start).sum()
+}
+
 // What is written without waiting has no savepoint: a failure takes the neighbours along, and they are run again.
 db_test!(an_insert_that_fails_leaves_its_neighbours_alone, SCHEMA, |db| {
     let db = db.open_again(|options| options.connections = 1).unwrap();

@@ -235,7 +235,7 @@ impl ActiveToken {
 }
 
 pub fn insert(tx: &mut WriteTx, token: &NewAccessToken) -> Result<()> {
-    tx.defer(
+    tx.insert(
         "INSERT INTO access_tokens (hash, client_id, identity_id, identity_generation, resource_server_id,
                                     resource_server, issuance_id, family_id, app_session_id, profile, issued_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
@@ -260,7 +260,7 @@ pub fn insert(tx: &mut WriteTx, token: &NewAccessToken) -> Result<()> {
 /// Binds a token, access or refresh, to the consents it rests on.
 pub fn insert_consents(tx: &mut WriteTx, hash: &TokenHash, consents: &[(ConsentId, String)]) -> Result<()> {
     for (consent_id, scope_string) in consents {
-        tx.defer(
+        tx.insert(
             "INSERT INTO token_consents (token_hash, consent_id, scope_string) VALUES ($1, $2, $3)
                  ON CONFLICT (token_hash, consent_id) DO NOTHING",
             params![*hash, *consent_id, scope_string],

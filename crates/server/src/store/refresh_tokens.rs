@@ -94,7 +94,7 @@ pub fn live(hash: &TokenHash, now: Timestamp) -> Query<i64> {
 
 /// Inserts a token; a successor that a parallel request inserted already stays as it is.
 pub fn insert(tx: &mut WriteTx, token: &RefreshToken) -> Result<()> {
-    tx.defer(
+    tx.insert(
         "INSERT INTO refresh_tokens (hash, family_id, generation, client_id, identity_id, identity_generation,
                                      resource_server_id, resource_server, issuance_id, app_session_id, profile,
                                      issued_at, idle_since, expires_at)
