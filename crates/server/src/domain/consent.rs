@@ -33,6 +33,7 @@ pub fn find_granted(
             requested: root.requested.clone(),
             scope: root.scope.clone(),
             allows_refresh: consent.allows_refresh && root.scope.allows_refresh_token,
+            last_used_at: consent.last_used_at,
         })
     });
     Ok(granted.collect())

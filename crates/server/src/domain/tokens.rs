@@ -27,6 +27,8 @@ pub struct GrantedScope {
     pub requested: String,
     pub scope: Scope,
     pub allows_refresh: bool,
+    /// When a use of the consent was noted last.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// What pairs of consent and spelling stand for today, from what was found of them. A
@@ -39,6 +41,7 @@ pub fn granted_today(pairs: &[(ConsentId, String)], found: &[WithScope]) -> Vec<
             requested: requested.clone(),
             scope: consent.scope.clone(),
             allows_refresh: consent.allows_refresh && consent.scope.allows_refresh_token,
+            last_used_at: consent.last_used_at,
         })
     });
     granted.collect()
@@ -82,6 +85,8 @@ pub struct Prepared {
     access: NewAccessToken,
     refresh: Option<RefreshToken>,
     consents: Vec<(ConsentId, String)>,
+    /// Consents whose use is to be noted.
+    used: Vec<ConsentId>,
     pub document: TokenDocument,
 }
 
@@ -181,6 +186,7 @@ fn prepare_one(
     );
     prepared.document.refresh_token = refresh_secret;
     prepared.refresh = refresh_row;
+    prepared.note_use(ctx, scopes.iter().map(|scope| (scope.consent_id, scope.last_used_at)));
     prepared
 }
 
@@ -224,11 +230,28 @@ pub fn prepare_access(
         access,
         refresh: None,
         consents,
+        used: Vec::new(),
         document,
     }
 }
 
 impl Prepared {
+    /// Has the use of these consents noted, where it was not within the last minute.
+    pub fn note_use(&mut self, ctx: &Ctx, consents: impl IntoIterator<Item = (ConsentId, Option<Timestamp>)>) {
+        // A client that acts as itself is not noted: its consents are used by many calls at
+        // once, and a row that they all update would make them wait for each other.
+        if self.access.app_session_id.is_some() {
+            let due = consents
+                .into_iter()
+                .filter(|(_, last)| !consents::is_use_noted(*last, ctx.now));
+            self.used = due.map(|(id, _)| id).collect();
+        }
+    }
+
+    pub fn rests_on(&self, id: ConsentId) -> bool {
+        self.consents.iter().any(|(consent_id, _)| *consent_id == id)
+    }
+
     pub fn resource_server_id(&self) -> ClientId {
         self.resource_server_id
     }
@@ -245,12 +268,8 @@ pub fn insert(tx: &mut WriteTx, ctx: &Ctx, prepared: &Prepared) -> Result<()> {
             sessions::extend_app_session(tx, session, refresh.expires_at)?;
         }
     }
-    // A client that acts as itself is not noted: its consents are used by many calls at
-    // once, and a row that every call updates would make them wait for each other.
-    if prepared.access.app_session_id.is_some() {
-        for (consent_id, _) in &prepared.consents {
-            consents::mark_used(tx, *consent_id, ctx.now)?;
-        }
+    for consent_id in &prepared.used {
+        consents::mark_used(tx, *consent_id, ctx.now)?;
     }
     Ok(())
 }

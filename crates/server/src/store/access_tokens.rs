@@ -78,6 +78,7 @@ pub struct TokenScope {
     /// The canonical spelling today.
     pub canonical: String,
     pub allows_refresh: bool,
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl ActiveToken {
@@ -142,6 +143,7 @@ pub struct ScopeRow {
     requested: String,
     canonical: Option<String>,
     allows_refresh: Option<bool>,
+    last_used_at: Option<Timestamp>,
 }
 
 impl FromRow for ScopeRow {
@@ -151,6 +153,7 @@ impl FromRow for ScopeRow {
             requested: row.take()?,
             canonical: row.take()?,
             allows_refresh: row.take()?,
+            last_used_at: row.take()?,
         })
     }
 }
@@ -164,7 +167,7 @@ pub fn live_scopes(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<Vec<Token
 /// The question of [`live_scopes`], to be asked together with others.
 pub fn scopes(hash: &TokenHash) -> Query<ScopeRow> {
     Query::new(
-        "SELECT k.consent_id, k.scope_string, s.scope_string, c.allows_refresh
+        "SELECT k.consent_id, k.scope_string, s.scope_string, c.allows_refresh, c.last_used_at
            FROM token_consents k
            LEFT JOIN consents c ON c.id = k.consent_id AND c.status = 'approved'
            LEFT JOIN scopes s ON s.id = c.scope_id
@@ -189,6 +192,7 @@ fn approved(rows: impl IntoIterator<Item = ScopeRow>) -> Option<Vec<TokenScope>>
             requested: row.requested,
             canonical: row.canonical?,
             allows_refresh: row.allows_refresh?,
+            last_used_at: row.last_used_at,
         })
     });
     scopes.collect()
@@ -208,7 +212,7 @@ pub fn active(hash: &TokenHash, now: Timestamp) -> Query<ActiveRow> {
         "SELECT t.hash, t.client_id, t.identity_id, t.identity_generation, t.resource_server_id, t.resource_server, t.issuance_id,
                 t.family_id, t.app_session_id, t.profile, t.issued_at, t.expires_at,
                 i.set_id, i.identity_provider_id, i.username, i.name, i.email, c.parent_client_id,
-                k.consent_id, k.scope_string, s.scope_string, r.allows_refresh
+                k.consent_id, k.scope_string, s.scope_string, r.allows_refresh, r.last_used_at
            FROM access_tokens t
            JOIN clients c ON c.id = t.client_id AND c.enabled = 1
            JOIN identities i ON i.id = t.identity_id AND i.generation = t.identity_generation

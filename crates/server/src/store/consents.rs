@@ -198,11 +198,18 @@ pub fn update(tx: &mut WriteTx, consent: &Consent) -> Result<()> {
     Ok(())
 }
 
-/// Notes the use of a consent, at most once a minute.
+const NOTED_FOR: Duration = Duration::from_secs(60);
+
+/// Whether a use now is to be noted: at most once a minute.
+pub fn is_use_noted(last_used_at: Option<Timestamp>, now: Timestamp) -> bool {
+    last_used_at.is_some_and(|last| last >= now - NOTED_FOR)
+}
+
+/// Notes the use of a consent, unless one was noted within the last minute.
 pub fn mark_used(tx: &mut WriteTx, id: ConsentId, now: Timestamp) -> Result<()> {
     tx.defer(
         "UPDATE consents SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)",
-        params![id, now, now - Duration::from_secs(60)],
+        params![id, now, now - NOTED_FOR],
     )?;
     Ok(())
 }
@@ -231,6 +238,7 @@ pub fn stamps_below(hash: &TokenHash) -> Query<(ConsentId, Timestamp)> {
 pub struct WithScope {
     pub id: ConsentId,
     pub allows_refresh: bool,
+    pub last_used_at: Option<Timestamp>,
     pub scope: Scope,
 }
 
@@ -239,6 +247,7 @@ impl FromRow for WithScope {
         Ok(Self {
             id: row.take()?,
             allows_refresh: row.take()?,
+            last_used_at: row.take()?,
             scope: Scope::from_row(row)?,
         })
     }
@@ -247,7 +256,7 @@ impl FromRow for WithScope {
 /// The approved consents right below those that a token rests on, in no particular order.
 pub fn below(hash: &TokenHash) -> Query<WithScope> {
     Query::new(
-        "SELECT r.id, r.allows_refresh, s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
+        "SELECT r.id, r.allows_refresh, r.last_used_at, s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
                 s.allows_refresh_token, s.required_domains, s.suffix, c.name, c.visibility, c.project_id,
                 c.resource_server, c.id
            FROM token_consents k
@@ -265,7 +274,7 @@ pub fn approved(ids: &[ConsentId]) -> Query<WithScope> {
     let list = super::in_list(&mut values, ids.iter().map(|id| id.into_value()));
     Query::new(
         format!(
-            "SELECT r.id, r.allows_refresh, s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
+            "SELECT r.id, r.allows_refresh, r.last_used_at, s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
                     s.allows_refresh_token, s.required_domains, s.suffix, c.name, c.visibility, c.project_id,
                     c.resource_server, c.id
                FROM consents r

@@ -106,6 +106,7 @@ fn granted_before(request: &ScopeRequest, client: &Client, scopes: Vec<WithRoot>
                 requested: name.to_owned(),
                 scope: scope.clone(),
                 allows_refresh: false,
+                last_used_at: None,
             });
         }
     }

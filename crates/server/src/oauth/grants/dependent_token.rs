@@ -112,12 +112,14 @@ fn granted_scope(child: WithScope, spelling: Option<String>) -> GrantedScope {
     let WithScope {
         id,
         allows_refresh,
+        last_used_at,
         scope,
     } = child;
     GrantedScope {
         consent_id: id,
         requested: spelling.unwrap_or_else(|| scope.scope_string.clone()),
         allows_refresh: allows_refresh && scope.allows_refresh_token,
+        last_used_at,
         scope,
     }
 }

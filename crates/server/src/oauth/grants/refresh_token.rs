@@ -108,7 +108,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         app_session_id: token.app_session_id,
         profile: token.profile,
     };
-    let prepared = tokens::prepare_access(
+    let mut prepared = tokens::prepare_access(
         ctx,
         &subject,
         token.resource_server_id,
@@ -117,6 +117,12 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         consents,
         &lifetimes,
     );
+    let kept = covered
+        .iter()
+        .filter(|scope| prepared.rests_on(scope.consent_id))
+        .map(|scope| (scope.consent_id, scope.last_used_at))
+        .collect::<Vec<_>>();
+    prepared.note_use(ctx, kept);
     let unit = Unit {
         successor: rotates
             .then(|| tokens::successor(&app.server_keys.rotation, token.family_id, token.generation, &secret)),

@@ -238,6 +238,8 @@ db_test!(a_person_has_one_root_for_a_client_and_scope, MIGRATIONS, |db| {
 });
 
 db_test!(the_use_of_a_consent_is_noted_once_a_minute, MIGRATIONS, |db| {
+    assert!(!consents::is_use_noted(None, NOW) && consents::is_use_noted(Some(NOW), after(60)));
+    assert!(!consents::is_use_noted(Some(NOW), after(61)));
     populate(db);
     for (seconds, expected) in [(0, 0), (60, 0), (61, 61), (100, 61)] {
         write(db, move |tx| consents::mark_used(tx, READ_CONSENT, after(seconds)));
