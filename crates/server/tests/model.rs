@@ -7,7 +7,6 @@
 //! `PORTOLAN_MODEL_CASES` (200) is the number of histories for each engine and set of
 //! nodes, `PORTOLAN_MODEL_SEED` (0) another choice of them. A failure prints the smallest
 //! history that shows it, in words.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

@@ -3,34 +3,26 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use http::Method;
 use http::header::CONTENT_TYPE;
-use portolan_db::params;
 use portolan_server::app::new_uuid;
-use portolan_server::domain::client::{self, NewClient};
-use portolan_server::domain::{consent, identity};
+use portolan_server::domain::{client, consent, identity};
 use portolan_server::store::consents;
-use portolan_server::store::identities::{self, Identity};
-use portolan_server::store::identity_providers::{self, IdentityProvider};
-use portolan_server::store::scopes::{self, Dependency, NewScope};
-use portolan_types::{ClientId, ConsentId, IdentityId, IdentityProviderId, IdentitySetId, ScopeId};
+use portolan_server::store::scopes::{self, Dependency};
+use portolan_types::{ConsentId, IdentityId, IdentitySetId, ScopeId};
 use serde_json::{Value, json};
 
+use self::compare::compare_trees;
+use self::words::{name_edge, name_path, name_set, name_wished};
+pub use self::world::{Figures, Laboratory};
 use super::history::{EdgePlan, History, Login, Step, Wanted, Which, Wish};
-use super::model::{
-    ALICE, Answer as Foreseen, BOB, Edge, Holder, IDENTITIES, Issued, Kind, Model, Node, OF_PROVIDER, PUBLIC, Place,
-    Refusal, Scope, Token, Wished,
-};
-use super::pages::{self, Shown};
-use crate::support::{Answer, Auth, Browser, Params, REDIRECT_URI, Request, TestClient, TestServer, TestUser, forms};
+use super::model::{Answer as Foreseen, Edge, Holder, IDENTITIES, Kind, Model, Place, Wished};
+use super::pages;
+use crate::support::{Answer, Auth, Browser, Params, REDIRECT_URI, TestClient, TestServer, TestUser, forms};
 
 const GRANT: &str = "urn:globus:auth:grant_type:dependent_token";
 const CONSENTS: &str = "urn:globus:auth:scope:auth.globus.org:";
-
-/// The most tokens that are looked at after each step; at the end all are.
-const SAMPLE: usize = 10;
 
 /// A difference between the server and the model, in words.
 pub type Check<T = ()> = Result<T, String>;
@@ -39,84 +31,9 @@ macro_rules! differ {
     ($($text:tt)*) => { return Err(format!($($text)*)) };
 }
 
-/// A store with its servers, used by one history after the other. Each brings its own
-/// people, apps and services, so they do not meet.
-pub struct Laboratory {
-    /// Requests go to them in turn.
-    nodes: Vec<TestServer>,
-    provider: IdentityProviderId,
-    /// With which people withdraw their consents.
-    console: TestClient,
-    histories: usize,
-    pub figures: Figures,
-}
-
-/// What happened in all histories together.
-#[derive(Default)]
-pub struct Figures(BTreeMap<String, usize>);
-
-impl Figures {
-    fn count(&mut self, what: impl Into<String>, number: usize) {
-        *self.0.entry(what.into()).or_default() += number;
-    }
-
-    pub fn add(&mut self, other: &Figures) {
-        for (what, number) in &other.0 {
-            self.count(what, *number);
-        }
-    }
-}
-
-impl Figures {
-    pub fn of(&self, what: &str) -> usize {
-        self.0.get(what).copied().unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|(what, number)| writeln!(f, "{number:>8} {what}"))
-    }
-}
-
-impl Laboratory {
-    pub fn new(nodes: Vec<TestServer>) -> Self {
-        let provider = IdentityProviderId(new_uuid());
-        let now = nodes[0].now();
-        nodes[0].write(move |tx| {
-            let record = IdentityProvider {
-                id: provider,
-                name: "Elsewhere".into(),
-                short_name: "elsewhere".into(),
-                kind: "oidc".into(),
-                alternative_names: "[]".into(),
-                enabled: true,
-            };
-            identity_providers::upsert(tx, &record, &["elsewhere.example"], now)
-        });
-        let console = nodes[0].client().named("Console").create();
-        Self {
-            nodes,
-            provider,
-            console,
-            histories: 0,
-            figures: Figures::default(),
-        }
-    }
-
-    /// Plays a history to its end, or to the first difference.
-    pub fn play(&mut self, history: &History) -> Check {
-        self.histories += 1;
-        let mut driver = Driver::new(self, history);
-        let outcome = driver.play(history);
-        let figures = driver.figures();
-        let trace = driver.trace;
-        self.figures.add(&figures);
-        outcome.map_err(|difference| format!("{difference}\n\nWhat was done:\n{}", trace.join("\n")))
-    }
-}
+mod compare;
+mod words;
+mod world;
 
 struct Driver<'a> {
     laboratory: &'a Laboratory,
@@ -152,178 +69,11 @@ enum End {
     Refused(u16),
 }
 
-// ---- The world of a history ----
-
 impl<'a> Driver<'a> {
-    fn new(laboratory: &'a Laboratory, history: &History) -> Self {
-        let server = &laboratory.nodes[0];
-        let number = laboratory.histories;
-        let alice = server.user(&format!("alice{number}")).create();
-        let bob = server.user(&format!("bob{number}")).create();
-        let elsewhere = [IdentityId(new_uuid()), IdentityId(new_uuid())];
-        let (provider, now) = (laboratory.provider, server.now());
-        let local = [alice.id, bob.id];
-        server.write(move |tx| {
-            for (person, id) in ["alice", "bob"].into_iter().zip(elsewhere) {
-                let record = Identity {
-                    id,
-                    set_id: IdentitySetId(new_uuid()),
-                    provider_id: provider,
-                    provider_name: String::new(),
-                    provider_enabled: true,
-                    subject: Some(id.to_string()),
-                    username: format!("{person}{number}@elsewhere.example"),
-                    name: None,
-                    email: None,
-                    organization: None,
-                    status: "used".into(),
-                    identity_type: Some("login".into()),
-                    enabled: true,
-                    generation: 0,
-                    created_at: now,
-                    last_authentication_at: None,
-                };
-                assert!(identities::insert(tx, &record)?);
-            }
-            // Alice's identity elsewhere joins her set, Bob's local one joins the other's.
-            for (joins, set_of) in [(elsewhere[ALICE], local[ALICE]), (local[BOB], elsewhere[BOB])] {
-                let set_id = identities::get(tx, set_of)?.set_id;
-                tx.execute(
-                    "UPDATE identities SET set_id = $2 WHERE id = $1",
-                    params![joins, set_id],
-                )?;
-            }
-            Ok(())
-        });
-        let ctx = server.ctx();
-        let services = history.services;
-        let made = server.write(move |tx| {
-            let mut made: Vec<(ClientId, Option<String>)> = Vec::new();
-            for index in 0..services + 3 {
-                let app = index.checked_sub(services);
-                let new = NewClient {
-                    name: app.map_or_else(|| format!("Service {index}"), |app| format!("App {app}")),
-                    client_type: match app {
-                        None => client::RESOURCE_SERVER.into(),
-                        Some(PUBLIC) => client::PUBLIC_WEBAPP.into(),
-                        Some(_) => client::CONFIDENTIAL.into(),
-                    },
-                    redirect_uris: app.map(|_| REDIRECT_URI.to_owned()).into_iter().collect(),
-                    resource_server: (app.is_none()).then(|| service_name(number, index)),
-                    required_idp: (app == Some(OF_PROVIDER)).then_some(provider),
-                    ..NewClient::default()
-                };
-                let record = client::register(tx, &ctx, &new)?;
-                let secret = match record.is_public() {
-                    true => None,
-                    false => Some(
-                        client::create_credential(tx, &ctx, record.id, "tests")?
-                            .1
-                            .expose()
-                            .to_owned(),
-                    ),
-                };
-                made.push((record.id, secret));
-            }
-            Ok(made)
-        });
-        let mut clients: Vec<TestClient> = made
-            .iter()
-            .map(|(id, secret)| server.known_client(*id, secret.as_deref(), REDIRECT_URI))
-            .collect();
-        let apps = clients.split_off(services).try_into().ok().expect("three apps");
-
-        let mut model_scopes = Vec::new();
-        let mut scopes = Vec::new();
-        for (index, plan) in history.scopes.iter().enumerate() {
-            let service = plan.service.of(services);
-            let owner = clients[service].id;
-            let prefix = &server.config().scope_url_prefix;
-            scopes.push((
-                owner,
-                ScopeId(new_uuid()),
-                format!("{prefix}{owner}/s{index}"),
-                plan.allows_refresh,
-            ));
-            model_scopes.push(Scope {
-                service,
-                exists: true,
-                allows_refresh: plan.allows_refresh,
-                below: BTreeMap::new(),
-            });
-        }
-        let records = scopes.clone();
-        server.write(move |tx| {
-            for (index, (owner, id, scope_string, allows_refresh)) in records.iter().enumerate() {
-                let scope = NewScope {
-                    id: *id,
-                    client_id: *owner,
-                    scope_string,
-                    suffix: Some(&format!("s{index}")),
-                    name: &format!("Scope {index}"),
-                    description: "Of a history.",
-                    advertised: true,
-                    allows_refresh_token: *allows_refresh,
-                    required_domains: &[],
-                };
-                scopes::upsert(tx, &scope, now)?;
-            }
-            Ok(())
-        });
-        let described = history.scopes.iter().enumerate().map(|(index, plan)| {
-            let refresh = if plan.allows_refresh { "" } else { " without refresh" };
-            format!("s{index} of service {}{refresh}", plan.service.of(services))
-        });
-        let trace = vec![format!("  scopes: {}", described.collect::<Vec<_>>().join(", "))];
-        Self {
-            laboratory,
-            turn: Cell::new(0),
-            model: Model::new(services, model_scopes),
-            scopes: scopes.into_iter().map(|(_, id, string, _)| (id, string)).collect(),
-            services: clients,
-            service_names: (0..services).map(|index| service_name(number, index)).collect(),
-            apps,
-            identities: [alice.id, elsewhere[ALICE], elsewhere[BOB], bob.id],
-            people: [alice, bob],
-            cookies: [Vec::new(), Vec::new()],
-            managers: [None, None],
-            codes: Vec::new(),
-            tokens: Vec::new(),
-            caches: BTreeMap::new(),
-            trace,
-            comparisons: 0,
-            refusals: Vec::new(),
-        }
-    }
-
     fn node(&self) -> &'a TestServer {
         self.turn.set(self.turn.get() + 1);
         let nodes = &self.laboratory.nodes;
         &nodes[self.turn.get() % nodes.len()]
-    }
-
-    fn figures(&self) -> Figures {
-        let mut figures = Figures::default();
-        figures.count("histories", 1);
-        figures.count("comparisons of a token", self.comparisons);
-        figures.count("consents given", self.model.consents_given());
-        for refusal in &self.refusals {
-            figures.count(format!("refused: {refusal}"), 1);
-        }
-        for token in &self.model.tokens {
-            figures.count("tokens", 1);
-            match (token.kind, token.holder) {
-                (Kind::Access, Holder::Service(_)) => figures.count("dependent access tokens", 1),
-                (Kind::Refresh, Holder::Service(_)) => figures.count("dependent refresh tokens", 1),
-                (Kind::Access, Holder::App(_)) => figures.count("access tokens of apps", 1),
-                (Kind::Refresh, Holder::App(_)) => figures.count("refresh tokens of apps", 1),
-            }
-            figures.count(format!("tokens of {:2} deep", token.issued_depth), 1);
-            if let Some(why) = &token.ended {
-                figures.count(format!("ended: {why}"), 1);
-            }
-        }
-        figures
     }
 
     fn note(&mut self, text: impl Into<String>) {
@@ -599,8 +349,7 @@ impl<'a> Driver<'a> {
             if login.offline { ", offline" } else { "" },
             if login.ask_again { ", asked again" } else { "" },
         ));
-        let client = self.apps[app].clone();
-        let end = self.walk(person, &client, &params);
+        let end = self.walk(person, &params);
         let end = match (end, &foreseen) {
             (End::Asks(page), Foreseen::Asks(trees)) => {
                 let shown = pages::shown(&page).ok_or("the consent page cannot be read")?;
@@ -675,13 +424,13 @@ impl<'a> Driver<'a> {
     }
 
     /// From the authorization endpoint to where it ends, signing in where a page wants it.
-    fn walk(&mut self, person: usize, client: &TestClient, params: &Params) -> End {
+    fn walk(&mut self, person: usize, params: &Params) -> End {
         let path = format!("/v2/oauth2/authorize?{}", crate::support::encode(&params.pairs()));
-        let answer = self.send(person, client, Method::GET, &path, None);
-        self.follow(person, client, path, answer)
+        let answer = self.send(person, Method::GET, &path, None);
+        self.follow(person, path, answer)
     }
 
-    fn follow(&mut self, person: usize, client: &TestClient, mut path: String, mut answer: Answer) -> End {
+    fn follow(&mut self, person: usize, mut path: String, mut answer: Answer) -> End {
         for _ in 0..12 {
             if answer.status.is_redirection() {
                 let location = answer.location().to_owned();
@@ -700,7 +449,7 @@ impl<'a> Driver<'a> {
                 }
                 let public_url = self.laboratory.nodes[0].config().public_url();
                 path = location.strip_prefix(&public_url).unwrap_or(&location).to_owned();
-                answer = self.send(person, client, Method::GET, &path, None);
+                answer = self.send(person, Method::GET, &path, None);
             } else if !answer.status.is_success() {
                 if answer.status == 401 {
                     // Attempts with a disabled account count as guessing, which has tests of its own.
@@ -715,7 +464,7 @@ impl<'a> Driver<'a> {
                 let user = self.people[person].clone();
                 let form = form.set("username", &user.username).set("password", &user.password);
                 path = form.action.clone();
-                answer = self.send(person, client, Method::POST, &form.action, Some(&form.fields));
+                answer = self.send(person, Method::POST, &form.action, Some(&form.fields));
             } else {
                 return End::Asks(answer.text());
             }
@@ -730,20 +479,12 @@ impl<'a> Driver<'a> {
             form = form.without("scope_optional", place);
         }
         let form = form.set("decision", decision);
-        let client = self.laboratory.console.clone();
-        let answer = self.send(person, &client, Method::POST, &form.action, Some(&form.fields));
-        self.follow(person, &client, form.action, answer)
+        let answer = self.send(person, Method::POST, &form.action, Some(&form.fields));
+        self.follow(person, form.action, answer)
     }
 
     /// A request of a person's browser to the next node.
-    fn send(
-        &mut self,
-        person: usize,
-        _client: &TestClient,
-        method: Method,
-        path: &str,
-        fields: Option<&[(String, String)]>,
-    ) -> Answer {
+    fn send(&mut self, person: usize, method: Method, path: &str, fields: Option<&[(String, String)]>) -> Answer {
         let browser: Browser = self.node().browser();
         for (name, value) in &self.cookies[person] {
             browser.set_cookie(name, value);
@@ -867,89 +608,6 @@ impl<'a> Driver<'a> {
         self.compare_issued(&answer, documents, foreseen)
     }
 
-    fn compare_issued(
-        &mut self,
-        answer: &Answer,
-        documents: impl Fn(&Answer) -> Vec<Value>,
-        foreseen: Result<Vec<Issued>, Refusal>,
-    ) -> Check {
-        let issued = match foreseen {
-            Err(refusal) => return self.compare_refusal(answer, &refusal),
-            Ok(issued) => issued,
-        };
-        expect_status(answer, 200)?;
-        let documents = documents(answer);
-        if documents.len() != issued.len() {
-            differ!("{} tokens, not {}: {}", documents.len(), issued.len(), answer.summary());
-        }
-        self.tokens.resize(self.model.tokens.len(), String::new());
-        for issued in issued {
-            let name = self.service_names[issued.service].as_str();
-            let of_service = |document: &&Value| document["resource_server"] == name;
-            let Some(document) = documents.iter().find(of_service) else {
-                differ!("no token of service {}: {}", issued.service, answer.summary());
-            };
-            let Issued { access, refresh, .. } = issued;
-            self.note(format!(
-                "  token {access} of service {}{}{}",
-                issued.service,
-                name_set(" for ", Some(&issued.scopes)),
-                refresh.map_or(String::new(), |refresh| format!(", with refresh token {refresh}")),
-            ));
-            self.compare_document(document, issued.service, &issued.scopes)?;
-            self.tokens[access] = text(&document["access_token"])?;
-            match (refresh, document["refresh_token"].as_str()) {
-                (Some(refresh), Some(token)) => self.tokens[refresh] = token.to_owned(),
-                (None, None) => {}
-                (foreseen, _) => differ!("a refresh token was foreseen: {foreseen:?}, but: {document}"),
-            }
-        }
-        Ok(())
-    }
-
-    fn compare_document(&self, document: &Value, service: usize, scopes: &BTreeSet<usize>) -> Check {
-        if document["resource_server"] != self.service_names[service].as_str() {
-            differ!("not for service {service}: {document}");
-        }
-        self.compare_scopes(&text(&document["scope"])?, scopes)
-    }
-
-    /// A flat list of the names, each once.
-    fn compare_scopes(&self, listed: &str, scopes: &BTreeSet<usize>) -> Check {
-        let mut listed: Vec<&str> = listed.split(' ').collect();
-        let mut names: Vec<&str> = scopes.iter().map(|scope| self.scopes[*scope].1.as_str()).collect();
-        listed.sort_unstable();
-        names.sort_unstable();
-        if listed != names {
-            differ!("the scopes {listed:?}, not {names:?}");
-        }
-        Ok(())
-    }
-
-    fn compare_refusal(&mut self, answer: &Answer, refusal: &Refusal) -> Check {
-        let outcome = answer.outcome();
-        let foreseen: &'static str = match refusal {
-            Refusal::InvalidClient => "401 invalid_client",
-            Refusal::InvalidGrant => "400 invalid_grant",
-            Refusal::InvalidScope => "400 invalid_scope",
-            Refusal::DependentConsentRequired(_) => "403 dependent_consent_required",
-        };
-        if outcome != foreseen {
-            differ!("{}, not {refusal:?}", answer.summary());
-        }
-        self.refusals.push(foreseen);
-        if let Refusal::DependentConsentRequired(scopes) = refusal {
-            let document = answer.json();
-            let listed = document["errors"][0]["unapproved_scopes"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
-            let listed: Vec<&str> = listed.iter().filter_map(Value::as_str).collect();
-            return self.compare_scopes(&listed.join(" "), scopes);
-        }
-        Ok(())
-    }
-
     fn holder(&mut self, token: usize) -> TestClient {
         let node = self.node();
         match self.model.tokens[token].holder {
@@ -1019,7 +677,7 @@ impl<'a> Driver<'a> {
         }
         let console = self.laboratory.console.clone();
         let params = console.params(&format!("openid {CONSENTS}manage_consents {CONSENTS}view_consents"));
-        let mut end = self.walk(person, &console, &params);
+        let mut end = self.walk(person, &params);
         if let End::Asks(page) = &end {
             let page = page.clone();
             end = self.decide(person, &page, &[], "allow");
@@ -1028,241 +686,6 @@ impl<'a> Driver<'a> {
         let token = console.exchange(&code).access_token().to_owned();
         self.managers[person] = Some(token.clone());
         Some(call(self, &token))
-    }
-
-    // ---- Comparing ----
-
-    /// The newest tokens, and some of the others in turn.
-    fn check_sample(&mut self) -> Check {
-        let count = self.model.tokens.len();
-        let newest = count.saturating_sub(SAMPLE / 2)..count;
-        let start = self.turn.get() * 7;
-        let others = (0..SAMPLE / 2)
-            .map(|step| (start + step) % count.max(1))
-            .filter(|token| *token < count);
-        let tokens: BTreeSet<usize> = newest.chain(others).collect();
-        self.check_tokens(&tokens.into_iter().collect::<Vec<_>>())
-    }
-
-    fn check_tokens(&mut self, tokens: &[usize]) -> Check {
-        let mut asked = Vec::new();
-        let mut requests = Vec::new();
-        for &token in tokens {
-            if let Some((introspection, request)) = self.ask_about(token) {
-                asked.push((token, introspection));
-                requests.push(request);
-            }
-        }
-        let answers = self.laboratory.nodes[0].at_once(requests);
-        for ((token, introspection), answer) in asked.into_iter().zip(answers) {
-            expect_status(&answer, 200)?;
-            let document = answer.json();
-            self.comparisons += 1;
-            let known = &self.model.tokens[token];
-            if document["active"] != known.is_active() {
-                let why = known.ended.as_deref().unwrap_or("nothing ended it");
-                differ!("token {token} is active: {}; but {why}", document["active"]);
-            }
-            if introspection && known.is_active() {
-                self.check_introspection(token, &document)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The service that a token is for introspects it; its holder validates it.
-    fn ask_about(&mut self, token: usize) -> Option<(bool, Request)> {
-        let Token { kind, service, .. } = self.model.tokens[token];
-        let text = self.tokens[token].clone();
-        let introspection = kind == Kind::Access && self.model.services[service] && self.turn.get() % 4 != 0;
-        let (client, path) = if introspection {
-            (self.services[service].at(self.node()), "/v2/oauth2/token/introspect")
-        } else if self.model.can_ask(token) {
-            (self.holder(token), "/v2/oauth2/token/validate")
-        } else {
-            return None;
-        };
-        let request = client.server.request(Method::POST, path);
-        Some((introspection, request.auth(&client.auth(), &[("token", &text)])))
-    }
-
-    fn check_introspection(&mut self, token: usize, document: &Value) -> Check {
-        let known = &self.model.tokens[token];
-        self.compare_scopes(&text(&document["scope"])?, &known.scopes())?;
-        if document["sub"] != self.identities[known.identity].to_string() {
-            differ!("token {token} speaks for somebody else: {document}");
-        }
-        let holder = match known.holder {
-            Holder::App(app) => self.apps[app].id,
-            Holder::Service(service) => self.services[service].id,
-        };
-        if document["client_id"] != holder.to_string() {
-            differ!("token {token} was issued to somebody else: {document}");
-        }
-        let cache_id = text(&document["dependent_tokens_cache_id"])?;
-        let there = self.model.obtainable(token);
-        if let Some((seen, stood_for)) = self.caches.get(&token)
-            && *stood_for != there
-            && *seen == cache_id
-        {
-            differ!("the cache id of token {token} stays although other tokens can be had for it");
-        }
-        self.caches.insert(token, (cache_id, there));
-        Ok(())
-    }
-
-    /// Every token, every consent, and what can be had for each token.
-    fn check_all(&mut self) -> Check {
-        let tokens: Vec<usize> = (0..self.model.tokens.len()).collect();
-        for part in tokens.chunks(40) {
-            self.check_tokens(part)?;
-        }
-        self.check_consents()?;
-        self.check_obtainable()?;
-        self.check_refreshing()
-    }
-
-    fn check_consents(&mut self) -> Check {
-        for person in [ALICE, BOB] {
-            for which in 0..IDENTITIES {
-                let linked = self.model.is_linked(person) || self.model.identities[which].signs_in;
-                if self.model.identities[which].person != person || !linked {
-                    continue;
-                }
-                let path = format!("/v2/api/identities/{}/consents?all=True", self.identities[which]);
-                let answer = self.manager(person, |driver, token| {
-                    let request = driver.node().request(Method::GET, &path);
-                    request.authorization(&Auth::Bearer(token.to_owned())).send()
-                });
-                let Some(answer) = answer.filter(|answer| answer.status != 403) else {
-                    continue;
-                };
-                expect_status(&answer, 200)?;
-                self.compare_consents(which, &answer.json())?;
-            }
-        }
-        Ok(())
-    }
-
-    fn compare_consents(&self, identity: usize, answer: &Value) -> Check {
-        let documents = answer["consents"].as_array().cloned().unwrap_or_default();
-        let find = |id: &Value| documents.iter().find(|document| document["id"] == *id);
-        let scope_of = |id: &Value| {
-            let scope = find(id)?["scope"].as_str()?;
-            self.scopes.iter().position(|(known, _)| known.to_string() == scope)
-        };
-        let mut listed = BTreeMap::new();
-        for document in &documents {
-            let path = document["dependency_path"].as_array().cloned().unwrap_or_default();
-            let root = path.first().and_then(find);
-            let app = self
-                .apps
-                .iter()
-                .position(|app| root.is_some_and(|root| root["client"] == app.id.to_string()));
-            let Some(app) = app else { continue };
-            let scopes: Option<Vec<usize>> = path.iter().map(scope_of).collect();
-            let Some(path) = scopes else {
-                differ!("a consent with a path that leads nowhere: {document}")
-            };
-            let user = match path.len().checked_sub(2) {
-                None => self.apps[app].id,
-                Some(above) => self.services[self.model.scopes[path[above]].service].id,
-            };
-            if document["client"] != user.to_string() {
-                differ!("a consent for somebody else: {document}");
-            }
-            let place = Place { identity, app, path };
-            listed.insert(
-                place,
-                (
-                    document["allows_refresh"] == true,
-                    document["atomically_revocable"] == true,
-                ),
-            );
-        }
-        let own = self.model.consents().filter(|(place, _)| place.identity == identity);
-        let foreseen: BTreeMap<Place, (bool, bool)> = own
-            .map(|(place, consent)| (place.clone(), (consent.allows_refresh, consent.alone)))
-            .collect();
-        if listed != foreseen {
-            differ!("the consents are {listed:?}, not {foreseen:?}");
-        }
-        Ok(())
-    }
-
-    fn check_obtainable(&mut self) -> Check {
-        let live = |(_, token): &(usize, &Token)| token.kind == Kind::Access && token.is_live();
-        let tokens: Vec<usize> = self
-            .model
-            .tokens
-            .iter()
-            .enumerate()
-            .filter(live)
-            .map(|(index, _)| index)
-            .collect();
-        for part in tokens.chunks(40) {
-            let mut requests = Vec::new();
-            for &token in part {
-                let client = self.services[self.model.tokens[token].service].at(self.node());
-                let params = Params::default()
-                    .set("grant_type", GRANT)
-                    .set("token", &self.tokens[token]);
-                requests.push(client.token_request(&params));
-            }
-            let answers = self.laboratory.nodes[0].at_once(requests);
-            for (&token, answer) in part.iter().zip(answers) {
-                self.compare_obtainable(token, &answer)
-                    .map_err(|difference| format!("for token {token}: {difference}"))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn compare_obtainable(&mut self, token: usize, answer: &Answer) -> Check {
-        let services = match self.model.dependents(token) {
-            Err(refusal) => return self.compare_refusal(answer, &refusal),
-            Ok(services) => services,
-        };
-        expect_status(answer, 200)?;
-        let documents = answer.json().as_array().cloned().unwrap_or_default();
-        if documents.len() != services.len() {
-            differ!("{} dependent tokens, not {}", documents.len(), services.len());
-        }
-        for (service, scopes) in &services {
-            let name = self.service_names[*service].as_str();
-            let Some(document) = documents.iter().find(|document| document["resource_server"] == name) else {
-                differ!("no dependent token of service {service}: {}", answer.summary());
-            };
-            self.compare_document(document, *service, scopes)?;
-        }
-        Ok(())
-    }
-
-    /// Every refresh token is used once more, but copies that would end their family.
-    fn check_refreshing(&mut self) -> Check {
-        for token in 0..self.model.tokens.len() {
-            let known = &self.model.tokens[token];
-            if known.kind == Kind::Refresh && known.successor.is_none() {
-                self.refresh(token, None)?;
-            }
-        }
-        Ok(())
-    }
-
-    // ---- Words ----
-
-    fn flat(&self, scopes: &BTreeSet<usize>) -> String {
-        let names: Vec<&str> = scopes.iter().map(|scope| self.scopes[*scope].1.as_str()).collect();
-        names.join(" ")
-    }
-
-    fn name_place(&self, place: &Place) -> String {
-        let identity = self.model.identities[place.identity].name;
-        format!(
-            "the consent of {identity} for the {} to {}",
-            self.model.apps[place.app].name,
-            name_path(&place.path)
-        )
     }
 }
 
@@ -1275,10 +698,6 @@ impl End {
             End::Refused(status) => format!("a page of refusal {status}"),
         }
     }
-}
-
-fn service_name(history: usize, service: usize) -> String {
-    format!("s{service}.history{history}.example")
 }
 
 fn edge(plan: &EdgePlan) -> Edge {
@@ -1309,66 +728,4 @@ fn some_of(scopes: &[usize], bits: u8) -> BTreeSet<usize> {
         .enumerate()
         .filter(|(index, _)| bits >> (index % 8) & 1 == 1);
     chosen.map(|(_, scope)| *scope).collect()
-}
-
-/// What the page shows is what the model expands to, with a box where something is optional.
-fn compare_trees(shown: &[Shown], foreseen: &[Node]) -> Check {
-    type Plain = Vec<(Vec<usize>, bool)>;
-    fn of_page(shown: &[Shown], path: &mut Vec<usize>, plain: &mut Plain) {
-        for node in shown {
-            path.push(node.scope);
-            plain.push((path.clone(), node.place.is_some()));
-            of_page(&node.below, path, plain);
-            path.pop();
-        }
-    }
-    fn of_model(nodes: &[Node], path: &mut Vec<usize>, plain: &mut Plain) {
-        for node in nodes {
-            path.push(node.scope);
-            plain.push((path.clone(), node.edge.optional));
-            of_model(&node.below, path, plain);
-            path.pop();
-        }
-    }
-    let (mut page, mut model) = (Plain::new(), Plain::new());
-    of_page(shown, &mut Vec::new(), &mut page);
-    of_model(foreseen, &mut Vec::new(), &mut model);
-    page.sort();
-    model.sort();
-    if page != model {
-        differ!("the page asks for {page:?}, not for {model:?}");
-    }
-    Ok(())
-}
-
-fn name_path(path: &[usize]) -> String {
-    path.iter()
-        .map(|scope| format!("s{scope}"))
-        .collect::<Vec<_>>()
-        .join("/")
-}
-
-fn name_edge(to: usize, edge: Edge) -> String {
-    let star = if edge.optional { "*" } else { "" };
-    let offline = if edge.offline { " offline" } else { "" };
-    format!("{star}s{to}{offline}")
-}
-
-fn name_wished(wished: &[Wished]) -> String {
-    let trees = wished.iter().map(|wish| {
-        let star = if wish.optional { "*" } else { "" };
-        let below = match wish.below.is_empty() {
-            true => String::new(),
-            false => format!("[{}]", name_wished(&wish.below)),
-        };
-        format!("{star}s{}{below}", wish.scope)
-    });
-    trees.collect::<Vec<_>>().join(" ")
-}
-
-fn name_set(before: &str, scopes: Option<&BTreeSet<usize>>) -> String {
-    scopes.map_or(String::new(), |scopes| {
-        let names: Vec<String> = scopes.iter().map(|scope| format!("s{scope}")).collect();
-        format!("{before}{}", names.join(", "))
-    })
 }
