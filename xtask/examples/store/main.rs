@@ -1,12 +1,15 @@
 //! What `cargo xtask bench` does to a store directly, with the drivers and nothing else:
 //!
-//!   store seed DATABASE TOKENS RESOURCE_SERVER APP FOLDER
+//!   store seed DATABASE TOKENS RESOURCE_SERVER APP FOLDER FRONT BACK BACK BACK
+//!   store branches DATABASE APP FOLDER FRONT BACK BACK BACK COUNTxTOKENS..
 //!   store raw DATABASE SECONDS
 //!
 //! `seed` fills the store of a stopped server with people, clients, consents, sessions and
-//! tokens; `raw` inserts tokens as fast as the driver can, the ceiling for issuance.
+//! tokens; `branches` adds consents to be revoked, with many tokens below them; `raw`
+//! inserts tokens as fast as the driver can, the ceiling for issuance.
 //! DATABASE is `sqlite:PATH` or `postgres://..`.
 
+mod delegation;
 mod postgres;
 mod seed;
 mod sqlite;
@@ -43,18 +46,34 @@ pub trait Store {
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["seed", database, tokens, resource_server, app, folder] => {
+        ["seed", database, tokens, resource_server, app, folder, chain @ ..] => {
             let plan = seed::Plan {
                 tokens: tokens.parse()?,
                 resource_server: parse_id(resource_server)?,
                 app: parse_id(app)?,
+                chain: parse_chain(chain)?,
                 folder: Path::new(folder),
             };
-            let mut store: Box<dyn Store> = match database.strip_prefix("sqlite:") {
-                Some(path) => Box::new(sqlite::Filler::open(Path::new(path))?),
-                None => Box::new(postgres::Filler::connect(database)?),
-            };
+            let mut store = open(database)?;
             seed::run(&mut *store, &plan)?;
+            store.finish()
+        }
+        [
+            "branches",
+            database,
+            app,
+            folder,
+            front,
+            first,
+            second,
+            third,
+            kinds @ ..,
+        ] => {
+            let chain = parse_chain(&[front, first, second, third])?;
+            let kinds: Vec<delegation::Branches> = kinds.iter().map(|kind| kind.parse()).collect::<Result<_>>()?;
+            let mut store = open(database)?;
+            let (now, app) = (seed::now()?, parse_id(app)?);
+            delegation::branches(&mut *store, now, app, &chain, &kinds, Path::new(folder))?;
             store.finish()
         }
         ["raw", database, seconds] => {
@@ -69,8 +88,25 @@ fn main() -> Result<()> {
             );
             Ok(())
         }
-        _ => Err("usage: store seed DATABASE TOKENS RESOURCE_SERVER APP FOLDER | store raw DATABASE SECONDS".into()),
+        _ => Err("usage: store seed|branches|raw DATABASE .., see its source".into()),
     }
+}
+
+fn open(database: &str) -> Result<Box<dyn Store>> {
+    Ok(match database.strip_prefix("sqlite:") {
+        Some(path) => Box::new(sqlite::Filler::open(Path::new(path))?),
+        None => Box::new(postgres::Filler::connect(database)?),
+    })
+}
+
+fn parse_chain(ids: &[&str]) -> Result<delegation::Chain> {
+    let [front, back @ ..] = ids else {
+        return Err("no service in front".into());
+    };
+    Ok(delegation::Chain {
+        front: parse_id(front)?,
+        back: back.iter().map(|id| parse_id(id)).collect::<Result<_>>()?,
+    })
 }
 
 fn parse_id(text: &str) -> Result<[u8; 16]> {

@@ -1,5 +1,5 @@
 //! What the store is filled with: 10,000 people, 100 clients, and for each token one pair
-//! of them with three consents and a session.
+//! of them with three consents and a session. What delegation needs is in `delegation`.
 //!
 //! Tokens live for ten years, so that a store can be measured again next month. Five in a
 //! hundred are inactive: revoked, expired, or one of their consents is gone.
@@ -13,13 +13,16 @@ use std::{
 
 use aws_lc_rs::digest;
 
-use crate::{Result, Store, Value};
+use crate::{
+    Result, Store, Value,
+    delegation::{self, Chain},
+};
 
-const PEOPLE: u64 = 10_000;
+pub const PEOPLE: u64 = 10_000;
 const CLIENTS: u64 = 100;
-const SCOPES: [&str; 3] = ["data_read", "data_write", "jobs_submit"];
-const YEAR: i64 = 365 * 86_400 * 1_000_000;
-const HOUR: i64 = 3_600 * 1_000_000;
+pub const SCOPES: [&str; 3] = ["data_read", "data_write", "jobs_submit"];
+pub const YEAR: i64 = 365 * 86_400 * 1_000_000;
+pub const HOUR: i64 = 3_600 * 1_000_000;
 
 pub struct Plan<'a> {
     pub tokens: u64,
@@ -27,7 +30,9 @@ pub struct Plan<'a> {
     pub resource_server: [u8; 16],
     /// The client whose refresh tokens are presented.
     pub app: [u8; 16],
-    /// Where `tokens.txt` and `refresh_tokens.txt` go.
+    /// The services of the chain whose tokens are exchanged.
+    pub chain: Chain,
+    /// Where the lists of tokens go.
     pub folder: &'a Path,
 }
 
@@ -68,21 +73,21 @@ impl Random {
 }
 
 // Everything about a thing follows from its kind and number, so tables need not be kept in memory.
-const IDENTITY: u64 = 1 << 56;
+pub const IDENTITY: u64 = 1 << 56;
 const LINKED_IDENTITY: u64 = 2 << 56;
 const IDENTITY_SET: u64 = 3 << 56;
 const CLIENT: u64 = 4 << 56;
 const SCOPE: u64 = 5 << 56;
 const CONSENT: u64 = 6 << 56;
 const BROWSER_SESSION: u64 = 7 << 56;
-const APP_SESSION: u64 = 8 << 56;
-const ISSUANCE: u64 = 9 << 56;
+pub const APP_SESSION: u64 = 8 << 56;
+pub const ISSUANCE: u64 = 9 << 56;
 const FAMILY: u64 = 10 << 56;
 const ACCESS_TOKEN: u64 = 11 << 56;
 const REFRESH_TOKEN: u64 = 12 << 56;
 const APP: u64 = 200;
 
-fn id(kind: u64, number: u64) -> [u8; 16] {
+pub fn id(kind: u64, number: u64) -> [u8; 16] {
     // The counters of two things must not run into each other: each has a start of its own.
     let start = Random::new(kind | number).number();
     Random::new(start).id()
@@ -133,7 +138,7 @@ impl Token {
 
 /// A well-formed token: prefix, 43 characters, checksum. The server looks at the alphabet
 /// of the 43 and at the checksum, so they need not encode anything in particular.
-fn text(prefix: &str, seed: u64) -> String {
+pub fn text(prefix: &str, seed: u64) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut random = Random::new(Random::new(seed).number());
     let mut token = String::from(prefix);
@@ -161,11 +166,11 @@ fn crc32(bytes: &[u8]) -> u32 {
     !crc
 }
 
-fn sha256(text: &str) -> Result<[u8; 32]> {
+pub fn sha256(text: &str) -> Result<[u8; 32]> {
     Ok(digest::digest(&digest::SHA256, text.as_bytes()).as_ref().try_into()?)
 }
 
-fn dashed(id: &[u8; 16]) -> String {
+pub fn dashed(id: &[u8; 16]) -> String {
     let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
         "{}-{}-{}-{}-{}",
@@ -177,19 +182,19 @@ fn dashed(id: &[u8; 16]) -> String {
     )
 }
 
-fn null() -> Value {
+pub fn null() -> Value {
     Value::Null
 }
 
-fn int(value: i64) -> Value {
+pub fn int(value: i64) -> Value {
     Value::Int(value)
 }
 
-fn words(value: impl Into<String>) -> Value {
+pub fn words(value: impl Into<String>) -> Value {
     Value::Text(value.into())
 }
 
-fn of(kind: u64, number: u64) -> Value {
+pub fn of(kind: u64, number: u64) -> Value {
     Value::Id(id(kind, number))
 }
 
@@ -203,14 +208,15 @@ pub fn run(store: &mut dyn Store, plan: &Plan<'_>) -> Result<()> {
     people(store, now, provider)?;
     clients_and_scopes(store, now, server)?;
     tokens(store, now, provider, plan)?;
-    families(store, now, provider, plan)
+    families(store, now, provider, plan)?;
+    delegation::presented_tokens(store, now, plan)
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "the server that is measured lives in real time"
 )]
-fn now() -> Result<i64> {
+pub fn now() -> Result<i64> {
     Ok(i64::try_from(
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_micros(),
     )?)
@@ -425,11 +431,15 @@ fn authentication(session: [u8; 16], person: u64, provider: [u8; 16], now: i64) 
     ]
 }
 
+/// The pair of a person and the registered app, beyond the pairs of the seeded clients.
+pub fn app_pair(person: u64) -> u64 {
+    APP * PEOPLE + person
+}
+
 /// One refresh token for each person, all of one client.
 fn families(store: &mut dyn Store, now: i64, provider: [u8; 16], plan: &Plan<'_>) -> Result<()> {
     let all = || 0..PEOPLE;
-    // Numbers beyond those of the pairs.
-    let pair = |person: u64| APP * PEOPLE + person;
+    let pair = app_pair;
     let mut consents =
         all().map(|person| consent(consent_id(pair(person), 0), person, Value::Id(plan.app), 0, true, now));
     store.load("consents", CONSENT_COLUMNS, &mut consents)?;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     browser::Browser,
     servers::{PUBLIC_HOST, PUBLIC_URL, Server},
-    workloads::{self, Credentials, Endpoints, REDIRECT_URI, Tokens},
+    workloads::{self, Branch, Credentials, Endpoints, FAN_OUT, REDIRECT_URI, Tokens},
 };
 use crate::{
     postgres::Cluster,
@@ -49,6 +49,19 @@ pub struct Registered {
     pub service: Credentials,
     pub app: Credentials,
     pub app_es256: Credentials,
+    /// A service that people's apps call.
+    pub front: Credentials,
+    /// The services that it calls in turn.
+    pub back: [Credentials; FAN_OUT],
+}
+
+impl Registered {
+    /// The services in front and behind, as the filling program takes them.
+    fn chain(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.front)
+            .chain(&self.back)
+            .map(|service| &*service.id)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -131,7 +144,8 @@ impl Store {
             &registered.service.id,
             &registered.app.id,
         ])
-        .arg(folder);
+        .arg(folder)
+        .args(registered.chain());
         capture(&mut seed)?;
         // Last, because it says that the store is complete.
         fs::write(
@@ -179,6 +193,32 @@ impl Store {
 
     pub fn refresh_tokens(&self) -> Result<Tokens> {
         Tokens::read(&self.folder.join("refresh_tokens.txt"))
+    }
+
+    /// What people's apps sent to the service in front.
+    pub fn presented_tokens(&self) -> Result<Tokens> {
+        Tokens::read(&self.folder.join("presented_tokens.txt"))
+    }
+
+    /// Adds branches of consents to be revoked: so many, with so many tokens below each.
+    /// They are not part of the filling, because a store of ten thousand tokens would have
+    /// a million; and each can be revoked once. The server must be stopped.
+    pub fn add_branches(&self, programs: &Programs, kinds: &[(usize, u64)]) -> Result<Vec<Branch>> {
+        let started = Instant::now();
+        let mut fill = Command::new(&programs.store);
+        fill.args(["branches", &self.url(), &self.registered.app.id])
+            .arg(&self.folder)
+            .args(self.registered.chain())
+            .args(kinds.iter().map(|(count, tokens)| format!("{count}x{tokens}")));
+        capture(&mut fill)?;
+        let branches = Branch::read(&self.folder.join("branches.txt"))?;
+        eprintln!(
+            "added {} consents with {} tokens in {:.0} s",
+            branches.len(),
+            branches.iter().map(|branch| branch.tokens).sum::<u64>(),
+            started.elapsed().as_secs_f64()
+        );
+        Ok(branches)
     }
 
     /// The scope that client_credentials asks for.
@@ -319,8 +359,20 @@ impl Operator<'_> {
             REDIRECT_URI,
             "--id-token-algorithm",
         ];
+        let service = ["--type", "resource_server"];
+        let mut back = Vec::new();
+        let mut needs = Vec::new();
+        for number in 1..=FAN_OUT {
+            let called = self.client(&format!("Bench service behind {number}"), &service)?;
+            needs.push(self.scope(&called, &[])?);
+            back.push(called);
+        }
+        let front = self.client("Bench service in front", &service)?;
+        self.scope(&front, &needs)?;
         Ok(Registered {
-            service: self.client("Bench service", &["--type", "resource_server"])?,
+            front,
+            back: back.try_into().expect("as many as the fan-out"),
+            service: self.client("Bench service", &service)?,
             app: self.client("Bench app", &[&app[..], &["RS256"]].concat())?,
             app_es256: self.client("Bench app ES256", &[&app[..], &["ES256"]].concat())?,
         })
@@ -339,6 +391,18 @@ impl Operator<'_> {
             id: id.to_owned(),
             secret: secret.to_owned(),
         })
+    }
+
+    /// Gives a service a scope that needs these scopes of others; returns its id.
+    fn scope(&self, service: &Credentials, needs: &[String]) -> Result<String> {
+        let mut arguments = vec!["scope", "create", "--client", &service.id, "--suffix", "data_read"];
+        arguments.extend(["--name", "Bench scope", "--description", "A scope that is measured"]);
+        for scope in needs {
+            arguments.extend(["--depends-on", scope]);
+        }
+        let created = self.json(&arguments, "")?;
+        let id = created["scope"]["id"].as_str();
+        Ok(id.context("no id in the answer of scope create")?.to_owned())
     }
 
     fn json(&self, arguments: &[&str], input: &str) -> Result<Value> {

@@ -7,10 +7,7 @@ use anyhow::{Context, Result, bail};
 /// Bytes of a request; a form makes it a POST.
 pub fn request(target: &str, host: &str, headers: &[(&str, &str)], form: Option<&str>) -> Vec<u8> {
     let method = if form.is_some() { "POST" } else { "GET" };
-    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n");
-    for (name, value) in headers {
-        let _ = write!(text, "{name}: {value}\r\n");
-    }
+    let mut text = head(method, target, host, headers);
     if let Some(form) = form {
         let length = form.len();
         let _ = write!(
@@ -21,6 +18,18 @@ pub fn request(target: &str, host: &str, headers: &[(&str, &str)], form: Option<
     text.push_str("\r\n");
     text.push_str(form.unwrap_or_default());
     text.into_bytes()
+}
+
+pub fn delete(target: &str, host: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    (head("DELETE", target, host, headers) + "\r\n").into_bytes()
+}
+
+fn head(method: &str, target: &str, host: &str, headers: &[(&str, &str)]) -> String {
+    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n");
+    for (name, value) in headers {
+        let _ = write!(text, "{name}: {value}\r\n");
+    }
+    text
 }
 
 /// The value of an `Authorization` header.
@@ -256,5 +265,7 @@ mod tests {
             post.starts_with("POST /x ") && post.ends_with("Content-Length: 3\r\n\r\na=b"),
             "{post}"
         );
+        let delete = String::from_utf8(delete("/x", "h", &[("A", "b")])).unwrap();
+        assert_eq!(delete, get.replace("GET", "DELETE"));
     }
 }

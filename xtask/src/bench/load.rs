@@ -14,7 +14,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use super::http::{self, Answer};
+use super::{
+    http::{self, Answer},
+    machine::Threads,
+};
 
 /// What the callers do. An operation is one request, or several that need each other.
 pub trait Workload {
@@ -70,7 +73,7 @@ struct Connection {
     begun_at: Instant,
 }
 
-/// Drives `workload`; `cpu` reads the CPU time that the server has used so far.
+/// Drives `workload` for a time; `cpu` reads the CPU time that the server has used so far.
 pub fn run(
     address: SocketAddr,
     connections: usize,
@@ -78,83 +81,194 @@ pub fn run(
     workload: &mut dyn Workload,
     cpu: &dyn Fn() -> Result<Duration>,
 ) -> Result<Sample> {
-    let mut poll = Poll::new()?;
-    let mut events = Events::with_capacity(connections.max(16));
-    let mut callers = Vec::with_capacity(connections);
-    for number in 0..connections {
-        let stream = std::net::TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
-        poll.registry()
-            .register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
-        callers.push(Connection {
-            stream,
-            request: Vec::with_capacity(4096),
-            written: 0,
-            answer: Vec::with_capacity(16 * 1024),
-            begun_at: Instant::now(),
-        });
-    }
-
-    let started = Instant::now();
-    for (number, caller) in callers.iter_mut().enumerate() {
-        workload.begin(number, &mut caller.request);
-        caller.begun_at = Instant::now();
-        caller.write()?;
-    }
-
-    let measured_from = started + span.warm_up;
+    let mut callers = Callers::connect(address, connections)?;
+    let measured_from = Instant::now() + span.warm_up;
     let measured_until = measured_from + span.measured;
-    let mut cpu_before = None;
-    let mut window_start = measured_from;
-    let mut latencies: Vec<u32> = Vec::with_capacity(1 << 20);
-    loop {
-        poll.poll(&mut events, Some(SILENCE))
-            .or_else(|error| match error.kind() {
-                ErrorKind::Interrupted => Ok(()),
-                _ => Err(error),
-            })?;
-        if events.is_empty() {
-            bail!("no answer for {} s", SILENCE.as_secs());
-        }
-        for event in &events {
-            let number = event.token().0;
-            let caller = &mut callers[number];
-            caller.write()?;
-            caller.read()?;
-            let Some(answer) = http::parse(&caller.answer)? else {
-                continue;
-            };
-            let length = answer.length;
-            caller.request.clear();
-            caller.written = 0;
-            let progress = workload.answer(number, &answer, &mut caller.request)?;
-            if caller.answer.len() != length {
-                bail!("the server sent more than one answer to a request");
+    let mut begin = None;
+    let mut end = None;
+    let mut latencies = Vec::with_capacity(1 << 20);
+    callers.drive(connections, workload, |begun_at| {
+        let now = Instant::now();
+        match begin {
+            Some((window_start, cpu_before)) if now >= measured_until => {
+                end = Some((Instant::now() - window_start, cpu()? - cpu_before));
+                return Ok(Next::End);
             }
-            caller.answer.clear();
-            if progress == Progress::Done {
-                let now = Instant::now();
-                if now >= measured_until {
-                    let before = cpu_before.context("nothing was finished within the measured time")?;
-                    return sample(latencies, window_start.elapsed(), cpu()? - before);
-                }
-                if cpu_before.is_some() {
-                    latencies.push(u32::try_from((now - caller.begun_at).as_nanos()).unwrap_or(u32::MAX));
-                } else if now >= measured_from {
-                    cpu_before = Some(cpu()?);
-                    window_start = Instant::now();
-                }
-                workload.begin(number, &mut caller.request);
-                caller.begun_at = Instant::now();
+            Some(_) => latencies.push(nanoseconds(now - begun_at)),
+            None if now >= measured_until => return Ok(Next::End),
+            None if now >= measured_from => {
+                let cpu_before = cpu()?;
+                begin = Some((Instant::now(), cpu_before));
             }
-            caller.write()?;
+            None => {}
         }
+        Ok(Next::Begin)
+    })?;
+    let (elapsed, cpu) = end.context("nothing was finished within the measured time")?;
+    sample(latencies, elapsed, cpu)
+}
+
+/// A number of operations in place of a time, for what can be done once only.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    pub warm_up: usize,
+    pub measured: usize,
+}
+
+/// Drives `workload` through so many operations. Nothing is under way when the measured
+/// ones begin nor when they have ended, so that the CPU time is theirs alone and even few
+/// of them mean something.
+pub fn run_counted(
+    address: SocketAddr,
+    connections: usize,
+    count: Count,
+    workload: &mut dyn Workload,
+    cpu: &dyn Fn() -> Result<Threads>,
+) -> Result<Counted> {
+    let mut callers = Callers::connect(address, connections)?;
+    callers.finish(count.warm_up, workload)?;
+    let before = cpu()?;
+    let started = Instant::now();
+    let latencies = callers.finish(count.measured, workload)?;
+    let elapsed = started.elapsed();
+    Ok(Counted {
+        latencies,
+        elapsed,
+        cpu: cpu()?.since(&before),
+    })
+}
+
+/// What counted operations took; it can be joined with that of others.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    latencies: Vec<u32>,
+    elapsed: Duration,
+    cpu: Duration,
+}
+
+impl Counted {
+    pub fn join(&mut self, other: Counted) {
+        self.latencies.extend(other.latencies);
+        self.elapsed += other.elapsed;
+        self.cpu += other.cpu;
+    }
+
+    pub fn sample(self) -> Result<Sample> {
+        sample(self.latencies, self.elapsed, self.cpu)
+    }
+}
+
+/// What a connection does after an operation.
+enum Next {
+    Begin,
+    Rest,
+    /// The measurement is over, whatever is still under way.
+    End,
+}
+
+struct Callers {
+    poll: Poll,
+    connections: Vec<Connection>,
+}
+
+impl Callers {
+    fn connect(address: SocketAddr, count: usize) -> Result<Callers> {
+        let poll = Poll::new()?;
+        let mut connections = Vec::with_capacity(count);
+        for number in 0..count {
+            let stream =
+                std::net::TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+            stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
+            let mut stream = TcpStream::from_std(stream);
+            poll.registry()
+                .register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
+            connections.push(Connection {
+                stream,
+                request: Vec::with_capacity(4096),
+                written: 0,
+                answer: Vec::with_capacity(16 * 1024),
+                begun_at: Instant::now(),
+            });
+        }
+        Ok(Callers { poll, connections })
+    }
+
+    /// Exactly so many operations; how long each took.
+    fn finish(&mut self, count: usize, workload: &mut dyn Workload) -> Result<Vec<u32>> {
+        let mut begun = count.min(self.connections.len());
+        let mut latencies = Vec::with_capacity(count);
+        self.drive(begun, workload, |begun_at| {
+            latencies.push(nanoseconds(begun_at.elapsed()));
+            if begun == count {
+                return Ok(Next::Rest);
+            }
+            begun += 1;
+            Ok(Next::Begin)
+        })?;
+        Ok(latencies)
+    }
+
+    /// Begins an operation on each of the first `busy` connections and goes on until all of
+    /// them rest. `done` hears of each finished operation, and when it was begun.
+    fn drive(
+        &mut self,
+        mut busy: usize,
+        workload: &mut dyn Workload,
+        mut done: impl FnMut(Instant) -> Result<Next>,
+    ) -> Result<()> {
+        for (number, caller) in self.connections.iter_mut().take(busy).enumerate() {
+            caller.begin(number, workload)?;
+        }
+        let mut events = Events::with_capacity(self.connections.len().max(16));
+        while busy > 0 {
+            self.poll
+                .poll(&mut events, Some(SILENCE))
+                .or_else(|error| match error.kind() {
+                    ErrorKind::Interrupted => Ok(()),
+                    _ => Err(error),
+                })?;
+            if events.is_empty() {
+                bail!("no answer for {} s", SILENCE.as_secs());
+            }
+            for event in &events {
+                let number = event.token().0;
+                let caller = &mut self.connections[number];
+                caller.write()?;
+                caller.read()?;
+                let Some(answer) = http::parse(&caller.answer)? else {
+                    continue;
+                };
+                let length = answer.length;
+                caller.request.clear();
+                caller.written = 0;
+                let progress = workload.answer(number, &answer, &mut caller.request)?;
+                if caller.answer.len() != length {
+                    bail!("the server sent more than one answer to a request");
+                }
+                caller.answer.clear();
+                if progress == Progress::Continues {
+                    caller.write()?;
+                    continue;
+                }
+                match done(caller.begun_at)? {
+                    Next::Begin => caller.begin(number, workload)?,
+                    Next::Rest => busy -= 1,
+                    Next::End => return Ok(()),
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 impl Connection {
+    fn begin(&mut self, number: usize, workload: &mut dyn Workload) -> Result<()> {
+        workload.begin(number, &mut self.request);
+        self.begun_at = Instant::now();
+        self.write()
+    }
+
     fn write(&mut self) -> Result<()> {
         while self.written < self.request.len() {
             match self.stream.write(&self.request[self.written..]) {
@@ -186,6 +300,10 @@ impl Connection {
             }
         }
     }
+}
+
+fn nanoseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_nanos()).unwrap_or(u32::MAX)
 }
 
 fn sample(mut latencies: Vec<u32>, elapsed: Duration, cpu: Duration) -> Result<Sample> {
@@ -282,6 +400,27 @@ mod tests {
         );
         assert!(sample.p50 <= sample.p99 && sample.p99 < SPAN.measured);
         assert!((0.14..1.0).contains(&sample.seconds));
+    }
+
+    #[test]
+    fn what_can_be_done_once_is_done_so_often_and_no_more() {
+        let count = Count {
+            warm_up: 2,
+            measured: 7,
+        };
+        for connections in [1, 3, 20] {
+            let mut workload = Pair::default();
+
+            let counted = run_counted(server("two"), connections, count, &mut workload, &|| {
+                Ok(Threads::default())
+            })
+            .unwrap();
+
+            assert_eq!(workload.answers, 18, "{connections}");
+            let mut twice = counted.clone();
+            twice.join(counted);
+            assert_eq!(twice.sample().unwrap().operations, 14);
+        }
     }
 
     #[test]

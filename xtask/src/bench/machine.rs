@@ -1,8 +1,8 @@
 //! What the kernel says about processes and the machine.
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::HashMap, fs, path::Path, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// The kernel reports CPU time to programs in hundredths of a second, whatever its own clock.
 const TICK: Duration = Duration::from_millis(10);
@@ -40,21 +40,66 @@ pub fn cpu(process: u32) -> Result<Duration> {
 pub fn cpu_with_children(process: u32) -> Result<Duration> {
     loop {
         let before = stat(process)?;
-        let mut ticks = before.own + before.ended_children;
-        for entry in fs::read_dir("/proc")?.flatten() {
-            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
-            if let Ok(child) = stat(id)
-                && child.parent == process
-            {
-                ticks += child.own;
-            }
-        }
+        let ticks = before.own + before.ended_children + children(process)?.map(|(_, child)| child.own).sum::<u64>();
         // A child that ended while we looked may have been counted twice or not at all.
         if stat(process)?.ended_children == before.ended_children {
             return Ok(TICK * u32::try_from(ticks)?);
         }
+    }
+}
+
+fn children(process: u32) -> Result<impl Iterator<Item = (u32, Stat)>> {
+    let processes = fs::read_dir("/proc")?.flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    Ok(ids
+        .filter_map(|id| Some((id, stat(id).ok()?)))
+        .filter(move |(_, stat)| stat.parent == process))
+}
+
+/// CPU time by thread. The scheduler counts it in nanoseconds, but forgets a thread that
+/// has ended, so this is for short measurements of threads that stay.
+#[derive(Clone, Debug, Default)]
+pub struct Threads(HashMap<u32, Duration>);
+
+impl Threads {
+    pub fn of(process: u32) -> Result<Threads> {
+        let mut threads = HashMap::new();
+        for entry in fs::read_dir(format!("/proc/{process}/task"))?.flatten() {
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // A thread may end while we look.
+            if let Ok(text) = fs::read_to_string(entry.path().join("schedstat")) {
+                let nanoseconds = text.split(' ').next().unwrap_or_default();
+                threads.insert(id, Duration::from_nanos(nanoseconds.parse().context("schedstat")?));
+            }
+        }
+        ensure!(!threads.is_empty(), "the kernel does not count CPU time by thread");
+        Ok(Threads(threads))
+    }
+
+    /// The threads of a process and of its children.
+    pub fn with_children(process: u32) -> Result<Threads> {
+        let mut threads = Threads::of(process)?;
+        for (child, _) in children(process)? {
+            if let Ok(found) = Threads::of(child) {
+                threads.join(found);
+            }
+        }
+        Ok(threads)
+    }
+
+    pub fn join(&mut self, other: Threads) {
+        self.0.extend(other.0);
+    }
+
+    /// What was used since `before`; a thread that is new since then counts from its start.
+    pub fn since(&self, before: &Threads) -> Duration {
+        let used = self.0.iter().map(|(id, now)| {
+            let then = before.0.get(id).copied().unwrap_or_default();
+            now.saturating_sub(then)
+        });
+        used.sum()
     }
 }
 
@@ -129,6 +174,27 @@ mod tests {
         let stat = parse_stat("7 (a ) 9 b) S 3 7 7 0 -1 4194560 1 2 3 4 15 6 70 8 20 0 1 0 99").unwrap();
 
         assert_eq!((stat.parent, stat.own, stat.ended_children), (3, 21, 78));
+    }
+
+    #[test]
+    fn threads_that_stay_and_new_ones_count() {
+        let milliseconds = Duration::from_millis;
+        let threads =
+            |times: &[(u32, u64)]| Threads(times.iter().map(|(id, time)| (*id, milliseconds(*time))).collect());
+        let before = threads(&[(1, 10), (2, 50), (3, 7)]);
+
+        assert_eq!(
+            threads(&[(1, 15), (2, 50), (4, 3)]).since(&before),
+            milliseconds(8),
+            "the third has ended"
+        );
+
+        let before = Threads::of(std::process::id()).unwrap();
+        let mut waste = 0_u64;
+        while Threads::with_children(std::process::id()).unwrap().since(&before) < milliseconds(20) {
+            waste = std::hint::black_box(waste + 1);
+        }
+        assert!(Threads::of(u32::MAX).is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod peer;
 mod report;
+mod revocations;
 mod servers;
 mod workloads;
 
@@ -27,7 +28,7 @@ use self::{
     peer::Peer,
     report::{Process, Report, Row},
     servers::Server,
-    workloads::{CodeFlow, Fixed, Introspect, Refresh, Signature},
+    workloads::{CodeFlow, DependentTokens, Fixed, Introspect, Refresh, Signature},
 };
 use crate::{
     postgres::Cluster,
@@ -90,10 +91,14 @@ enum Operation {
     IntrospectInclude,
     Discovery,
     ClientCredentials,
+    /// The dependent token grant
+    Dependent,
     Refresh,
     CodeRs256,
     CodeEs256,
     Raw,
+    /// Revoking consents
+    Revoke,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -289,6 +294,9 @@ impl Bench {
         if self.wants(Operation::Raw) {
             self.raw(engine, &store, cluster)?;
         }
+        if self.wants(Operation::Revoke) {
+            self.revocation(engine, &store)?;
+        }
         for store in larger {
             let server = store.start(&self.programs)?;
             self.introspection(engine, store, &server)?;
@@ -325,6 +333,11 @@ impl Bench {
             let scope = store.scope();
             let workload = || Fixed::client_credentials(&endpoints, app, &scope);
             self.lines(report::CLIENT_CREDENTIALS, engine, size, server, workload)?;
+        }
+        if self.wants(Operation::Dependent) {
+            let (front, tokens) = (&store.registered.front, store.presented_tokens()?);
+            let workload = || DependentTokens::new(&endpoints, front, &tokens);
+            self.lines(report::DEPENDENT, engine, size, server, workload)?;
         }
         if self.wants(Operation::Refresh) {
             let tokens = store.refresh_tokens()?;
@@ -380,6 +393,18 @@ impl Bench {
             cpu_ratio: None,
         });
         self.tell();
+        Ok(())
+    }
+
+    fn revocation(&mut self, engine: &str, store: &Store) -> Result<()> {
+        let lines = revocations::measure(&self.programs, store, self.args.quick).with_context(|| engine.to_owned())?;
+        for line in lines {
+            let (operation, tokens) = (&line.operation, Some(line.tokens));
+            self.report
+                .rows
+                .push(Row::measured(operation, engine, tokens, line.connections, &line.sample));
+            self.tell();
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 
-use super::machine::{self, Memory};
+use super::machine::{self, Memory, Threads};
 use crate::process::Running;
 
 /// The peer stores its tokens before it is ready.
@@ -104,6 +104,15 @@ impl Server {
                 .map(machine::cpu_with_children)
                 .transpose()?
                 .unwrap_or_default())
+    }
+
+    /// The same to the nanosecond, for a short measurement.
+    pub fn threads(&self) -> Result<Threads> {
+        let mut threads = Threads::of(self.running.id())?;
+        if let Some(postgres) = self.postgres {
+            threads.join(Threads::with_children(postgres)?);
+        }
+        Ok(threads)
     }
 
     pub fn memory(&self) -> Result<Memory> {

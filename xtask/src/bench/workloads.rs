@@ -268,6 +268,141 @@ impl Workload for Refresh {
     }
 }
 
+/// How many services the service of [`DependentTokens`] calls in turn.
+pub const FAN_OUT: usize = 3;
+
+/// A service exchanges tokens that people's apps sent it for tokens to the services it
+/// calls, [`FAN_OUT`] at a time.
+pub struct DependentTokens {
+    template: Template,
+    tokens: Tokens,
+    random: Random,
+}
+
+impl DependentTokens {
+    pub fn new(endpoints: &Endpoints, service: &Credentials, tokens: &Tokens) -> DependentTokens {
+        let template = Template::new(tokens.width, |token| {
+            let grant_type = "urn:globus:auth:grant_type:dependent_token";
+            let form = http::form(&[("grant_type", grant_type), ("token", token)]);
+            let headers = [("Authorization", &*service.header())];
+            http::request(endpoints.token, &endpoints.host, &headers, Some(&form))
+        });
+        DependentTokens {
+            template,
+            tokens: tokens.clone(),
+            random: Random(0x2545_F491),
+        }
+    }
+}
+
+impl Workload for DependentTokens {
+    fn begin(&mut self, _: usize, request: &mut Vec<u8>) {
+        let (token, _) = self.tokens.get(self.random.below(self.tokens.count()));
+        self.template.fill(token, request);
+    }
+
+    fn answer(&mut self, _: usize, answer: &Answer<'_>, _: &mut Vec<u8>) -> Result<Progress> {
+        check(answer, 200, &[])?;
+        let tokens = answer.text().matches("\"access_token\":\"").count();
+        if !answer.body.starts_with(b"[") || tokens != FAN_OUT {
+            bail!("expected an array with {FAN_OUT} tokens, got {}", answer.describe());
+        }
+        Ok(Progress::Done)
+    }
+}
+
+/// A branch of consents that can be revoked, as the seed wrote it down.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    /// How many access tokens rest on it.
+    pub tokens: u64,
+    identity: String,
+    consent: String,
+    /// A token of the person with which consents are managed. It rests on another consent.
+    manager: String,
+    /// One of the tokens on the upper consent of the branch, and one on the consent below it.
+    below: [String; 2],
+}
+
+impl Branch {
+    pub fn read(path: &Path) -> Result<Vec<Branch>> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let branches = text.lines().map(|line| {
+            let fields: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let [tokens, identity, consent, manager, upper, lower] =
+                fields.try_into().ok().context("a branch has six fields")?;
+            Ok(Branch {
+                tokens: tokens.parse()?,
+                identity,
+                consent,
+                manager,
+                below: [upper, lower],
+            })
+        });
+        branches.collect()
+    }
+}
+
+/// Each request once, in their order; more than there are must not be asked for.
+pub struct Once {
+    requests: std::vec::IntoIter<(Vec<u8>, String)>,
+    /// For each connection: what the answer under way must contain.
+    expected: Vec<String>,
+}
+
+impl Once {
+    fn new(requests: Vec<(Vec<u8>, String)>) -> Once {
+        Once {
+            requests: requests.into_iter(),
+            expected: Vec::new(),
+        }
+    }
+
+    /// People revoke these branches.
+    pub fn revoke(endpoints: &Endpoints, branches: &[Branch]) -> Once {
+        let requests = branches.iter().map(|branch| {
+            let target = format!("/v2/api/identities/{}/consents/{}", branch.identity, branch.consent);
+            let authorization = format!("Bearer {}", branch.manager);
+            let request = http::delete(&target, &endpoints.host, &[("Authorization", &authorization)]);
+            (request, format!("{{\"consent\":{{\"id\":{},", branch.consent))
+        });
+        Once::new(requests.collect())
+    }
+
+    /// The services at both levels of these branches look at a token each.
+    pub fn look_below(endpoints: &Endpoints, services: [&Credentials; 2], branches: &[Branch], active: bool) -> Once {
+        let requests = branches.iter().flat_map(|branch| {
+            std::iter::zip(services, &branch.below).map(|(service, token)| {
+                let form = http::form(&[("token", token)]);
+                let headers = [("Authorization", &*service.header())];
+                let request = http::request(endpoints.introspect, &endpoints.host, &headers, Some(&form));
+                (request, format!("\"active\":{active}"))
+            })
+        });
+        Once::new(requests.collect())
+    }
+
+    pub fn count(&self) -> usize {
+        self.requests.len()
+    }
+}
+
+impl Workload for Once {
+    fn begin(&mut self, connection: usize, request: &mut Vec<u8>) {
+        let (bytes, expected) = self.requests.next().expect("no more are begun than there are");
+        request.extend(bytes);
+        if self.expected.len() <= connection {
+            self.expected.resize(connection + 1, String::new());
+        }
+        self.expected[connection] = expected;
+    }
+
+    fn answer(&mut self, connection: usize, answer: &Answer<'_>, _: &mut Vec<u8>) -> Result<Progress> {
+        check(answer, 200, &[&self.expected[connection]])?;
+        Ok(Progress::Done)
+    }
+}
+
 /// The code flow of signed-in people who have consented: authorize, then the token
 /// request that brings an access token and an ID token. One operation is both requests.
 pub struct CodeFlow {
@@ -418,6 +553,92 @@ mod tests {
         let (right, wrong) = if active { (yes, no) } else { (no, yes) };
         assert!(workload.answer(2, &answer(right), &mut Vec::new()).is_ok());
         assert!(workload.answer(2, &answer(wrong), &mut Vec::new()).is_err());
+    }
+
+    fn ok(body: &str) -> String {
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    }
+
+    #[test]
+    fn a_dependent_grant_brings_a_token_for_each_service() {
+        let tokens = Tokens {
+            text: "abc\n".into(),
+            line: 4,
+            width: 3,
+        };
+        let mut workload = DependentTokens::new(&ENDPOINTS(), &client(), &tokens);
+        let mut request = Vec::new();
+        workload.begin(0, &mut request);
+        let text = String::from_utf8(request).unwrap();
+        assert!(
+            text.ends_with("dependent_token&token=abc") && text.contains("grant_type=urn%3Aglobus%3Aauth"),
+            "{text}"
+        );
+
+        let element = "{\"access_token\":\"a\"}";
+        for (body, right) in [
+            (format!("[{element},{element},{element}]"), true),
+            (format!("[{element},{element}]"), false),
+            (
+                element.replace('}', ",\"other_tokens\":[") + &format!("{element},{element}]}}"),
+                false,
+            ),
+            ("[]".to_owned(), false),
+        ] {
+            let found = workload.answer(0, &answer(&ok(&body)), &mut Vec::new());
+            assert_eq!(found.is_ok(), right, "{body}");
+        }
+    }
+
+    #[test]
+    fn each_branch_is_revoked_once_and_looked_at_on_both_levels() {
+        let path = std::env::temp_dir().join(format!("portolan-bench-branches-{}", std::process::id()));
+        std::fs::write(&path, "10 person 77 manager upper lower\n").unwrap();
+        let branches = Branch::read(&path);
+        std::fs::write(&path, "10 person 77\n").unwrap();
+        let short = Branch::read(&path);
+        std::fs::remove_file(&path).unwrap();
+        let branches = branches.unwrap();
+        assert_eq!((branches.len(), branches[0].tokens), (1, 10));
+        assert!(short.is_err());
+
+        let mut revoke = Once::revoke(&ENDPOINTS(), &branches);
+        let mut request = Vec::new();
+        assert_eq!(revoke.count(), 1);
+        revoke.begin(5, &mut request);
+        assert_eq!(
+            String::from_utf8(request).unwrap(),
+            "DELETE /v2/api/identities/person/consents/77 HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\
+             Authorization: Bearer manager\r\n\r\n"
+        );
+        let (right, wrong) = (ok("{\"consent\":{\"id\":77,"), ok("{\"consent\":{\"id\":7,"));
+        assert!(revoke.answer(5, &answer(&right), &mut Vec::new()).is_ok());
+        assert!(revoke.answer(5, &answer(&wrong), &mut Vec::new()).is_err());
+
+        let (first, client) = (client(), client());
+        let second = Credentials {
+            id: "other".to_owned(),
+            ..client
+        };
+        let mut look = Once::look_below(&ENDPOINTS(), [&first, &second], &branches, false);
+        assert_eq!(look.count(), 2);
+        for (service, token) in [(&first, "upper"), (&second, "lower")] {
+            let mut request = Vec::new();
+            look.begin(0, &mut request);
+            let text = String::from_utf8(request).unwrap();
+            assert!(
+                text.contains(&service.header()) && text.ends_with(&format!("token={token}")),
+                "{text}"
+            );
+        }
+        assert!(
+            look.answer(0, &answer(&ok("{\"active\":false}")), &mut Vec::new())
+                .is_ok()
+        );
+        assert!(
+            look.answer(0, &answer(&ok("{\"active\":true}")), &mut Vec::new())
+                .is_err()
+        );
     }
 
     #[test]
