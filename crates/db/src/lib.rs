@@ -409,8 +409,8 @@ pub struct ReadTx {
 
 /// How a unit that shares its transaction with others can be taken back alone.
 ///
-/// A savepoint costs as much as a statement. A unit that begins with one whose answer it does not wait for is an
-/// insert and nothing else; those fail so rarely that their whole group is run again.
+/// A savepoint costs as much as a statement. A unit that begins with one whose answer it does not wait for goes
+/// without: most of these insert and nothing else, and fail so rarely that their whole group is run again then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guard {
     /// The transaction is its own.

@@ -25,8 +25,10 @@ use session::{Question, Settled};
 pub(crate) use convert::column;
 pub(crate) use session::Session;
 
-/// Units in one commit, look-ups in one round trip.
+/// Units in one commit.
 const GROUP: usize = 64;
+/// Look-ups in one round trip, each of up to six statements.
+const LOOKUPS: usize = 32;
 /// How often a unit is run again after losing against a concurrent one.
 const RERUNS: u32 = 10;
 /// Starts the threads and waits until each has its connection.
@@ -81,7 +83,13 @@ fn begin(mode: Mode) -> &'static str {
     match mode {
         Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         Mode::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
-        Mode::Batched | Mode::Migrate => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        Mode::Batched => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        // A migration may have to read whole tables.
+        Mode::Migrate => {
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+             SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;
+             SET LOCAL enable_material = on; SET LOCAL plan_cache_mode = auto"
+        }
     }
 }
 
@@ -114,7 +122,7 @@ impl Worker {
             match job {
                 Job::Find(lookup) => {
                     let mut group = vec![Job::Find(lookup)];
-                    queue.gather(&mut group, GROUP, |job| matches!(job, Job::Find(_)));
+                    queue.gather(&mut group, LOOKUPS, |job| matches!(job, Job::Find(_)));
                     self.look_up(group);
                 }
                 Job::Unit(Mode::Batched, unit) => {
@@ -169,12 +177,15 @@ impl Worker {
                 Err(error) => lookup.answer(Err(error)),
             }
         }
-        // Each look-up sends its own answer, so there is no result here.
+        // Each look-up sends its own answer; of the errors only the last is looked at here.
         let _ = session.wait(async {
+            let mut outcome = Ok(());
             for (lookup, questions) in sent {
-                answer(lookup, questions).await;
+                if let Err(error) = answer(lookup, questions).await {
+                    outcome = Err(error);
+                }
             }
-            Ok(())
+            outcome
         });
         session.drop_closed_link();
     }
@@ -275,10 +286,12 @@ impl Worker {
             None => Wish::Refuse,
         };
         match guard {
-            Guard::Untouched => return Step::Ended(wish),
-            // It cannot be taken back alone, so the others go with it and are run again.
-            Guard::Shared | Guard::Alone => return Step::Broken,
             Guard::Savepoint => {}
+            // Nothing was sent for it.
+            Guard::Untouched if wish == Wish::Refuse => return Step::Ended(wish),
+            // It cannot be taken back alone, so the others go with it and are run again. What
+            // failed before its first statement was perhaps theirs: rows that waited.
+            Guard::Untouched | Guard::Shared | Guard::Alone => return Step::Broken,
         }
         // A deferred statement that failed has to be found before the savepoint hides it.
         match session.settle() {
@@ -328,6 +341,11 @@ impl Worker {
 
     /// An error before it says that COMMIT was not sent, so nothing was saved.
     fn commit(&mut self) -> Settled {
+        if let Some(error) = self.session().aborted.take() {
+            // To a COMMIT the server would say that it has rolled back, and the driver would not pass that on.
+            self.roll_back();
+            return Settled::Failed(error);
+        }
         match self.session().control("COMMIT") {
             Ok(()) => self.session().settle(),
             Err(error) => {
@@ -357,28 +375,34 @@ enum Step {
 }
 
 impl Session {
-    /// Ends a savepoint.
+    /// Ends a savepoint. What cannot be sent was not committed, so it can be run again.
     fn end(&mut self, wish: Wish, sql: &'static str) -> Step {
         match self.control(sql) {
             Ok(()) => Step::Ended(wish),
-            Err(error) => Step::Lost(error),
+            Err(_) => Step::Broken,
         }
     }
 }
 
-async fn answer(mut lookup: Box<dyn Lookup>, questions: Vec<Question>) {
+async fn answer(mut lookup: Box<dyn Lookup>, questions: Vec<Question>) -> Result<(), tokio_postgres::Error> {
     for (number, question) in questions.into_iter().enumerate() {
-        let read = match question.await {
-            Ok(rows) => rows
-                .iter()
-                .try_for_each(|row| lookup.row(number, Row::new(Source::Postgres(row)))),
-            Err(error) => Err(explain(&error)),
+        let rows = match question.await {
+            Ok(rows) => rows,
+            Err(error) => {
+                lookup.answer(Err(explain(&error)));
+                return Err(error);
+            }
         };
+        let read = rows
+            .iter()
+            .try_for_each(|row| lookup.row(number, Row::new(Source::Postgres(row))));
         if let Err(error) = read {
-            return lookup.answer(Err(error));
+            lookup.answer(Err(error));
+            return Ok(());
         }
     }
     lookup.answer(Ok(()));
+    Ok(())
 }
 
 fn into_unit(job: Job) -> Option<Box<dyn Unit>> {

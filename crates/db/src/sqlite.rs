@@ -1,7 +1,7 @@
 //! SQLite: one writer thread with group commit, a few reader threads.
 //!
-//! A durable commit costs an fsync whatever it holds, so the writer gives each waiting
-//! unit a savepoint, commits them together, and answers after that. Other processes
+//! A durable commit costs an fsync whatever it holds, so the writer runs all units that
+//! wait, commits them together, and answers after that. Other processes
 //! (operator commands) may write the same file; `BEGIN IMMEDIATE` waits for them.
 
 use std::path::Path;
@@ -412,9 +412,9 @@ impl Writer {
                 session.control("ROLLBACK TO unit")?;
                 session.control("RELEASE unit")?;
             }
-            (Guard::Untouched, _) | (_, Wish::Keep) => {}
+            (_, Wish::Keep) | (Guard::Untouched, Wish::Refuse) => {}
             // It cannot be taken back alone, so the others go with it and are run again.
-            (Guard::Shared | Guard::Alone, _) => roll_back(session),
+            _ => roll_back(session),
         }
         Ok(wish)
     }

@@ -45,6 +45,9 @@ pub(crate) struct Session {
     unsettled: Vec<Pin<Box<dyn Future<Output = Driver> + Send>>>,
     /// Rows to be inserted, not yet sent; those of one statement travel together.
     rows: Vec<Rows>,
+    /// The server has reported an error since the transaction or its last savepoint was begun or
+    /// taken back: it would commit nothing.
+    pub(super) aborted: Option<Error>,
     /// An error among them, found when a later statement failed because of it.
     pub(super) unsettled_failed: Option<Error>,
     patience: Duration,
@@ -61,14 +64,36 @@ struct Rows {
     values: Vec<Value>,
 }
 
+/// Head, row and tail of `INSERT .. VALUES ($1, .. $n) ..`.
+fn split_insert(sql: &str) -> Result<(&str, &str, &str), Error> {
+    let parts = sql.split_once("VALUES (").and_then(|(head, rest)| {
+        let (row, tail) = rest.split_once(')')?;
+        Some((head, row, tail))
+    });
+    parts.ok_or_else(|| Error::internal("a row is inserted by INSERT .. VALUES ($1, .. $n)"))
+}
+
+/// What is right for one row must be so for several: each value once, in order, and none elsewhere.
+fn check_insert(sql: &str, params: usize) -> Result<(), Error> {
+    let (head, row, tail) = split_insert(sql)?;
+    let in_order = row
+        .split(',')
+        .map(str::trim)
+        .eq((1..=params).map(|number| format!("${number}")));
+    if params == 0 || !in_order || head.contains('$') || tail.contains('$') {
+        return Err(Error::internal(
+            "a row is inserted by INSERT .. VALUES ($1, .. $n), without other parameters",
+        ));
+    }
+    Ok(())
+}
+
 /// `VALUES ($1, $2) ..` for so many rows: `VALUES ($1, $2), ($3, $4) ..`.
 fn for_rows(sql: &'static str, count: usize) -> Result<Cow<'static, str>, Error> {
     if count == 1 {
         return Ok(sql.into());
     }
-    let malformed = || Error::internal("a row is inserted by INSERT .. VALUES ($1, .. $n)");
-    let (head, rest) = sql.split_once("VALUES (").ok_or_else(malformed)?;
-    let (row, tail) = rest.split_once(')').ok_or_else(malformed)?;
+    let (head, row, tail) = split_insert(sql)?;
     let width = row.split(',').count();
     let mut text = format!("{head}VALUES ");
     for first in (0..count).map(|number| number * width + 1) {
@@ -112,6 +137,7 @@ impl Session {
             link: None,
             unsettled: Vec::new(),
             rows: Vec::new(),
+            aborted: None,
             unsettled_failed: None,
             used_at: now,
             reconnect_at: now,
@@ -154,11 +180,14 @@ impl Session {
                     "the rows of an INSERT differ in the number of their parameters",
                 ));
             }
-            None => self.rows.push(Rows {
-                sql,
-                width: params.len(),
-                values: params.to_vec(),
-            }),
+            None => {
+                check_insert(sql, params.len())?;
+                self.rows.push(Rows {
+                    sql,
+                    width: params.len(),
+                    values: params.to_vec(),
+                });
+            }
         }
         Ok(())
     }
@@ -221,6 +250,7 @@ impl Session {
             Ok(answer) => return Ok(answer),
             Err(error) => explain(&error),
         };
+        self.aborted = Some(error.clone());
         match self.settle() {
             Settled::Done => Err(error),
             Settled::Failed(cause) => {
@@ -263,6 +293,10 @@ impl Session {
     pub(crate) fn control(&mut self, sql: &'static str) -> Result<(), Error> {
         if sql.starts_with("ROLLBACK") {
             self.rows.clear();
+            self.aborted = None;
+        }
+        if sql.starts_with("BEGIN") {
+            self.aborted = None;
         }
         self.send_rows()?;
         let client = self.client()?;
@@ -287,7 +321,11 @@ impl Session {
         });
         match settled {
             Ok(()) => Settled::Done,
-            Err(error) if is_reported(&error) => Settled::Failed(explain(&error)),
+            Err(error) if is_reported(&error) => {
+                let error = explain(&error);
+                self.aborted = Some(error.clone());
+                Settled::Failed(error)
+            }
             Err(error) => {
                 self.link = None;
                 Settled::Lost(explain(&error))
@@ -384,5 +422,37 @@ impl Session {
         });
         self.back_off = Duration::from_millis(100);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_insert, for_rows};
+
+    #[test]
+    fn an_insert_is_repeated_for_each_row() {
+        let sql = "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT (a) DO NOTHING";
+        assert!(check_insert(sql, 2).is_ok());
+        assert_eq!(for_rows(sql, 1).unwrap(), sql);
+        assert_eq!(
+            for_rows(sql, 3).unwrap(),
+            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), ($5, $6) ON CONFLICT (a) DO NOTHING"
+        );
+    }
+
+    #[test]
+    fn what_would_go_wrong_with_several_rows_is_refused_with_one() {
+        for (sql, params) in [
+            ("INSERT INTO t DEFAULT VALUES", 0),
+            ("INSERT INTO t (a) VALUES ()", 0),
+            ("INSERT INTO t (a, b) VALUES ($2, $1)", 2),
+            ("INSERT INTO t (a, b) VALUES ($1, 0)", 1),
+            ("INSERT INTO t (a, b) VALUES ($1, $2)", 3),
+            ("INSERT INTO t (a) VALUES (lower($1))", 1),
+            ("INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = $1", 1),
+            ("INSERT INTO t (a) SELECT $1", 1),
+        ] {
+            assert!(check_insert(sql, params).is_err(), "{sql}");
+        }
     }
 }

@@ -346,6 +346,45 @@ db_test!(rows_that_travel_together_arrive_one_by_one, SCHEMA, |db| {
     assert_eq!(count(&db), count_of(&[1..210, 300..302, 500..501]));
 });
 
+// A row that cannot even be sent is found when a neighbour sends something: that must neither pass for saved, nor take
+// the neighbour along, nor leave its transaction open.
+db_test!(a_row_that_cannot_be_sent_fails_its_own_unit, SCHEMA, |db| {
+    const INSERT: &str = "INSERT INTO items (id, name) VALUES ($1, $2)";
+    let db = db.open_again(|options| options.connections = 1).unwrap();
+    let good = |id: i64| db.write_batched(move |tx| tx.insert(INSERT, params![id, format!("item {id}")]));
+    let unsendable = || db.write_batched(|tx| tx.insert(INSERT, params!["no number", "item"]));
+    let waiting = |id: i64| {
+        db.write_batched(move |tx| {
+            let changed = tx.execute("UPDATE items SET name = name WHERE id = $1", params![0])?;
+            tx.insert(INSERT, params![id, format!("item {id}")])?;
+            Ok::<_, Error>(changed)
+        })
+    };
+    let waiting_badly = || {
+        db.write_batched(|tx| {
+            tx.execute("UPDATE items SET name = name WHERE id = $1", params![0])?;
+            tx.insert(INSERT, params!["no number", "item"])
+        })
+    };
+    runtime().block_on(async {
+        for round in 0..10 {
+            let first = round * 10 + 1;
+            let (a, bad, b, c) = tokio::join!(good(first), unsendable(), waiting(first + 1), good(first + 2));
+            assert!(bad.is_err());
+            a.unwrap();
+            b.unwrap();
+            c.unwrap();
+            let (a, bad, b) = tokio::join!(good(first + 3), waiting_badly(), good(first + 4));
+            assert!(bad.is_err());
+            a.unwrap();
+            b.unwrap();
+            // The connection is at rest: nothing of what failed is committed later.
+            let all = db.find(Query::<i64>::new("SELECT count(*) FROM items", params![]));
+            assert_eq!(all.await.unwrap(), [round * 5 + 5]);
+        }
+    });
+});
+
 fn count_of(ranges: &[std::ops::Range<i64>]) -> i64 {
     ranges.iter().map(|range| range.end - range.start).sum()
 }
