@@ -1,6 +1,6 @@
 //! Introspection (RFC 7662) and the older validate, wire.md 2.3.1 and 2.3.2.
 //!
-//! One look-up decides whether a token is active (`store::access_tokens::find_active`). A
+//! One query decides whether a token is active (`store::access_tokens::active`). A
 //! token that is not for the caller is as inactive as one that never was.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use super::forms::{Included, IntrospectionForm, ValidationForm};
 use super::grants::{authenticate_client, count_failure, prove};
 use crate::app::{App, Ctx};
 use crate::domain::profile::{self, Described};
-use crate::domain::token_format::{self, TokenKind};
+use crate::domain::token_format::TokenKind;
 use crate::domain::{policy, tokens};
 use crate::error::{Error, Result};
 use crate::http::client_auth::PresentedClient;
@@ -116,16 +116,19 @@ async fn answer(
     form: &Params,
 ) -> Result<Introspection> {
     let asked = form.require("token");
-    // Whatever cannot be a token of ours finds no row, so nothing is asked twice.
-    let hash = token_format::hash(asked.as_ref().map_or("", |token| token));
-    let (secrets, rows, mut below) = app
-        .db
-        .find((
-            clients::with_secrets(presented.id),
-            access_tokens::active(&hash, now),
-            consents::stamps_below(&hash),
-        ))
-        .await?;
+    let hash = asked
+        .as_ref()
+        .ok()
+        .and_then(|token| tokens::presented(TokenKind::Access, token));
+    let secrets = clients::with_secrets(presented.id);
+    let (secrets, rows, mut below) = match hash {
+        Some(hash) => {
+            let token = access_tokens::active(&hash, now);
+            app.db.find((secrets, token, consents::stamps_below(&hash))).await?
+        }
+        // What cannot be a token of ours is not looked for.
+        None => (app.db.find(secrets).await?, Vec::new(), Vec::new()),
+    };
     let caller = prove(secrets, presented)?.client;
     if caller.is_public() {
         return Err(Error::invalid_client());

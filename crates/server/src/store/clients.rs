@@ -148,6 +148,8 @@ pub fn with_secrets(id: ClientId) -> Query<WithSecret> {
            FROM clients c
            LEFT JOIN client_credentials k ON k.client_id = c.id
            LEFT JOIN identities i ON i.id = c.id AND i.enabled = 1 AND i.status <> 'closed'
+                                 AND EXISTS (SELECT 1 FROM identity_providers p
+                                              WHERE p.id = i.identity_provider_id AND p.enabled = 1)
           WHERE c.id = $1",
         params![id],
     )

@@ -80,6 +80,11 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         return Err(Error::invalid_grant("the person has revoked what the code was for"));
     }
     let profile = tokens::profile_of(&granted, &app.config.resource_server_name);
+    let person = if profile.has(Profile::OPENID) {
+        Some(Described::new(code.identity_id, set, authentications)?)
+    } else {
+        None
+    };
     let subject = Subject {
         client_id: client.id,
         identity_id: code.identity_id,
@@ -106,8 +111,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         return end_issuance(app, ctx, &code).await;
     }
     let mut response = respond(prepared, code.state.as_deref())?;
-    if profile.has(Profile::OPENID) {
-        let person = Described::new(code.identity_id, set, authentications)?;
+    if let Some(person) = person {
         let facts = IdTokenFacts {
             profile,
             nonce: code.nonce.as_deref(),
