@@ -118,8 +118,8 @@ fn open(path: &Path, options: &Options, role: Role) -> Result<WriteTx, Error> {
         "PRAGMA synchronous = {synchronous};
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
-         PRAGMA mmap_size = 1073741824;
-         PRAGMA cache_size = -4096;
+         PRAGMA mmap_size = 2147418112;
+         PRAGMA cache_size = -32768;
          PRAGMA wal_autocheckpoint = 4000;
          PRAGMA journal_size_limit = 67108864;
          PRAGMA query_only = {};",
