@@ -426,6 +426,7 @@ impl Session {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::{check_insert, for_rows};
 
