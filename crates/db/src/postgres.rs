@@ -20,7 +20,7 @@ use crate::{Counters, Error, ErrorKind, Guard, Options, Row, WriteTx};
 
 use connector::Connector;
 use convert::explain;
-use session::{Question, Settled};
+use session::{Prepared, Question, Settled};
 
 pub(crate) use convert::column;
 pub(crate) use session::Session;
@@ -157,7 +157,7 @@ impl Worker {
         Counters::add(&self.counters.finds, group.len());
         let ready = self.wake();
         let session = self.session();
-        let mut sent = Vec::with_capacity(group.len());
+        let mut prepared = Vec::with_capacity(group.len());
         for job in group {
             let Job::Find(mut lookup) = job else {
                 unreachable!("only look-ups are gathered")
@@ -166,16 +166,22 @@ impl Worker {
                 continue;
             }
             let statements = lookup.take_statements();
-            let asked = ready.clone().and_then(|()| {
+            let known: Result<Vec<Prepared>, Error> = ready.clone().and_then(|()| {
                 statements
                     .into_iter()
-                    .map(|statement| session.begin(statement))
+                    .map(|statement| session.prepare_question(statement))
                     .collect()
             });
-            match asked {
-                Ok(questions) => sent.push((lookup, questions)),
+            match known {
+                Ok(questions) => prepared.push((lookup, questions)),
                 Err(error) => lookup.answer(Err(error)),
             }
+        }
+        // Only now is anything sent: the driver holds back what comes while nobody takes the rows
+        // before it, so whoever waited for a statement to be prepared might wait for ever.
+        let mut sent: Vec<(Box<dyn Lookup>, Vec<Question>)> = Vec::with_capacity(prepared.len());
+        for (lookup, questions) in prepared {
+            sent.push((lookup, questions.into_iter().map(Prepared::send).collect()));
         }
         // Each look-up sends its own answer; of the errors only the last is looked at here.
         let _ = session.wait(async {

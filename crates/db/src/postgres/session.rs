@@ -115,6 +115,26 @@ pub(super) struct Link {
     statements: HashMap<Box<str>, Statement>,
 }
 
+/// A statement of a look-up that can be sent.
+pub(super) struct Prepared {
+    client: Arc<Client>,
+    statement: Statement,
+    params: Vec<Value>,
+}
+
+impl Prepared {
+    /// Sends it; its rows are awaited later.
+    pub(super) fn send(self) -> Question {
+        let asked = async move { self.client.query(&self.statement, &references(&self.params)).await };
+        let mut question: Question = Box::pin(asked);
+        // The driver hands the message to its connection in the first poll.
+        match question.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => question,
+            Poll::Ready(ended) => Box::pin(std::future::ready(ended)),
+        }
+    }
+}
+
 pub(super) enum Settled {
     Done,
     /// The server reported an error: the transaction is rolled back.
@@ -277,16 +297,14 @@ impl Session {
         Ok(())
     }
 
-    /// Sends a statement of a look-up; its rows are awaited later.
-    pub(super) fn begin(&mut self, statement: crate::query::Statement) -> Result<Question, Error> {
+    /// Makes a statement of a look-up ready to be sent.
+    pub(super) fn prepare_question(&mut self, statement: crate::query::Statement) -> Result<Prepared, Error> {
         let (client, prepared) = self.prepare(&statement.sql, statement.params.len())?;
-        let asked = async move { client.query(&prepared, &references(&statement.params)).await };
-        let mut question: Question = Box::pin(asked);
-        // The driver hands the message to its connection in the first poll.
-        match question.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => Ok(question),
-            Poll::Ready(ended) => Ok(Box::pin(std::future::ready(ended))),
-        }
+        Ok(Prepared {
+            client,
+            statement: prepared,
+            params: statement.params,
+        })
     }
 
     /// Sends a statement of our own: transactions and savepoints.

@@ -389,6 +389,25 @@ fn count_of(ranges: &[std::ops::Range<i64>]) -> i64 {
     ranges.iter().map(|range| range.end - range.start).sum()
 }
 
+// The first answer is larger than what the driver takes in before somebody reads it, and the second statement is new to
+// the connection.
+db_test!(a_large_answer_does_not_hold_up_a_new_statement, SCHEMA, |db| {
+    let db = db.open_again(|options| options.connections = 1).unwrap();
+    db.write_blocking(|tx| (1..=2000).try_for_each(|id| insert(tx, id)))
+        .unwrap();
+    let all = |number: i64| {
+        let sql = format!("SELECT a.name, b.name FROM items a, items b WHERE b.id <= 20 AND a.id > {number}");
+        Query::<(String, String)>::new(sql, params![])
+    };
+    runtime().block_on(async {
+        for number in 0..3 {
+            let few = Query::<i64>::new(format!("SELECT count(*) FROM items WHERE id > {number}"), params![]);
+            let (many, few) = db.find((all(number), few)).await.unwrap();
+            assert_eq!((many.len() as i64, few), ((2000 - number) * 20, vec![2000 - number]));
+        }
+    });
+});
+
 // What is written without waiting has no savepoint: a failure takes the neighbours along, and they are run again.
 db_test!(an_insert_that_fails_leaves_its_neighbours_alone, SCHEMA, |db| {
     let db = db.open_again(|options| options.connections = 1).unwrap();
