@@ -27,7 +27,7 @@ pub(crate) use session::Session;
 
 /// Units in one commit.
 const GROUP: usize = 64;
-/// Look-ups in one round trip, each of up to six statements.
+/// Look-ups in one round trip, each of up to five statements.
 const LOOKUPS: usize = 32;
 /// How often a unit is run again after losing against a concurrent one.
 const RERUNS: u32 = 10;

@@ -46,7 +46,7 @@ pub struct Statement {
     pub(crate) params: Vec<Value>,
 }
 
-/// What [`Db::find`](crate::Db::find) takes: one [`Query`], or a tuple of up to six.
+/// What [`Db::find`](crate::Db::find) takes: one [`Query`], or a tuple of up to five.
 pub trait Queries: sealed::Sealed + Send + 'static {
     /// The rows of each query.
     type Answers: Default + Send + 'static;
@@ -103,4 +103,3 @@ tuple!(A 0, B 1);
 tuple!(A 0, B 1, C 2);
 tuple!(A 0, B 1, C 2, D 3);
 tuple!(A 0, B 1, C 2, D 3, E 4);
-tuple!(A 0, B 1, C 2, D 3, E 4, F 5);

@@ -253,17 +253,23 @@ impl FromRow for WithScope {
     }
 }
 
+/// The columns of [`WithScope`]: of the consent, its scope, and the owner of that.
+const WITH_SCOPE: &str =
+    "r.id, r.allows_refresh, r.last_used_at, s.id, s.client_id, s.scope_string, s.name, s.description,
+       s.advertised, s.allows_refresh_token, s.required_domains, s.suffix, c.name, c.visibility, c.project_id,
+       c.resource_server, c.id";
+
 /// The approved consents right below those that a token rests on, in no particular order.
 pub fn below(hash: &TokenHash) -> Query<WithScope> {
     Query::new(
-        "SELECT r.id, r.allows_refresh, r.last_used_at, s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
-                s.allows_refresh_token, s.required_domains, s.suffix, c.name, c.visibility, c.project_id,
-                c.resource_server, c.id
-           FROM token_consents k
-           LEFT JOIN consents r ON r.parent_id = k.consent_id
-           LEFT JOIN scopes s ON s.id = r.scope_id
-           LEFT JOIN clients c ON c.id = s.client_id
-          WHERE k.token_hash = $1 AND coalesce(r.status, '') = 'approved'",
+        format!(
+            "SELECT {WITH_SCOPE}
+               FROM token_consents k
+               LEFT JOIN consents r ON r.parent_id = k.consent_id
+               LEFT JOIN scopes s ON s.id = r.scope_id
+               LEFT JOIN clients c ON c.id = s.client_id
+              WHERE k.token_hash = $1 AND coalesce(r.status, '') = 'approved'"
+        ),
         params![*hash],
     )
 }
@@ -274,9 +280,7 @@ pub fn approved(ids: &[ConsentId]) -> Query<WithScope> {
     let list = super::in_list(&mut values, ids.iter().map(|id| id.into_value()));
     Query::new(
         format!(
-            "SELECT r.id, r.allows_refresh, r.last_used_at, s.id, s.client_id, s.scope_string, s.name, s.description, s.advertised,
-                    s.allows_refresh_token, s.required_domains, s.suffix, c.name, c.visibility, c.project_id,
-                    c.resource_server, c.id
+            "SELECT {WITH_SCOPE}
                FROM consents r
                JOIN scopes s ON s.id = r.scope_id
                JOIN clients c ON c.id = s.client_id

@@ -45,8 +45,10 @@ const MANY: usize = 17;
 pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request: Request) -> Result<TokenResponse> {
     let identity = presented.id.identity();
     // Anybody may call, so a caller that is not known yet is not given much work.
-    let few = request.scopes.names().take(MANY).collect::<Vec<_>>();
-    let names = few.into_iter().filter(|_| request.scopes.names().count() < MANY);
+    let mut names: Vec<&str> = request.scopes.names().take(MANY).collect();
+    if names.len() == MANY {
+        names.clear();
+    }
     let (found, scopes) = app
         .db
         .find((
