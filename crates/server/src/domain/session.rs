@@ -3,13 +3,42 @@
 use std::time::Duration;
 
 use portolan_db::WriteTx;
-use portolan_types::{BrowserSessionId, TokenHash};
+use portolan_types::{BrowserSessionId, Timestamp, TokenHash};
 
 use crate::app::{Ctx, new_uuid};
 use crate::error::Result;
 use crate::store::authorization_requests;
 use crate::store::identities::{self, Identity};
 use crate::store::sessions::{self, Authentication};
+
+/// How recent a sign-in must be before an account is changed: linking, factors, addresses
+/// (decisions, section 6).
+pub const FRESH: Duration = Duration::from_secs(600);
+
+/// How somebody proved to be an identity, and when. Methods are those of RFC 8176; only
+/// what was really used is named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proof {
+    pub at: Timestamp,
+    pub acr: Option<String>,
+    pub amr: Vec<String>,
+}
+
+impl Proof {
+    /// By these methods, just now.
+    pub fn now(ctx: &Ctx, amr: &[&str]) -> Self {
+        Self {
+            at: ctx.now,
+            acr: None,
+            amr: amr.iter().map(|method| (*method).to_owned()).collect(),
+        }
+    }
+}
+
+/// Whether an authentication is recent enough for a change to the account.
+pub fn is_fresh(authentication: &Authentication, now: Timestamp) -> bool {
+    now.since(authentication.authenticated_at) <= FRESH
+}
 
 /// The session behind this cookie, or a new one for it that nobody is signed in to.
 pub fn find_or_create(
@@ -50,7 +79,7 @@ pub fn sign_in(
     ctx: &Ctx,
     session: BrowserSessionId,
     identity: &Identity,
-    amr: &[&str],
+    proof: &Proof,
     new_cookie: &TokenHash,
     absolute: Duration,
 ) -> Result<()> {
@@ -63,7 +92,9 @@ pub fn sign_in(
         sessions::rotate(tx, session, new_cookie, ctx.now, ctx.now + absolute)?;
         session
     };
-    let authentication = Authentication::new(identity.id, identity.provider_id, ctx.now, amr);
+    let amr: Vec<&str> = proof.amr.iter().map(String::as_str).collect();
+    let authentication =
+        Authentication::new(identity.id, identity.provider_id, proof.at, &amr).with_acr(proof.acr.clone());
     sessions::upsert_authentication(tx, session, &authentication)?;
     identities::mark_authenticated(tx, identity.id, ctx.now)
 }

@@ -15,6 +15,7 @@ pub mod identity_providers;
 pub mod keys;
 pub mod leases;
 pub mod links;
+pub mod outbox;
 pub mod passwords;
 pub mod policies;
 pub mod projects;
@@ -39,6 +40,7 @@ pub const MIGRATIONS: &[Migration] = &[
         "consents_and_tokens",
         include_str!("../../migrations/0005_consents_and_tokens.sql"),
     ),
+    migration(6, "mail", include_str!("../../migrations/0006_mail.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -49,14 +49,18 @@ impl FromRow for Authentication {
 
 impl Authentication {
     pub fn new(identity_id: IdentityId, provider_id: IdentityProviderId, at: Timestamp, amr: &[&str]) -> Self {
-        let amr = Some(serde_json::json!(amr).to_string());
         Self {
             identity_id,
             provider_id,
             authenticated_at: at,
             acr: None,
-            amr,
+            amr: Some(serde_json::json!(amr).to_string()),
         }
+    }
+
+    pub fn with_acr(mut self, acr: Option<String>) -> Self {
+        self.acr = acr;
+        self
     }
 
     pub fn amr(&self) -> Option<Vec<String>> {

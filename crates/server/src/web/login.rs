@@ -7,28 +7,29 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{RETRY_AFTER, SET_COOKIE};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use portolan_types::{IdentityId, Secret, Timestamp};
 use uuid::Uuid;
 
 use super::destination::Destination;
+use super::device::Device;
 use super::pages::{FormErrors, LoginPage, LoginReason};
-use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume};
-use crate::app::{App, Ctx, random_bytes};
-use crate::domain::{identity, session, token_format};
+use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume, sign_in};
+use crate::app::{App, Ctx};
+use crate::domain::session::Proof;
+use crate::domain::{identity, token_format};
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, session_lifetimes};
+use crate::http::browser::{Cookie, PagePolicy};
 use crate::http::extract::{Form, Params, Query};
 use crate::metrics::Login;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::Identity;
-use crate::store::{authorization_requests, identities, passwords, sessions};
+use crate::store::{authorization_requests, identities, passwords};
 
 /// `GET /p/login`
 pub async fn login_page(
@@ -176,7 +177,11 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
     };
     let attempt = Attempt::new(&app, &headers, &form);
     match attempt.run(&app, &ctx).await {
-        Ok(identity) => sign_in(&app, &ctx, &cookie, &state, identity).await,
+        Ok(identity) => {
+            let request = state.waiting.as_ref().map(|waiting| waiting.parked.id);
+            let proof = Proof::now(&ctx, &["pwd"]);
+            sign_in::complete(&app, &ctx, &cookie, request, &state.destination, identity, proof).await
+        }
         Err(Refused::Wrong) => {
             app.metrics.login(Login::Failure);
             let text = "The username or the password is wrong.";
@@ -368,105 +373,6 @@ fn delay_after(failures: i64) -> Option<Duration> {
         ..5 => None,
         5..100 => Some(Duration::from_secs(1 << (failures - 5).min(6)).min(Duration::from_secs(60))),
         _ => Some(Duration::from_secs(900)),
-    }
-}
-
-async fn sign_in(app: &App, ctx: &Ctx, cookie: &Cookie, state: &LoginState, identity: Identity) -> Result<Response> {
-    let request = state.waiting.as_ref().map(|waiting| waiting.parked.id);
-    let fresh = Cookie::generate();
-    let (old_hash, new_hash) = (cookie.hash, fresh.hash);
-    let lifetimes = session_lifetimes(&app.config);
-    let (unit_ctx, id) = (ctx.clone(), identity.id);
-    app.db
-        .write(move |tx| {
-            // The cookie of a session that has ended may still be in the store; nobody gets
-            // a new session under it.
-            let live = sessions::find(tx, &old_hash, unit_ctx.now, lifetimes.0)?;
-            let browser = match live {
-                Some(session) => session.id,
-                None => session::find_or_create(tx, &unit_ctx, &new_hash, lifetimes)?,
-            };
-            session::sign_in(tx, &unit_ctx, browser, &identity, &["pwd"], &new_hash, lifetimes.1)?;
-            if let Some(request) = request {
-                authorization_requests::mark_authenticated(tx, request, unit_ctx.now)?;
-            }
-            audit::insert(
-                tx,
-                &unit_ctx,
-                &event("login.succeeded", Actor::Identity(identity.id), identity.id),
-            )
-        })
-        .await?;
-    app.metrics.login(Login::Success);
-    let mut response = request.map_or_else(|| Redirect::to(&state.destination.path()).into_response(), resume);
-    let (name, value) = fresh.set(&app.config);
-    response.headers_mut().append(name, value);
-    response.headers_mut().append(SET_COOKIE, Device::new(id).set(app));
-    Ok(response)
-}
-
-/// A browser in which an account was signed in to before. It gives no access; it only
-/// counts failed attempts apart from those of strangers.
-struct Device {
-    identity: IdentityId,
-    nonce: String,
-}
-
-impl Device {
-    fn new(identity: IdentityId) -> Self {
-        Self {
-            identity,
-            nonce: URL_SAFE_NO_PAD.encode(random_bytes::<16>()),
-        }
-    }
-
-    fn cookie_name(app: &App) -> String {
-        format!("{}-device", crate::http::browser::cookie_name(&app.config))
-    }
-
-    fn signed_text(identity: IdentityId, nonce: &str) -> String {
-        format!("device:{identity}:{nonce}")
-    }
-
-    fn set(&self, app: &App) -> HeaderValue {
-        let mac = hmac::sign(
-            &app.server_keys.form,
-            Self::signed_text(self.identity, &self.nonce).as_bytes(),
-        );
-        let secure = if app.config.cookie_secure() { "; Secure" } else { "" };
-        let text = format!(
-            "{}={}.{}.{}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}",
-            Self::cookie_name(app),
-            self.identity,
-            self.nonce,
-            URL_SAFE_NO_PAD.encode(mac)
-        );
-        HeaderValue::from_str(&text).expect("ids and base64 are ASCII")
-    }
-
-    fn read(app: &App, headers: &HeaderMap) -> Option<Self> {
-        let name = Self::cookie_name(app);
-        let pairs = headers
-            .get_all(http::header::COOKIE)
-            .into_iter()
-            .filter_map(|header| header.to_str().ok());
-        let value = pairs.flat_map(|text| text.split(';')).find_map(|pair| {
-            let (key, value) = pair.trim().split_once('=')?;
-            (key == name).then_some(value)
-        })?;
-        let mut parts = value.splitn(3, '.');
-        let (identity, nonce, mac) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
-        let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
-        hmac::verify(
-            &app.server_keys.form,
-            Self::signed_text(identity, nonce).as_bytes(),
-            &mac,
-        )
-        .ok()?;
-        Some(Self {
-            identity,
-            nonce: nonce.to_owned(),
-        })
     }
 }
 

@@ -5,11 +5,13 @@ pub mod assets;
 pub mod consent;
 pub mod consents;
 pub mod destination;
+mod device;
 pub mod home;
 pub mod login;
 pub mod logout;
 pub mod pages;
 pub mod setup;
+mod sign_in;
 
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
