@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portolan_db::WriteTx;
+use portolan_db::{ReadTx, WriteTx};
 use portolan_types::{BrowserSessionId, Timestamp, TokenHash};
 
 use crate::app::{Ctx, new_uuid};
@@ -38,6 +38,40 @@ impl Proof {
 /// Whether an authentication is recent enough for a change to the account.
 pub fn is_fresh(authentication: &Authentication, now: Timestamp) -> bool {
     now.since(authentication.authenticated_at) <= FRESH
+}
+
+/// Who is signed in to a session.
+#[derive(Clone, Debug, Default)]
+pub struct Presence {
+    /// Of identities that may log in, the newest first; empty if nobody is signed in.
+    pub authentications: Vec<Authentication>,
+    /// All identities of the person.
+    pub set: Vec<Identity>,
+}
+
+impl Presence {
+    pub fn of(tx: &mut ReadTx, session: BrowserSessionId) -> Result<Self> {
+        let mut authentications = sessions::list_authentications(tx, session)?;
+        let Some(newest) = authentications.first() else {
+            return Ok(Self::default());
+        };
+        let Some(signed_in) = identities::find(tx, newest.identity_id)? else {
+            return Ok(Self::default());
+        };
+        let set = identities::list_set(tx, signed_in.set_id)?;
+        let may_log_in = |id| set.iter().any(|identity| identity.id == id && identity.is_live());
+        authentications.retain(|authentication| may_log_in(authentication.identity_id));
+        if authentications.is_empty() {
+            return Ok(Self::default());
+        }
+        Ok(Self { authentications, set })
+    }
+
+    /// The identity that signed in last.
+    pub fn signed_in(&self) -> Option<&Identity> {
+        let newest = self.authentications.first()?;
+        self.set.iter().find(|identity| identity.id == newest.identity_id)
+    }
 }
 
 /// The session behind this cookie, or a new one for it that nobody is signed in to.
@@ -92,9 +126,10 @@ pub fn sign_in(
         sessions::rotate(tx, session, new_cookie, ctx.now, ctx.now + absolute)?;
         session
     };
+    // A provider whose clock is ahead does not make a login that never grows old.
     let amr: Vec<&str> = proof.amr.iter().map(String::as_str).collect();
     let authentication =
-        Authentication::new(identity.id, identity.provider_id, proof.at, &amr).with_acr(proof.acr.clone());
+        Authentication::new(identity.id, identity.provider_id, proof.at.min(ctx.now), &amr).with_acr(proof.acr.clone());
     sessions::upsert_authentication(tx, session, &authentication)?;
     identities::mark_authenticated(tx, identity.id, ctx.now)
 }

@@ -240,6 +240,17 @@ pub fn list_session_authentications(tx: &mut ReadTx, id: AppSessionId) -> Result
     Ok(tx.fetch(&session_authentications(Some(id)))?)
 }
 
+/// Those of the session that an access token names.
+pub fn authentications_of_token(hash: &TokenHash) -> Query<Authentication> {
+    Query::new(
+        "SELECT a.identity_id, a.identity_provider_id, a.authenticated_at, a.acr, a.amr
+           FROM access_tokens t
+           JOIN session_authentications a ON a.app_session_id = t.app_session_id
+          WHERE t.hash = $1 ORDER BY a.identity_id",
+        params![*hash],
+    )
+}
+
 /// The same to be asked together with others; without a session there are none.
 pub fn session_authentications(id: Option<AppSessionId>) -> Query<Authentication> {
     Query::new(

@@ -4,6 +4,7 @@
 pub mod assets;
 pub mod consent;
 pub mod consents;
+mod demands;
 pub mod destination;
 mod device;
 pub mod home;

@@ -220,6 +220,8 @@ pub struct LoginPage {
 #[derive(Clone, Debug)]
 pub enum LoginReason {
     NotSignedIn,
+    /// Nobody is signed in, and not everybody will do: fragments as those below.
+    Demanded(Vec<String>),
     /// `prompt=login`
     AskedAgain,
     /// `max_age`

@@ -365,6 +365,16 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 ..login()
             },
         ),
+        page(
+            "login_demanded",
+            &LoginPage {
+                reason: LoginReason::Demanded(vec![
+                    say("the account alice@portolan.local"),
+                    say("an account at example.edu"),
+                ]),
+                ..login()
+            },
+        ),
         page("consent", &consent()),
         page(
             "consent_while_away",

@@ -89,6 +89,7 @@ db_test!(ending_a_session_forgets_its_people_and_requests, MIGRATIONS, |db| {
             authenticated_at: None,
             page_shown: false,
             decision: None,
+            logins: Vec::new(),
         };
         write(db, move |tx| {
             authorization_requests::insert(tx, &parked, session, after(60))
@@ -184,6 +185,7 @@ db_test!(requests_move_from_one_session_to_another, MIGRATIONS, |db| {
             authenticated_at: None,
             page_shown: false,
             decision: None,
+            logins: Vec::new(),
         };
         write(db, move |tx| {
             authorization_requests::insert(tx, &parked, session, after(60))
