@@ -631,6 +631,39 @@ async function withdrawals(person, clients) {
   });
 }
 
+// A person sees in which browsers they are signed in, and ends another one.
+async function sessions(person) {
+  const other = await open();
+  await other.page.goto(`${server.url}/p/login`);
+  await signIn(other.page, person);
+  await other.page.getByText('Signed in as').waitFor();
+
+  const { context, page, complaints } = await open();
+  await page.goto(`${server.url}/p/account/sessions`);
+  await check('sessions: signing in comes first and leads to the list', async () => {
+    assert.match(page.url(), /\/p\/login\?/);
+    await signIn(page, person);
+    await page.waitForURL((url) => url.pathname === '/p/account/sessions');
+    assert.match(await page.locator('main').innerText(), /Chrome on Linux \(this browser\)/);
+  });
+  await expectHeaders(await page.reload(), 'sessions');
+  await inspect(page, 'sessions');
+  await check('sessions: all but this one end, with the keyboard alone', async () => {
+    await tabTo(page, 'main form button[value=others]');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/[?&]notice=ended/);
+    assert.match(await page.locator('[role=status]').innerText(), /Nobody is signed in there/);
+    await other.page.goto(`${server.url}/`);
+    assert.equal(await other.page.getByText('Signed in as').count(), 0);
+  });
+  await inspect(page, 'sessions-ended');
+  await check('no page of the sessions broke its own content security policy', async () =>
+    assert.deepEqual(complaints, []),
+  );
+  await context.close();
+  await other.context.close();
+}
+
 async function main() {
   browser = await launch();
   try {
@@ -653,6 +686,7 @@ async function main() {
     await withoutScript(people, clients.plain);
     await formAction(people, clients);
     await withdrawals(await server.addUser('bob', 'Bob B', 'b@example.org'), clients);
+    await sessions(await server.addUser('cleo', 'Cleo C', 'c@example.org'));
   } finally {
     await browser.close();
     await server.stop();

@@ -162,6 +162,95 @@ def test_session_show(logged_in, alice):
     assert alice.username in logged_in.run("session", "show")
 
 
+@pytest.fixture(scope="module")
+def work(server, alice):
+    """Another account of Alice."""
+    work = server.add_user("work", "Alice at work", "work@example.org")
+    server.link(alice, work, "work.example")
+    return work
+
+
+def session_of(cli):
+    """Who authenticated in the session of the command line, and when."""
+    session = json.loads(cli.run("session", "show", "-F", "json"))
+    return {identity: login["auth_time"] for identity, login in session["authentications"].items()}
+
+
+def update(cli, browser, *arguments):
+    said = cli.by_link(browser, "session", "update", "--no-local-server", *arguments)
+    assert "You have successfully updated your CLI session." in said
+    return said
+
+
+@pytest.fixture
+def own_cli(server, alice, work, tmp_path):
+    """A command line in a home of its own, and the browser of Alice in which she logged it in."""
+    cli = CommandLine(server, tmp_path)
+    browser = alice.browser(work)
+    cli.login(browser)
+    assert set(session_of(cli)) == {alice.id}
+    return cli, browser
+
+
+def test_session_update_all_asks_for_every_account(own_cli, alice, work):
+    cli, browser = own_cli
+    before = session_of(cli)
+    time.sleep(1.1)
+
+    update(cli, browser, "--all")
+
+    assert browser.kinds() == ["login", "login", "other"]
+    after = session_of(cli)
+    assert set(after) == {alice.id, work.id}
+    assert after[alice.id] > before[alice.id], "prompt=login renews the account that was there"
+    assert cli.run("whoami", "--linked-identities").split() == [alice.username, work.username]
+
+
+def test_session_update_adds_the_named_identity_to_the_session(own_cli, alice, work):
+    cli, browser = own_cli
+    before = session_of(cli)
+
+    update(cli, browser, work.username)
+
+    assert browser.kinds() == ["login", "other"]
+    after = session_of(cli)
+    assert set(after) == {alice.id, work.id}
+    assert after[alice.id] == before[alice.id], "it was not demanded"
+    assert cli.run("whoami").strip() == alice.username
+
+
+def test_session_update_in_another_browser_holds_exactly_what_was_demanded(own_cli, alice, work):
+    cli, _ = own_cli
+
+    update(cli, work.browser(), work.id)
+
+    assert set(session_of(cli)) == {work.id}
+
+
+def test_session_update_by_domain(own_cli, alice, work):
+    cli, _ = own_cli
+
+    update(cli, alice.browser(work), "work.example")
+
+    assert set(session_of(cli)) == {work.id}
+
+
+def test_session_update_by_policy(own_cli, server, alice, work):
+    cli, _ = own_cli
+    contact = ["--contact", "a@example.org", "--admin", alice.username]
+    project = server.command("project", "create", "--name", "Policies", *contact)["project"]["id"]
+    words = ["--name", "Work", "--description", "A recent login at work", "--high-assurance", "--timeout", "30m"]
+    made = server.command("policy", "create", "--project", project, *words, "--include-domain", "work.example")
+    policy = made["policy"]["id"]
+    browser = alice.browser(work)
+
+    update(cli, browser, "--policy", policy)
+
+    assert set(session_of(cli)) == {work.id}
+    page = next(page for page in browser.pages if page.kind == "login")
+    assert "a sign-in within the last 30 minutes" in page.text
+
+
 def test_get_identities(logged_in, alice):
     by_name = logged_in.run("get-identities", alice.username)
     assert by_name.strip() == alice.id

@@ -187,6 +187,8 @@ class Browser:
         self.base_url = base_url
         self.username = username
         self.password = password
+        # Other accounts of the same person: passwords by username.
+        self.others: dict[str, str] = {}
         self.session = requests.Session()
         # Nothing of the surroundings may reach the server: no netrc, no proxy.
         self.session.trust_env = False
@@ -245,6 +247,16 @@ class Browser:
         self.pages = []
         return self.follow(self.get(url))
 
+    def account(self, page: Page, form: Form, used: list[str]) -> tuple[str, str]:
+        """The account that the page asks for: the one it prefills, or one at a domain that it names."""
+        accounts = {self.username: self.password} | self.others
+        prefilled = dict(form.fields).get("username", "")
+        named = [name for name in accounts if f"an account at {name.partition('@')[2]}" in page.text]
+        for name in [prefilled, *named, self.username]:
+            if name in accounts and name not in used:
+                return name, accounts[name]
+        raise UnexpectedPage(f"the login page came again: {page.text}")
+
     def authorize(
         self, url: str, decision: str = "allow", label: str | None = None, *, decline_optional: bool = False
     ) -> str:
@@ -253,14 +265,13 @@ class Browser:
         With `decline_optional` the boxes of what is marked as optional are unticked.
         """
         where = self.open(url)
-        tries = 0
+        used: list[str] = []
         while isinstance(where, Page):
             form = where.login_form()
             if form is not None:
-                tries += 1
-                if tries > 1:
-                    raise UnexpectedPage(f"the login page came again: {where.text}")
-                values = {"username": self.username, "password": self.password}
+                username, password = self.account(where, form, used)
+                used.append(username)
+                values = {"username": username, "password": password}
                 where = self.follow(self.submit(where, form, values, form.buttons[0] if form.buttons else None))
                 continue
             form = where.decision_form()

@@ -14,6 +14,7 @@ import pathlib
 import queue
 import secrets
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -215,6 +216,34 @@ class Server:
         )
         return Person(self, answer["id"], username, name, email, password)
 
+    def sql(self, statement: str) -> None:
+        """For what only time or a page with a person at another provider brings about."""
+        if self.database:
+            psql(self.database, statement)
+            return
+        with sqlite3.connect(self.data / "portolan.db", timeout=10) as store:
+            store.execute(statement)
+
+    def link(self, primary: "Person", other: "Person", domain: str) -> None:
+        """Makes `other` an account of the same person, under another domain."""
+        name = other.username.partition("@")[0]
+        self.sql(
+            f"UPDATE identities SET username = '{name}@{domain}',"
+            f" set_id = (SELECT set_id FROM identities WHERE id = {self._id(primary.id)})"
+            f" WHERE id = {self._id(other.id)}"
+        )
+        other.username = f"{name}@{domain}"
+
+    def age_browsers_of(self, person: "Person") -> None:
+        """An hour passes in every browser in which this person has signed in."""
+        self.sql(
+            "UPDATE browser_authentications SET authenticated_at = authenticated_at - 3600000000"
+            f" WHERE identity_id = {self._id(person.id)}"
+        )
+
+    def _id(self, text: str) -> str:
+        return f"'{text}'" if self.database else f"x'{text.replace('-', '')}'"
+
     def create_client(self, name: str, kind: str, *redirect_uris: str) -> dict:
         """Registers a client; a confidential one gets a secret, found under `secret` of the answer."""
         uris = [part for uri in redirect_uris for part in ("--redirect-uri", uri)]
@@ -271,5 +300,8 @@ class Person:
         self.email = email
         self.password = password
 
-    def browser(self) -> Browser:
-        return Browser(self.server.base_url, self.username, self.password)
+    def browser(self, *others: "Person") -> Browser:
+        """A new browser of this person, who can also sign in with `others`, their linked accounts."""
+        browser = Browser(self.server.base_url, self.username, self.password)
+        browser.others = {other.username: other.password for other in others}
+        return browser
