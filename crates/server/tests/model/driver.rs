@@ -3,13 +3,15 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use http::Method;
 use http::header::CONTENT_TYPE;
 use portolan_server::app::new_uuid;
-use portolan_server::domain::{client, consent, identity};
-use portolan_server::store::consents;
+use portolan_server::domain::{client, consent, identity, session};
+use portolan_server::store::audit::Actor;
 use portolan_server::store::scopes::{self, Dependency};
+use portolan_server::store::{consents, identities};
 use portolan_types::{ConsentId, IdentityId, IdentitySetId, ScopeId};
 use serde_json::{Value, json};
 
@@ -231,7 +233,28 @@ impl<'a> Driver<'a> {
                     .write(move |tx| identity::unlink(tx, id, IdentitySetId(new_uuid())));
                 Ok(())
             }
+            Step::EndSessions(pick) => {
+                let person = pick.of(2);
+                self.note(format!("{} ends all sessions", self.people[person].username));
+                self.model.end_sessions(person);
+                self.end_sessions(person);
+                Ok(())
+            }
         }
+    }
+
+    /// As the account page does it.
+    fn end_sessions(&mut self, person: usize) {
+        let (id, node) = (self.people[person].id, self.node());
+        let ctx = node.ctx();
+        node.write(move |tx| {
+            let set = identities::get(tx, id)?.set_id;
+            let ids = identities::list_set_ids(tx, set)?;
+            for place in session::places(tx, &ids, ctx.now, Duration::from_secs(3600))? {
+                session::end_place(tx, &ctx, Actor::Identity(id), &place)?;
+            }
+            Ok(())
+        });
     }
 
     fn set_enabled(&mut self, which: usize, enabled: bool) {

@@ -157,6 +157,7 @@ struct Code {
     grounds: Vec<Ground>,
     offline: bool,
     used: bool,
+    session_ended: bool,
 }
 
 /// A document of a token answer: the tokens by number.
@@ -366,6 +367,17 @@ impl Model {
         unlinked
     }
 
+    /// Tokens of a person come from sessions, with all that services got for them.
+    pub fn end_sessions(&mut self, person: usize) {
+        let of_person: Vec<usize> = (0..IDENTITIES)
+            .filter(|identity| self.identities[*identity].person == person)
+            .collect();
+        for code in self.codes.iter_mut().filter(|code| of_person.contains(&code.identity)) {
+            code.session_ended = true;
+        }
+        self.end(|token| of_person.contains(&token.identity), "its session was ended");
+    }
+
     fn end_life(&mut self, identity: usize, how: &str) {
         self.identities[identity].life += 1;
         let why = format!("{} {how}", self.identities[identity].name);
@@ -537,6 +549,7 @@ impl Model {
             grounds,
             offline,
             used: false,
+            session_ended: false,
         });
         self.codes.len() - 1
     }
@@ -564,6 +577,7 @@ impl Model {
             ref grounds,
             offline,
             used,
+            session_ended,
         } = self.codes[code];
         if !self.apps[app].exists {
             return Err(Refusal::InvalidClient);
@@ -577,7 +591,7 @@ impl Model {
                 .is_some_and(|consent| consent.birth == ground.birth)
         };
         let grounds: Vec<Ground> = grounds.iter().filter(stands).cloned().collect();
-        if grounds.is_empty() || self.identities[identity].life != life {
+        if grounds.is_empty() || self.identities[identity].life != life || session_ended {
             return Err(Refusal::InvalidGrant);
         }
         self.codes[code].used = true;

@@ -140,7 +140,7 @@ fn check(now: Timestamp, code: &AuthorizationCode, request: &Request) -> Result<
     // What it would give were dead already.
     if !code.person_stands {
         return Err(Error::invalid_grant(
-            "the account was disabled or changed after the code was issued",
+            "the account was disabled or changed, or its session ended, after the code was issued",
         ));
     }
     Ok(())

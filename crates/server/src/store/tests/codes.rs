@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::store::authorization_codes::NewCode;
 use crate::store::authorization_requests::{PER_BROWSER, Parked};
-use crate::store::{MIGRATIONS, authorization_codes, authorization_requests, links};
+use crate::store::{MIGRATIONS, authorization_codes, authorization_requests, grants, links};
 
 fn insert_code(db: &Db, number: u8, code_challenge: Option<&'static str>) {
     write(db, move |tx| {
@@ -110,6 +110,8 @@ db_test!(a_code_knows_whether_its_person_is_still_the_same, MIGRATIONS, |db| {
         set(back);
         assert!(stands(), "{back}");
     }
+    write(db, |tx| grants::end(tx, Uuid::from_u128(2), NOW));
+    assert!(!stands(), "its session was ended");
 });
 
 db_test!(a_code_is_consumed_once_and_before_its_end, MIGRATIONS, |db| {
