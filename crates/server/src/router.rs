@@ -17,6 +17,7 @@ use crate::http::{context, cors, render};
 use crate::oauth::{authorize, discovery, introspect, jwks, revoke, token, userinfo};
 use crate::openapi;
 use crate::serve::{healthz, readyz};
+use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
 use crate::web::{consent, home, login, logout, setup};
 
@@ -133,6 +134,10 @@ pub fn router(app: App) -> Router {
         .route(
             "/v2/web/consents/{consent_id}",
             get(consent_pages::revocation_page).post(consent_pages::revoke_by_person),
+        )
+        .route(
+            "/p/account/sessions",
+            get(session_pages::sessions_page).post(session_pages::end_sessions),
         )
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))

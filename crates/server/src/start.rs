@@ -93,6 +93,7 @@ pub fn assemble(
         now,
         request_id: RequestId::new(),
         address: None,
+        user_agent: None,
     };
     let names = config.clone();
     db.write_blocking(move |tx| catalogue::install(tx, &ctx, &names))?;

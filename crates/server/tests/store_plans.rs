@@ -267,6 +267,7 @@ fn the_plans_of_the_hot_statements() {
         "consents::list_approved_roots",
         "consents::list_approved",
         "sessions::find",
+        "sessions::authentications_of_token",
     ];
     let statements = statements();
     let db = portolan_db::testing::TestDb::sqlite(MIGRATIONS);

@@ -139,6 +139,14 @@ pub struct ActiveIntrospection {
     pub exp: i64,
     pub iat: i64,
     pub nbf: i64,
+    /// When the person last authenticated in the session of the token (RFC 9470 section 6.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub auth_time: Option<i64>,
+    /// How they did, if that has a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub acr: Option<String>,
     pub dependent_tokens_cache_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]

@@ -41,6 +41,11 @@ pub const MIGRATIONS: &[Migration] = &[
         include_str!("../../migrations/0005_consents_and_tokens.sql"),
     ),
     migration(6, "mail", include_str!("../../migrations/0006_mail.sql")),
+    migration(
+        10,
+        "sessions_of_people",
+        include_str!("../../migrations/0010_sessions_of_people.sql"),
+    ),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

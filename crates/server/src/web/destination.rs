@@ -9,6 +9,7 @@
 use portolan_db::ReadTx;
 use portolan_types::ClientId;
 
+use super::account_sessions::SESSIONS;
 use super::pages::{CarriedField, Href, Link};
 use crate::domain::client;
 use crate::error::Result;
@@ -22,6 +23,7 @@ pub const CONSENTS: &str = "/v2/web/consents";
 pub enum Destination {
     Home,
     Consents(CameFrom),
+    Sessions,
 }
 
 impl Destination {
@@ -29,6 +31,7 @@ impl Destination {
     pub fn read(params: &Params) -> Self {
         match params.get("next") {
             Some("consents") => Destination::Consents(CameFrom::read(params)),
+            Some("sessions") => Destination::Sessions,
             _ => Destination::Home,
         }
     }
@@ -37,6 +40,7 @@ impl Destination {
         match self {
             Destination::Home => "/".into(),
             Destination::Consents(came_from) => came_from.address(CONSENTS, &[]),
+            Destination::Sessions => SESSIONS.into(),
         }
     }
 
@@ -45,6 +49,7 @@ impl Destination {
         match self {
             Destination::Home => "/p/login".into(),
             Destination::Consents(came_from) => came_from.address("/p/login", &[("next", "consents")]),
+            Destination::Sessions => "/p/login?next=sessions".into(),
         }
     }
 
@@ -59,6 +64,10 @@ impl Destination {
                 };
                 std::iter::once(next).chain(came_from.fields()).collect()
             }
+            Destination::Sessions => vec![CarriedField {
+                name: "next",
+                value: "sessions".into(),
+            }],
         }
     }
 }
@@ -134,6 +143,7 @@ mod tests {
         let table = [
             ("", "/"),
             ("next=consents", "/v2/web/consents"),
+            ("next=sessions", "/p/account/sessions"),
             ("next=home", "/"),
             ("next=/v2/web/consents", "/"),
             ("next=https://evil.example/", "/"),

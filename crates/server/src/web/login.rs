@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use portolan_types::{IdentityId, Secret, Timestamp};
 use uuid::Uuid;
 
+use super::demands::Demands;
 use super::destination::Destination;
 use super::device::Device;
 use super::pages::{FormErrors, LoginPage, LoginReason};
@@ -42,17 +43,14 @@ pub async fn login_page(
     let id = request_id(&params)?;
     let known = Cookie::read(&headers, &app.config);
     let destination = Destination::read(&params);
-    let state = load(&app, &ctx, known.as_ref(), id, destination).await?;
+    let used_here = Device::read(&app, &headers).map(|device| device.identity);
+    let state = load(&app, &ctx, known.as_ref(), id, destination, used_here).await?;
     // Without a request to wait for, a person who is signed in has nothing to do here.
     if state.waiting.is_none() && state.signed_in.is_some() {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let cookie = known.clone().unwrap_or_else(Cookie::generate);
-    let username = state
-        .waiting
-        .as_ref()
-        .and_then(|waiting| waiting.request.login_hint.clone())
-        .unwrap_or_default();
+    let username = state.suggested_username();
     let mut response = show(&app, &ctx, &cookie, &state, username, FormErrors::none())?;
     if known.is_none() {
         let (name, value) = cookie.set(&app.config);
@@ -64,8 +62,18 @@ pub async fn login_page(
 struct LoginState {
     waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
+    /// What the request demands and the session does not have yet.
+    demands: Demands,
     /// Where to go without a request that waits.
     destination: Destination,
+}
+
+impl LoginState {
+    /// The account that the app asks for or hints at.
+    fn suggested_username(&self) -> String {
+        let hint = || self.waiting.as_ref()?.request.login_hint.clone();
+        self.demands.username.clone().or_else(hint).unwrap_or_default()
+    }
 }
 
 async fn load(
@@ -74,6 +82,7 @@ async fn load(
     cookie: Option<&Cookie>,
     id: Option<Uuid>,
     destination: Destination,
+    used_here: Option<IdentityId>,
 ) -> Result<LoginState> {
     let hash = cookie.map(|cookie| cookie.hash);
     let (shared, ctx) = (app.clone(), ctx.clone());
@@ -84,14 +93,20 @@ async fn load(
                 None => None,
             };
             let (session, signed_in) = session.map_or((None, None), |(id, person)| (Some(id), person));
+            let mut demands = Demands::default();
             let waiting = match (id, session) {
                 (None, _) => None,
                 (Some(_), None) => return Err(super::expired()),
-                (Some(id), Some(session)) => Some(find_waiting(tx, &ctx, session, id)?),
+                (Some(id), Some(session)) => {
+                    let waiting = find_waiting(tx, &ctx, session, id)?;
+                    demands = Demands::of(tx, &ctx, &waiting, session, used_here)?;
+                    Some(waiting)
+                }
             };
             Ok(LoginState {
                 waiting,
                 signed_in,
+                demands,
                 destination: destination.clone(),
             })
         })
@@ -115,7 +130,7 @@ fn show(
         client: waiting.map(Waiting::client_view),
         username,
         reason: waiting.map_or(LoginReason::NotSignedIn, |waiting| {
-            reason(waiting, state.signed_in.as_ref(), ctx.now)
+            reason(waiting, state.signed_in.as_ref(), &state.demands, ctx.now)
         }),
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
@@ -127,28 +142,20 @@ fn show(
 }
 
 /// Why a person who may be signed in is asked to sign in.
-fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, now: Timestamp) -> LoginReason {
+fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, demands: &Demands, now: Timestamp) -> LoginReason {
     let request = &waiting.request;
+    let words = &demands.words;
     let Some(signed_in) = signed_in else {
-        return LoginReason::NotSignedIn;
+        return if words.is_empty() {
+            LoginReason::NotSignedIn
+        } else {
+            LoginReason::Demanded(words.clone())
+        };
     };
-    let mut demands: Vec<String> = Vec::new();
-    if !request.required_identities.is_empty() {
-        demands.push("a particular account".into());
-    }
-    if !request.required_domains.is_empty() {
-        demands.push(format!("an account at {}", request.required_domains.join(" or ")));
-    }
-    if !request.required_policies.is_empty() {
-        demands.push("a sign-in that satisfies the app's policy".into());
-    }
-    if request.required_mfa {
-        demands.push("a sign-in with two factors".into());
-    }
     let age = now.since(signed_in.authentication.authenticated_at);
     match request.max_age {
+        _ if !words.is_empty() => LoginReason::StepUp(words.clone()),
         _ if request.prompt.login || request.prompt.select_account => LoginReason::AskedAgain,
-        _ if !demands.is_empty() => LoginReason::StepUp(demands),
         Some(seconds) if age >= Duration::from_secs(seconds) => LoginReason::TooLongAgo,
         _ => LoginReason::AskedAgain,
     }
@@ -162,7 +169,8 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
         return form_again(&app, &ctx, &cookie, &form, stale).await;
     }
     let id = request_id(&form)?;
-    let state = load(&app, &ctx, Some(&cookie), id, Destination::read(&form)).await?;
+    let used_here = Device::read(&app, &headers).map(|device| device.identity);
+    let state = load(&app, &ctx, Some(&cookie), id, Destination::read(&form), used_here).await?;
     if let (Some(id), Some("deny")) = (id, form.get("decision")) {
         app.db
             .write(move |tx| authorization_requests::decide(tx, id, "deny"))
@@ -205,23 +213,19 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
 /// site may have filled it in.
 async fn form_again(app: &App, ctx: &Ctx, cookie: &Cookie, form: &Params, stale: Error) -> Result<Response> {
     let Ok(id) = request_id(form) else { return Err(stale) };
-    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form)).await else {
+    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form), None).await else {
         return Err(stale);
     };
     if state.waiting.is_none() && state.signed_in.is_some() {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
-    let hint = state
-        .waiting
-        .as_ref()
-        .and_then(|waiting| waiting.request.login_hint.clone());
     let text = "This page was out of date, perhaps because you signed in in another tab. Please sign in here again.";
     let mut response = show(
         app,
         ctx,
         cookie,
         &state,
-        hint.unwrap_or_default(),
+        state.suggested_username(),
         FormErrors::whole(text),
     )?;
     *response.status_mut() = StatusCode::FORBIDDEN;

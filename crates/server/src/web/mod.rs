@@ -1,9 +1,11 @@
 //! HTML pages, one file per area. They know no protocol: a page that belongs to an
 //! authorization request ends with a redirect to `/p/authorize`, which looks again.
 
+pub mod account_sessions;
 pub mod assets;
 pub mod consent;
 pub mod consents;
+mod demands;
 pub mod destination;
 mod device;
 pub mod home;
@@ -12,6 +14,7 @@ pub mod logout;
 pub mod pages;
 pub mod setup;
 mod sign_in;
+pub mod user_agent;
 
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};

@@ -220,6 +220,8 @@ pub struct LoginPage {
 #[derive(Clone, Debug)]
 pub enum LoginReason {
     NotSignedIn,
+    /// Nobody is signed in, and not everybody will do: fragments as those below.
+    Demanded(Vec<String>),
     /// `prompt=login`
     AskedAgain,
     /// `max_age`
@@ -388,6 +390,44 @@ pub struct ConsentsPage {
     pub withdrawn: bool,
     /// To the app that sent the person here.
     pub back: Option<Link>,
+}
+
+/// The browsers in which a person is signed in. Posts `session`: an id, or `others`.
+#[derive(Template)]
+#[template(path = "pages/sessions.html")]
+pub struct SessionsPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    pub places: Vec<PlaceView>,
+    /// Whether there are others than this one.
+    pub has_others: bool,
+    /// Comes from an end that has just been made.
+    pub ended: bool,
+}
+
+/// One browser.
+#[derive(Clone, Debug)]
+pub struct PlaceView {
+    pub id: String,
+    /// The one that shows the page.
+    pub here: bool,
+    /// Or else only apps go on.
+    pub signed_in: bool,
+    /// "Firefox on Linux"
+    pub browser: String,
+    pub address: Option<String>,
+    pub last_seen: Option<Moment>,
+    pub logins: Vec<SignIn>,
+    /// Names of the apps that the person went to from there.
+    pub apps: Vec<String>,
+}
+
+/// With which account somebody signed in, and when.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub username: String,
+    pub at: Moment,
 }
 
 /// What one app may do.

@@ -301,6 +301,44 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         errors: FormErrors::none(),
     };
 
+    let sessions = || SessionsPage {
+        layout: signed_in("Where you are signed in"),
+        action: "/p/account/sessions".to_owned(),
+        form_token: form_token(),
+        places: vec![
+            PlaceView {
+                id: "7f1c9a52".to_owned(),
+                here: true,
+                signed_in: true,
+                browser: say("Firefox on Linux"),
+                address: Some("192.0.2.7".to_owned()),
+                last_seen: Some(moment()),
+                logins: vec![
+                    SignIn {
+                        username: say("alice@portolan.local"),
+                        at: moment(),
+                    },
+                    SignIn {
+                        username: say("alice@example.edu"),
+                        at: moment(),
+                    },
+                ],
+                apps: vec![say("Beamline Portal"), say("Globus CLI")],
+            },
+            PlaceView {
+                id: "81021".to_owned(),
+                here: false,
+                signed_in: false,
+                browser: say("An unknown browser"),
+                address: None,
+                last_seen: None,
+                logins: Vec::new(),
+                apps: Vec::new(),
+            },
+        ],
+        has_others: true,
+        ended: false,
+    };
     fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
         (name, template.dyn_render().unwrap())
     }
@@ -362,6 +400,16 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
             "login_step_up",
             &LoginPage {
                 reason: LoginReason::StepUp(vec![say("an account at example.edu"), "a second factor".to_owned()]),
+                ..login()
+            },
+        ),
+        page(
+            "login_demanded",
+            &LoginPage {
+                reason: LoginReason::Demanded(vec![
+                    say("the account alice@portolan.local"),
+                    say("an account at example.edu"),
+                ]),
                 ..login()
             },
         ),
@@ -484,6 +532,16 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
             &ConsentsPage {
                 apps: Vec::new(),
                 ..consents()
+            },
+        ),
+        page("sessions", &sessions()),
+        page(
+            "sessions_this_one_alone",
+            &SessionsPage {
+                places: sessions().places[..1].to_vec(),
+                has_others: false,
+                ended: true,
+                ..sessions()
             },
         ),
         page("consents_revoke", &revocation()),

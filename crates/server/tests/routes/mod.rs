@@ -530,6 +530,17 @@ pub fn calls() -> Vec<(&'static str, Call)> {
             "POST /v2/web/consents/{consent_id}",
             Page(|w| w.form_on(&format!("/v2/web/consents/{}", w.consent()))),
         ),
+        ("GET /p/account/sessions", Page(|_| page("/p/account/sessions"))),
+        (
+            "POST /p/account/sessions",
+            Page(|w| {
+                let call = w.form_on("/p/account/sessions");
+                PageCall {
+                    form: call.form.map(|form| form.set("session", "others")),
+                    ..call
+                }
+            }),
+        ),
         ("GET /static/{*path}", Page(|w| page(&w.stylesheet()))),
         ("GET /favicon.ico", Page(|_| page("/favicon.ico"))),
     ]

@@ -155,7 +155,7 @@ fn populate(db: &Db) {
 fn browser(db: &Db, number: u8) -> BrowserSessionId {
     let id = BrowserSessionId::from_u128(number.into());
     write(db, move |tx| {
-        super::sessions::insert(tx, id, &hash(number), NOW, after(1000), None)
+        super::sessions::insert(tx, id, &hash(number), NOW, after(1000), None, None)
     });
     id
 }
