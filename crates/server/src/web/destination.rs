@@ -16,12 +16,15 @@ use crate::http::extract::Params;
 use crate::store::clients::{self, Client};
 
 pub const CONSENTS: &str = "/v2/web/consents";
+pub const ADDRESS: &str = "/p/address";
 
 /// A page of this server that needs a person who is signed in.
 #[derive(Clone, Debug)]
 pub enum Destination {
     Home,
     Consents(CameFrom),
+    /// The e-mail address of the account.
+    Address,
 }
 
 impl Destination {
@@ -29,14 +32,21 @@ impl Destination {
     pub fn read(params: &Params) -> Self {
         match params.get("next") {
             Some("consents") => Destination::Consents(CameFrom::read(params)),
+            Some("address") => Destination::Address,
             _ => Destination::Home,
         }
+    }
+
+    /// What changes an account asks for a recent sign-in (decisions, section 6).
+    pub fn needs_fresh_sign_in(&self) -> bool {
+        matches!(self, Destination::Address)
     }
 
     pub fn path(&self) -> String {
         match self {
             Destination::Home => "/".into(),
             Destination::Consents(came_from) => came_from.address(CONSENTS, &[]),
+            Destination::Address => ADDRESS.into(),
         }
     }
 
@@ -45,6 +55,7 @@ impl Destination {
         match self {
             Destination::Home => "/p/login".into(),
             Destination::Consents(came_from) => came_from.address("/p/login", &[("next", "consents")]),
+            Destination::Address => "/p/login?next=address".into(),
         }
     }
 
@@ -52,6 +63,10 @@ impl Destination {
     pub fn fields(&self) -> Vec<CarriedField> {
         match self {
             Destination::Home => Vec::new(),
+            Destination::Address => vec![CarriedField {
+                name: "next",
+                value: "address".into(),
+            }],
             Destination::Consents(came_from) => {
                 let next = CarriedField {
                     name: "next",
@@ -135,6 +150,7 @@ mod tests {
             ("", "/"),
             ("next=consents", "/v2/web/consents"),
             ("next=home", "/"),
+            ("next=address", "/p/address"),
             ("next=/v2/web/consents", "/"),
             ("next=https://evil.example/", "/"),
             ("next=//evil.example", "/"),

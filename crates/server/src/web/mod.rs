@@ -1,6 +1,7 @@
 //! HTML pages, one file per area. They know no protocol: a page that belongs to an
 //! authorization request ends with a redirect to `/p/authorize`, which looks again.
 
+pub mod address;
 pub mod assets;
 pub mod consent;
 pub mod consents;
@@ -10,8 +11,10 @@ pub mod home;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod reset;
 pub mod setup;
 mod sign_in;
+pub mod sign_up;
 
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
