@@ -126,6 +126,9 @@ settings! {
         pub session_gate: bool = true,
         /// The DNS server that is asked for the proof of a domain name; none: those of the system.
         pub dns_resolver: Option<SocketAddr> = None; example "\"127.0.0.1:53\"",
+        /// Networks that this server may call although they are not public: identity providers and apps inside
+        /// your own network. Only these may be called without https. None by default.
+        pub outgoing_allow: Vec<IpNet> = Vec::new(); example "[\"10.20.0.0/16\"]",
         /// How long the audit trail is kept.
         pub audit_retention_days: u64 = 400,
         /// `human` or `json`, to standard error.
