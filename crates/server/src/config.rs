@@ -141,6 +141,9 @@ settings! {
         /// `open` lets everybody open a local account with an e-mail address that they can read; `off`: only
         /// operators make accounts.
         pub sign_up: SignUp = SignUp::Off,
+        /// Networks that this server may call although they are not public: identity providers and apps inside
+        /// your own network. Only these may be called without https. None by default.
+        pub outgoing_allow: Vec<IpNet> = Vec::new(); example "[\"10.20.0.0/16\"]",
         /// How long the audit trail is kept.
         pub audit_retention_days: u64 = 400,
         /// `human` or `json`, to standard error.
