@@ -21,6 +21,7 @@ use crate::domain::password::Hasher;
 use crate::domain::sealing::MasterKey;
 use crate::http::limits::Limits;
 use crate::metrics::Metrics;
+use crate::upstream::fetch::Fetcher;
 
 /// The state of the server; cheap to clone.
 #[derive(Clone)]
@@ -35,6 +36,7 @@ pub struct Shared {
     pub hasher: Hasher,
     pub limits: Limits,
     pub metrics: Metrics,
+    pub fetcher: Fetcher,
     keys: RwLock<Arc<KeySet>>,
 }
 
@@ -61,6 +63,7 @@ impl App {
             hasher,
             limits: Limits::new(&config),
             metrics: Metrics::new(),
+            fetcher: Fetcher::new(&config.outgoing_allow),
             config,
             db,
             clock,

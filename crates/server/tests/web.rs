@@ -20,7 +20,11 @@ mod login;
 mod logout;
 #[path = "web/parked.rs"]
 mod parked;
+#[path = "web/reset.rs"]
+mod reset;
 #[path = "web/sessions.rs"]
 mod sessions;
 #[path = "web/setup.rs"]
 mod setup;
+#[path = "web/sign_up.rs"]
+mod sign_up;

@@ -3,6 +3,7 @@
 //! subset that both engines share (design.md section 5).
 
 pub mod access_tokens;
+pub mod addresses;
 pub mod audit;
 pub mod authorization_codes;
 pub mod authorization_requests;
@@ -15,6 +16,7 @@ pub mod identity_providers;
 pub mod keys;
 pub mod leases;
 pub mod links;
+pub mod mail_requests;
 pub mod outbox;
 pub mod passwords;
 pub mod policies;

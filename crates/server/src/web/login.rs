@@ -19,10 +19,11 @@ use uuid::Uuid;
 use super::demands::Demands;
 use super::destination::Destination;
 use super::device::Device;
-use super::pages::{FormErrors, LoginPage, LoginReason};
+use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
 use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume, sign_in};
 use crate::app::{App, Ctx};
-use crate::domain::session::Proof;
+use crate::config::SignUp;
+use crate::domain::session::{self, Proof};
 use crate::domain::{identity, token_format};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
@@ -46,7 +47,10 @@ pub async fn login_page(
     let used_here = Device::read(&app, &headers).map(|device| device.identity);
     let state = load(&app, &ctx, known.as_ref(), id, destination, used_here).await?;
     // Without a request to wait for, a person who is signed in has nothing to do here.
-    if state.waiting.is_none() && state.signed_in.is_some() {
+    if state.waiting.is_none()
+        && let Some(person) = &state.signed_in
+        && (!state.destination.needs_fresh_sign_in() || session::is_fresh(&person.authentication, ctx.now))
+    {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let cookie = known.clone().unwrap_or_else(Cookie::generate);
@@ -129,16 +133,35 @@ fn show(
         request: waiting.map(|waiting| waiting.parked.id.to_string()),
         client: waiting.map(Waiting::client_view),
         username,
-        reason: waiting.map_or(LoginReason::NotSignedIn, |waiting| {
-            reason(waiting, state.signed_in.as_ref(), &state.demands, ctx.now)
-        }),
+        reason: match (waiting, &state.signed_in) {
+            (Some(waiting), signed_in) => reason(waiting, signed_in.as_ref(), &state.demands, ctx.now),
+            (None, Some(_)) => LoginReason::TooLongAgo,
+            (None, None) => LoginReason::NotSignedIn,
+        },
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
+        ways: ways(app),
         carried: state.destination.fields(),
         can_cancel: waiting.is_some(),
         time_limit: waiting.and_then(|waiting| waiting.time_left(ctx)),
     };
     render(&page, &waiting.map_or_else(PagePolicy::default, Waiting::policy))
+}
+
+/// Only where messages reach people.
+fn ways(app: &App) -> Vec<Link> {
+    let link = |text: &str, path: &str| Link {
+        text: text.to_owned(),
+        href: Href::path(path),
+    };
+    let mut ways = Vec::new();
+    if app.config.sends_mail() {
+        ways.push(link("Forgot your password?", "/p/reset"));
+        if app.config.sign_up == SignUp::Open {
+            ways.push(link("Create an account", "/p/sign-up"));
+        }
+    }
+    ways
 }
 
 /// Why a person who may be signed in is asked to sign in.

@@ -2,6 +2,7 @@
 //! authorization request ends with a redirect to `/p/authorize`, which looks again.
 
 pub mod account_sessions;
+pub mod address;
 pub mod assets;
 pub mod consent;
 pub mod consents;
@@ -12,8 +13,10 @@ pub mod home;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod reset;
 pub mod setup;
 mod sign_in;
+pub mod sign_up;
 pub mod user_agent;
 
 use askama::Template;

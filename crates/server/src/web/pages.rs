@@ -18,6 +18,9 @@ use url::Url;
 
 use crate::web::assets;
 
+#[path = "mail_pages.rs"]
+pub mod mail;
+
 /// What every page shows around its content.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
@@ -208,6 +211,8 @@ pub struct LoginPage {
     /// From the request; anybody can write one, so the page does not present it as the app's words.
     pub session_message: Option<String>,
     pub errors: FormErrors,
+    /// For who cannot sign in: a new password, an account.
+    pub ways: Vec<Link>,
     /// Where to go afterwards if no request waits.
     pub carried: Vec<CarriedField>,
     /// Whether "Cancel" leads back to the app.
