@@ -18,6 +18,7 @@ use crate::oauth::{authorize, discovery, introspect, jwks, revoke, token, userin
 use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::consents as consent_pages;
+use crate::web::provider_login;
 use crate::web::{consent, home, login, logout, setup};
 
 pub fn router(app: App) -> Router {
@@ -119,6 +120,8 @@ pub fn router(app: App) -> Router {
         )
         .route("/p/authorize", get(authorize::resume))
         .route("/p/login", get(login::login_page).post(login::login))
+        .route("/p/login/with/{provider_id}", get(provider_login::begin_provider_login))
+        .route("/p/callback/{provider_id}", get(provider_login::provider_callback))
         .route("/p/consent", get(consent::consent_page).post(consent::decide_consent))
         .route(
             "/p/continue",

@@ -23,6 +23,7 @@ pub mod refresh_tokens;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;
+pub mod upstream_logins;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = &[
         include_str!("../../migrations/0005_consents_and_tokens.sql"),
     ),
     migration(6, "mail", include_str!("../../migrations/0006_mail.sql")),
+    migration(10, "upstream", include_str!("../../migrations/0010_upstream.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -2,6 +2,7 @@
 //! authorization request ends with a redirect to `/p/authorize`, which looks again.
 
 pub mod assets;
+mod choice;
 pub mod consent;
 pub mod consents;
 pub mod destination;
@@ -10,6 +11,7 @@ pub mod home;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod provider_login;
 pub mod setup;
 mod sign_in;
 

@@ -25,6 +25,7 @@ mod browser;
 mod builders;
 mod dns;
 mod http;
+mod idp;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub use self::builders::{
 };
 pub use self::dns::Zone;
 pub use self::http::{Answer, Auth, Request, encode};
+pub use self::idp::{FakeProvider, Script, Signer};
 
 /// The public address of test servers.
 pub const ISSUER: &str = "https://auth.example.org";
