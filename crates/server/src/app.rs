@@ -21,6 +21,7 @@ use crate::domain::password::Hasher;
 use crate::domain::sealing::MasterKey;
 use crate::http::limits::Limits;
 use crate::metrics::Metrics;
+use crate::upstream::discovery::Discovery;
 use crate::upstream::fetch::Fetcher;
 
 /// The state of the server; cheap to clone.
@@ -37,6 +38,8 @@ pub struct Shared {
     pub limits: Limits,
     pub metrics: Metrics,
     pub fetcher: Fetcher,
+    /// What other identity providers tell about themselves.
+    pub discovery: Discovery,
     keys: RwLock<Arc<KeySet>>,
 }
 
@@ -64,6 +67,7 @@ impl App {
             limits: Limits::new(&config),
             metrics: Metrics::new(),
             fetcher: Fetcher::new(&config.outgoing_allow),
+            discovery: Discovery::default(),
             config,
             db,
             clock,

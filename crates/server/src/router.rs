@@ -19,7 +19,7 @@ use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
-use crate::web::{address, consent, home, login, logout, reset, setup, sign_up};
+use crate::web::{address, consent, home, login, logout, provider_login, reset, setup, sign_up};
 
 pub fn router(app: App) -> Router {
     let oauth = Router::new()
@@ -120,6 +120,8 @@ pub fn router(app: App) -> Router {
         )
         .route("/p/authorize", get(authorize::resume))
         .route("/p/login", get(login::login_page).post(login::login))
+        .route("/p/login/with/{provider_id}", get(provider_login::begin_provider_login))
+        .route("/p/callback/{provider_id}", get(provider_login::provider_callback))
         .route("/p/consent", get(consent::consent_page).post(consent::decide_consent))
         .route(
             "/p/continue",

@@ -43,7 +43,13 @@ const SCANS: &[(&str, &str)] = &[
     ),
     ("identities::has_administrator", "takes the first row"),
     ("identities::list_by_provider", "for operators"),
+    ("identity_providers::delete", "for operators; looks for what names it"),
+    ("identity_providers::has_identities", "for operators"),
     ("identity_providers::list", "for operators; a handful of providers"),
+    (
+        "identity_providers::list_choices",
+        "walks the index of names until a page is full",
+    ),
     ("keys::list", "a handful of keys"),
     ("keys::list_secrets", "a handful of keys"),
     ("keys::list_provider_secrets", "a handful of providers"),

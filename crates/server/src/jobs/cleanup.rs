@@ -51,6 +51,9 @@ const TABLES: &[(&str, Remove)] = &[
     ("authorization_requests", |tx, times, limit| {
         cleanup::authorization_requests(tx, times.now, limit)
     }),
+    ("upstream_logins", |tx, times, limit| {
+        cleanup::upstream_logins(tx, times.now, limit)
+    }),
     ("browser_sessions", |tx, times, limit| {
         cleanup::browser_sessions(tx, times.sessions_seen_before, limit)
     }),

@@ -108,6 +108,14 @@ pub fn outbox(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) -> Result
     )?)
 }
 
+pub fn upstream_logins(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM upstream_logins
+          WHERE state_hash IN (SELECT state_hash FROM upstream_logins WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        params![expired_before, limit],
+    )?)
+}
+
 /// Requests that no node has answered: none sends mail.
 pub fn mail_requests(tx: &mut WriteTx, created_before: Timestamp, limit: i64) -> Result<u64> {
     Ok(tx.execute(
@@ -420,6 +428,27 @@ mod tests {
             assert_eq!(count(db, table), left, "{table}");
         }
     });
+
+    db_test!(
+        people_who_do_not_come_back_from_a_provider_are_forgotten,
+        MIGRATIONS,
+        |db| {
+            setup(db);
+            let one = uuid::Uuid::from_u128(1);
+            for (number, at) in [(10, OLD), (11, YOUNG)] {
+                execute(
+                    db,
+                    "INSERT INTO upstream_logins (state_hash, identity_provider_id, browser_session_id, destination,
+                                              started_at, expires_at)
+                 VALUES ($1, $2, $2, '', 0, $3)",
+                    params![hash(number), one, at].into(),
+                );
+            }
+            assert_eq!(remove(db, |tx| upstream_logins(tx, LIMIT, 10)), 1);
+            assert_eq!(remove(db, |tx| upstream_logins(tx, LIMIT, 10)), 0);
+            assert_eq!(count(db, "upstream_logins"), 1);
+        }
+    );
 
     db_test!(a_counter_that_still_blocks_stays, MIGRATIONS, |db| {
         let blocked = params![YOUNG, OLD].into();

@@ -25,6 +25,7 @@ pub mod refresh_tokens;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;
+pub mod upstream_logins;
 
 #[cfg(test)]
 mod tests;
@@ -44,10 +45,11 @@ pub const MIGRATIONS: &[Migration] = &[
     ),
     migration(6, "mail", include_str!("../../migrations/0006_mail.sql")),
     migration(
-        10,
+        9,
         "sessions_of_people",
-        include_str!("../../migrations/0010_sessions_of_people.sql"),
+        include_str!("../../migrations/0009_sessions_of_people.sql"),
     ),
+    migration(10, "upstream", include_str!("../../migrations/0010_upstream.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

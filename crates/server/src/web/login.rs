@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use portolan_types::{IdentityId, Secret, Timestamp};
 use uuid::Uuid;
 
+use super::choice::{self, Asked, Choice};
 use super::demands::Demands;
 use super::destination::Destination;
 use super::device::Device;
@@ -44,8 +45,9 @@ pub async fn login_page(
     let id = request_id(&params)?;
     let known = Cookie::read(&headers, &app.config);
     let destination = Destination::read(&params);
+    let asked = Asked::new(&app, &headers, params.get(choice::SEARCH));
     let used_here = Device::read(&app, &headers).map(|device| device.identity);
-    let state = load(&app, &ctx, known.as_ref(), id, destination, used_here).await?;
+    let state = load(&app, &ctx, known.as_ref(), id, destination, used_here, asked).await?;
     // Without a request to wait for, a person who is signed in has nothing to do here.
     if state.waiting.is_none()
         && let Some(person) = &state.signed_in
@@ -70,6 +72,8 @@ struct LoginState {
     demands: Demands,
     /// Where to go without a request that waits.
     destination: Destination,
+    /// Other ways to sign in.
+    choice: Choice,
 }
 
 impl LoginState {
@@ -87,6 +91,7 @@ async fn load(
     id: Option<Uuid>,
     destination: Destination,
     used_here: Option<IdentityId>,
+    asked: Asked,
 ) -> Result<LoginState> {
     let hash = cookie.map(|cookie| cookie.hash);
     let (shared, ctx) = (app.clone(), ctx.clone());
@@ -107,7 +112,9 @@ async fn load(
                     Some(waiting)
                 }
             };
+            let choice = choice::load(tx, waiting.as_ref(), &asked)?;
             Ok(LoginState {
+                choice,
                 waiting,
                 signed_in,
                 demands,
@@ -142,6 +149,10 @@ fn show(
         errors,
         ways: ways(app),
         carried: state.destination.fields(),
+        choice: {
+            let request = waiting.map(|waiting| waiting.parked.id.to_string());
+            state.choice.view(request.as_deref(), &state.destination)
+        },
         can_cancel: waiting.is_some(),
         time_limit: waiting.and_then(|waiting| waiting.time_left(ctx)),
     };
@@ -188,12 +199,22 @@ fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, demands: &Demands, no
 pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
     let Form(form) = form?;
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(crate::http::browser::stale_form)?;
+    let asked = Asked::new(&app, &headers, None);
     if let Err(stale) = cookie.check_form(&app, &form) {
-        return form_again(&app, &ctx, &cookie, &form, stale).await;
+        return form_again(&app, &ctx, &cookie, &form, asked, stale).await;
     }
     let id = request_id(&form)?;
     let used_here = Device::read(&app, &headers).map(|device| device.identity);
-    let state = load(&app, &ctx, Some(&cookie), id, Destination::read(&form), used_here).await?;
+    let state = load(
+        &app,
+        &ctx,
+        Some(&cookie),
+        id,
+        Destination::read(&form),
+        used_here,
+        asked,
+    )
+    .await?;
     if let (Some(id), Some("deny")) = (id, form.get("decision")) {
         app.db
             .write(move |tx| authorization_requests::decide(tx, id, "deny"))
@@ -234,9 +255,16 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
 /// in a tab that was open before the person signed in in another one, which changes the
 /// cookie. They get the form of today; what was filled in is not taken over, because another
 /// site may have filled it in.
-async fn form_again(app: &App, ctx: &Ctx, cookie: &Cookie, form: &Params, stale: Error) -> Result<Response> {
+async fn form_again(
+    app: &App,
+    ctx: &Ctx,
+    cookie: &Cookie,
+    form: &Params,
+    asked: Asked,
+    stale: Error,
+) -> Result<Response> {
     let Ok(id) = request_id(form) else { return Err(stale) };
-    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form), None).await else {
+    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form), None, asked).await else {
         return Err(stale);
     };
     if state.waiting.is_none() && state.signed_in.is_some() {

@@ -4,6 +4,7 @@
 pub mod account_sessions;
 pub mod address;
 pub mod assets;
+mod choice;
 pub mod consent;
 pub mod consents;
 mod demands;
@@ -13,6 +14,7 @@ pub mod home;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod provider_login;
 pub mod reset;
 pub mod setup;
 mod sign_in;

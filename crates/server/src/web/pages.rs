@@ -215,10 +215,47 @@ pub struct LoginPage {
     pub ways: Vec<Link>,
     /// Where to go afterwards if no request waits.
     pub carried: Vec<CarriedField>,
+    /// Other identity providers.
+    pub choice: ProviderChoice,
     /// Whether "Cancel" leads back to the app.
     pub can_cancel: bool,
     /// How long the parked request still waits.
     pub time_limit: Option<Duration>,
+}
+
+/// Other identity providers to sign in through.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderChoice {
+    /// What the app or the browser's memory proposes.
+    pub suggested: Vec<ProviderLink>,
+    /// All others, or what a search has found.
+    pub others: Vec<ProviderLink>,
+    /// If there are too many to show them all.
+    pub search: Option<ProviderSearch>,
+}
+
+impl ProviderChoice {
+    fn is_empty(&self) -> bool {
+        self.suggested.is_empty() && self.others.is_empty() && self.search.is_none()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct ProviderLink {
+    pub name: String,
+    /// Of its usernames; tells apart providers of one name.
+    pub domains: String,
+    pub href: Href,
+}
+
+/// Asks again for the page with `idp_search` in its address. It changes nothing, so it
+/// carries no token.
+#[derive(Clone, Debug)]
+pub struct ProviderSearch {
+    pub text: String,
+    /// More were found than are shown.
+    pub more: bool,
+    pub carried: Vec<CarriedField>,
 }
 
 /// Why a person sees the login page.

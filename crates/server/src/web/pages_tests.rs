@@ -125,8 +125,14 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
             href: Href::path("/p/reset"),
         }],
         carried: Vec::new(),
+        choice: ProviderChoice::default(),
         can_cancel: true,
         time_limit: Some(60 * MINUTES),
+    };
+    let provider = |name: &str, domains: &str, id: &str| ProviderLink {
+        name: say(name),
+        domains: domains.to_owned(),
+        href: Href::path(format!("/p/login/with/{id}?request=7f1c9a52")),
     };
     let consent = || ConsentPage {
         layout: signed_in("Permission"),
@@ -365,6 +371,37 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 ],
                 can_cancel: false,
                 time_limit: None,
+                ..login()
+            },
+        ),
+        page(
+            "login_with_providers",
+            &LoginPage {
+                choice: ProviderChoice {
+                    suggested: vec![provider("ORCID", "orcid.org", "b1")],
+                    others: vec![
+                        provider("University of Example", "example.edu", "b2"),
+                        provider("Université d\u{2019}Exemple", "exemple.fr, etu.exemple.fr", "b3"),
+                    ],
+                    search: Some(ProviderSearch {
+                        text: say("exampl"),
+                        more: true,
+                        carried: vec![CarriedField {
+                            name: "request",
+                            value: "7f1c9a52".to_owned(),
+                        }],
+                    }),
+                },
+                ..login()
+            },
+        ),
+        page(
+            "login_with_few_providers",
+            &LoginPage {
+                choice: ProviderChoice {
+                    others: vec![provider("ORCID", "orcid.org", "b1"), provider("GitHub", "", "b2")],
+                    ..ProviderChoice::default()
+                },
                 ..login()
             },
         ),
@@ -956,6 +993,17 @@ fn every_form_carries_its_token() {
             .enumerate()
             .filter(|(_, element)| element.name == "form")
         {
+            // A search changes nothing, and its fields stand in the address.
+            if form.get("role") == Some("search") {
+                assert_eq!(form.get("method"), Some("get"), "{page}");
+                assert!(
+                    !elements.iter().any(
+                        |element| element.get("name") == Some("form_token") && is_inside(&elements, element, index)
+                    ),
+                    "{page}"
+                );
+                continue;
+            }
             let token = elements
                 .iter()
                 .find(|element| element.get("name") == Some("form_token") && is_inside(&elements, element, index));

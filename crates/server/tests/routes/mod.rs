@@ -493,6 +493,18 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                 }
             }),
         ),
+        (
+            "GET /p/login/with/{provider_id}",
+            Page(|w| {
+                let waiting = w.waiting_at("/p/login").path;
+                let request = waiting.split_once('?').unwrap().1;
+                page(&format!("/p/login/with/{}?{request}", w.provider()))
+            }),
+        ),
+        (
+            "GET /p/callback/{provider_id}",
+            Page(|w| page(&format!("/p/callback/{}?state=unknown&code=stolen", w.provider()))),
+        ),
         ("GET /p/consent", Page(|w| page(&w.waiting_at("/p/consent").path))),
         ("POST /p/consent", Page(|w| w.deciding_at("/p/consent"))),
         ("GET /p/continue", Page(|w| page(&w.waiting_at("/p/continue").path))),
@@ -801,4 +813,36 @@ pub fn assert_complete<'a>(listed: impl IntoIterator<Item = &'a str>) {
     assert!(missing.is_empty(), "nothing is said about {missing:#?}");
     let gone: Vec<_> = listed.difference(&routes).collect();
     assert!(gone.is_empty(), "no such route any more: {gone:#?}");
+}
+
+impl World {
+    /// A provider whose addresses are set, so that nobody is asked on the way there.
+    fn provider(&self) -> portolan_types::IdentityProviderId {
+        use portolan_server::domain::provider::{Wanted, create};
+        use portolan_server::store::audit::Actor;
+        use portolan_server::store::identity_providers::IdentityProvider;
+
+        let preset = portolan_server::upstream::provider::preset("github").unwrap();
+        let id = portolan_types::IdentityProviderId(portolan_server::app::new_uuid());
+        let mut configuration = preset.configuration;
+        configuration.client_id = "portolan".into();
+        let wanted = Wanted {
+            provider: IdentityProvider {
+                id,
+                name: preset.title.into(),
+                short_name: preset.short_name.into(),
+                kind: preset.kind.into(),
+                alternative_names: "[]".into(),
+                enabled: true,
+            },
+            domains: vec!["github.com".into()],
+            issuer: preset.issuer.unwrap().into(),
+            configuration,
+            sealed_secret: None,
+        };
+        let ctx = self.server.ctx();
+        self.server
+            .write(move |tx| create(tx, &ctx, Actor::Operator, "portolan.local", &wanted));
+        id
+    }
 }

@@ -25,6 +25,7 @@ mod browser;
 mod builders;
 mod dns;
 mod http;
+mod idp;
 mod mail;
 
 use std::sync::{Arc, OnceLock};
@@ -51,6 +52,7 @@ pub use self::builders::{
 };
 pub use self::dns::Zone;
 pub use self::http::{Answer, Auth, Request, encode};
+pub use self::idp::{FakeProvider, Script, Signer};
 pub use self::mail::{Mailbox, Message};
 
 /// The public address of test servers.
