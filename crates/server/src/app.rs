@@ -21,6 +21,8 @@ use crate::domain::password::Hasher;
 use crate::domain::sealing::MasterKey;
 use crate::http::limits::Limits;
 use crate::metrics::Metrics;
+use crate::upstream::discovery::Discovery;
+use crate::upstream::fetch::Fetcher;
 
 /// The state of the server; cheap to clone.
 #[derive(Clone)]
@@ -35,6 +37,9 @@ pub struct Shared {
     pub hasher: Hasher,
     pub limits: Limits,
     pub metrics: Metrics,
+    pub fetcher: Fetcher,
+    /// What other identity providers tell about themselves.
+    pub discovery: Discovery,
     keys: RwLock<Arc<KeySet>>,
 }
 
@@ -61,6 +66,8 @@ impl App {
             hasher,
             limits: Limits::new(&config),
             metrics: Metrics::new(),
+            fetcher: Fetcher::new(&config.outgoing_allow),
+            discovery: Discovery::default(),
             config,
             db,
             clock,

@@ -19,7 +19,7 @@ use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
-use crate::web::{consent, home, login, logout, setup};
+use crate::web::{address, consent, home, login, logout, provider_login, reset, setup, sign_up};
 
 pub fn router(app: App) -> Router {
     let oauth = Router::new()
@@ -120,12 +120,26 @@ pub fn router(app: App) -> Router {
         )
         .route("/p/authorize", get(authorize::resume))
         .route("/p/login", get(login::login_page).post(login::login))
+        .route("/p/login/with/{provider_id}", get(provider_login::begin_provider_login))
+        .route("/p/callback/{provider_id}", get(provider_login::provider_callback))
         .route("/p/consent", get(consent::consent_page).post(consent::decide_consent))
         .route(
             "/p/continue",
             get(consent::continue_page).post(consent::decide_continue),
         )
         .route("/p/setup/{token}", get(setup::setup_page).post(setup::setup))
+        .route("/p/reset", get(reset::reset_page).post(reset::ask_reset))
+        .route("/p/reset/{token}", get(reset::new_password_page).post(reset::reset))
+        .route("/p/sign-up", get(sign_up::sign_up_page).post(sign_up::ask_sign_up))
+        .route(
+            "/p/sign-up/{token}",
+            get(sign_up::open_account_page).post(sign_up::open_account),
+        )
+        .route("/p/address", get(address::address_page).post(address::ask_address))
+        .route(
+            "/p/address/{token}",
+            get(address::confirm_page).post(address::confirm_address),
+        )
         .route("/v2/web/auth-code", get(home::auth_code))
         .route("/v2/web/logout", get(logout::logout_page).post(logout::logout))
         .route("/v2/web/logout/", get(logout::logout_page).post(logout::logout))

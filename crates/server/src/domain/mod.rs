@@ -1,5 +1,6 @@
 //! The rules. No HTTP, no SQL: functions over transactions and plain values.
 
+pub mod address;
 pub mod authorization;
 pub mod client;
 pub mod consent;
@@ -12,8 +13,10 @@ pub mod pkce;
 pub mod policy;
 pub mod profile;
 pub mod project;
+pub mod provider;
 pub mod scope;
 pub mod sealing;
 pub mod session;
 pub mod token_format;
 pub mod tokens;
+pub mod upstream;

@@ -3,6 +3,7 @@
 //! subset that both engines share (design.md section 5).
 
 pub mod access_tokens;
+pub mod addresses;
 pub mod audit;
 pub mod authorization_codes;
 pub mod authorization_requests;
@@ -15,6 +16,7 @@ pub mod identity_providers;
 pub mod keys;
 pub mod leases;
 pub mod links;
+pub mod mail_requests;
 pub mod outbox;
 pub mod passwords;
 pub mod policies;
@@ -23,6 +25,7 @@ pub mod refresh_tokens;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;
+pub mod upstream_logins;
 
 #[cfg(test)]
 mod tests;
@@ -42,10 +45,11 @@ pub const MIGRATIONS: &[Migration] = &[
     ),
     migration(6, "mail", include_str!("../../migrations/0006_mail.sql")),
     migration(
-        10,
+        9,
         "sessions_of_people",
-        include_str!("../../migrations/0010_sessions_of_people.sql"),
+        include_str!("../../migrations/0009_sessions_of_people.sql"),
     ),
+    migration(10, "upstream", include_str!("../../migrations/0010_upstream.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -17,6 +17,7 @@ use crate::http::extract::Params;
 use crate::store::clients::{self, Client};
 
 pub const CONSENTS: &str = "/v2/web/consents";
+pub const ADDRESS: &str = "/p/address";
 
 /// A page of this server that needs a person who is signed in.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub enum Destination {
     Home,
     Consents(CameFrom),
     Sessions,
+    /// The e-mail address of the account.
+    Address,
 }
 
 impl Destination {
@@ -32,8 +35,14 @@ impl Destination {
         match params.get("next") {
             Some("consents") => Destination::Consents(CameFrom::read(params)),
             Some("sessions") => Destination::Sessions,
+            Some("address") => Destination::Address,
             _ => Destination::Home,
         }
+    }
+
+    /// What changes an account asks for a recent sign-in (decisions, section 6).
+    pub fn needs_fresh_sign_in(&self) -> bool {
+        matches!(self, Destination::Address)
     }
 
     pub fn path(&self) -> String {
@@ -41,6 +50,7 @@ impl Destination {
             Destination::Home => "/".into(),
             Destination::Consents(came_from) => came_from.address(CONSENTS, &[]),
             Destination::Sessions => SESSIONS.into(),
+            Destination::Address => ADDRESS.into(),
         }
     }
 
@@ -50,6 +60,7 @@ impl Destination {
             Destination::Home => "/p/login".into(),
             Destination::Consents(came_from) => came_from.address("/p/login", &[("next", "consents")]),
             Destination::Sessions => "/p/login?next=sessions".into(),
+            Destination::Address => "/p/login?next=address".into(),
         }
     }
 
@@ -57,6 +68,10 @@ impl Destination {
     pub fn fields(&self) -> Vec<CarriedField> {
         match self {
             Destination::Home => Vec::new(),
+            Destination::Address => vec![CarriedField {
+                name: "next",
+                value: "address".into(),
+            }],
             Destination::Consents(came_from) => {
                 let next = CarriedField {
                     name: "next",
@@ -145,6 +160,7 @@ mod tests {
             ("next=consents", "/v2/web/consents"),
             ("next=sessions", "/p/account/sessions"),
             ("next=home", "/"),
+            ("next=address", "/p/address"),
             ("next=/v2/web/consents", "/"),
             ("next=https://evil.example/", "/"),
             ("next=//evil.example", "/"),

@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
 use super::account_sessions::SESSIONS;
-use super::destination::CONSENTS;
+use super::destination::{ADDRESS, CONSENTS};
 use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
@@ -42,6 +42,10 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
                 Link {
                     text: "Where you are signed in".into(),
                     href: Href::path(SESSIONS),
+                },
+                Link {
+                    text: "E-mail address".into(),
+                    href: Href::path(ADDRESS),
                 },
             ],
             sign_out: Href::path("/v2/web/logout"),

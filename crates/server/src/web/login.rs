@@ -16,13 +16,15 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use portolan_types::{IdentityId, Secret, Timestamp};
 use uuid::Uuid;
 
+use super::choice::{self, Asked, Choice};
 use super::demands::Demands;
 use super::destination::Destination;
 use super::device::Device;
-use super::pages::{FormErrors, LoginPage, LoginReason};
+use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
 use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume, sign_in};
 use crate::app::{App, Ctx};
-use crate::domain::session::Proof;
+use crate::config::SignUp;
+use crate::domain::session::{self, Proof};
 use crate::domain::{identity, token_format};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
@@ -43,10 +45,14 @@ pub async fn login_page(
     let id = request_id(&params)?;
     let known = Cookie::read(&headers, &app.config);
     let destination = Destination::read(&params);
+    let asked = Asked::new(&app, &headers, params.get(choice::SEARCH));
     let used_here = Device::read(&app, &headers).map(|device| device.identity);
-    let state = load(&app, &ctx, known.as_ref(), id, destination, used_here).await?;
+    let state = load(&app, &ctx, known.as_ref(), id, destination, used_here, asked).await?;
     // Without a request to wait for, a person who is signed in has nothing to do here.
-    if state.waiting.is_none() && state.signed_in.is_some() {
+    if state.waiting.is_none()
+        && let Some(person) = &state.signed_in
+        && (!state.destination.needs_fresh_sign_in() || session::is_fresh(&person.authentication, ctx.now))
+    {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let cookie = known.clone().unwrap_or_else(Cookie::generate);
@@ -66,6 +72,8 @@ struct LoginState {
     demands: Demands,
     /// Where to go without a request that waits.
     destination: Destination,
+    /// Other ways to sign in.
+    choice: Choice,
 }
 
 impl LoginState {
@@ -83,6 +91,7 @@ async fn load(
     id: Option<Uuid>,
     destination: Destination,
     used_here: Option<IdentityId>,
+    asked: Asked,
 ) -> Result<LoginState> {
     let hash = cookie.map(|cookie| cookie.hash);
     let (shared, ctx) = (app.clone(), ctx.clone());
@@ -103,7 +112,9 @@ async fn load(
                     Some(waiting)
                 }
             };
+            let choice = choice::load(tx, waiting.as_ref(), &asked)?;
             Ok(LoginState {
+                choice,
                 waiting,
                 signed_in,
                 demands,
@@ -129,16 +140,39 @@ fn show(
         request: waiting.map(|waiting| waiting.parked.id.to_string()),
         client: waiting.map(Waiting::client_view),
         username,
-        reason: waiting.map_or(LoginReason::NotSignedIn, |waiting| {
-            reason(waiting, state.signed_in.as_ref(), &state.demands, ctx.now)
-        }),
+        reason: match (waiting, &state.signed_in) {
+            (Some(waiting), signed_in) => reason(waiting, signed_in.as_ref(), &state.demands, ctx.now),
+            (None, Some(_)) => LoginReason::TooLongAgo,
+            (None, None) => LoginReason::NotSignedIn,
+        },
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
+        ways: ways(app),
         carried: state.destination.fields(),
+        choice: {
+            let request = waiting.map(|waiting| waiting.parked.id.to_string());
+            state.choice.view(request.as_deref(), &state.destination)
+        },
         can_cancel: waiting.is_some(),
         time_limit: waiting.and_then(|waiting| waiting.time_left(ctx)),
     };
     render(&page, &waiting.map_or_else(PagePolicy::default, Waiting::policy))
+}
+
+/// Only where messages reach people.
+fn ways(app: &App) -> Vec<Link> {
+    let link = |text: &str, path: &str| Link {
+        text: text.to_owned(),
+        href: Href::path(path),
+    };
+    let mut ways = Vec::new();
+    if app.config.sends_mail() {
+        ways.push(link("Forgot your password?", "/p/reset"));
+        if app.config.sign_up == SignUp::Open {
+            ways.push(link("Create an account", "/p/sign-up"));
+        }
+    }
+    ways
 }
 
 /// Why a person who may be signed in is asked to sign in.
@@ -165,12 +199,22 @@ fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, demands: &Demands, no
 pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
     let Form(form) = form?;
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(crate::http::browser::stale_form)?;
+    let asked = Asked::new(&app, &headers, None);
     if let Err(stale) = cookie.check_form(&app, &form) {
-        return form_again(&app, &ctx, &cookie, &form, stale).await;
+        return form_again(&app, &ctx, &cookie, &form, asked, stale).await;
     }
     let id = request_id(&form)?;
     let used_here = Device::read(&app, &headers).map(|device| device.identity);
-    let state = load(&app, &ctx, Some(&cookie), id, Destination::read(&form), used_here).await?;
+    let state = load(
+        &app,
+        &ctx,
+        Some(&cookie),
+        id,
+        Destination::read(&form),
+        used_here,
+        asked,
+    )
+    .await?;
     if let (Some(id), Some("deny")) = (id, form.get("decision")) {
         app.db
             .write(move |tx| authorization_requests::decide(tx, id, "deny"))
@@ -211,9 +255,16 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
 /// in a tab that was open before the person signed in in another one, which changes the
 /// cookie. They get the form of today; what was filled in is not taken over, because another
 /// site may have filled it in.
-async fn form_again(app: &App, ctx: &Ctx, cookie: &Cookie, form: &Params, stale: Error) -> Result<Response> {
+async fn form_again(
+    app: &App,
+    ctx: &Ctx,
+    cookie: &Cookie,
+    form: &Params,
+    asked: Asked,
+    stale: Error,
+) -> Result<Response> {
     let Ok(id) = request_id(form) else { return Err(stale) };
-    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form), None).await else {
+    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form), None, asked).await else {
         return Err(stale);
     };
     if state.waiting.is_none() && state.signed_in.is_some() {

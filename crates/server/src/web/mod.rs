@@ -2,7 +2,9 @@
 //! authorization request ends with a redirect to `/p/authorize`, which looks again.
 
 pub mod account_sessions;
+pub mod address;
 pub mod assets;
+mod choice;
 pub mod consent;
 pub mod consents;
 mod demands;
@@ -12,8 +14,11 @@ pub mod home;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod provider_login;
+pub mod reset;
 pub mod setup;
 mod sign_in;
+pub mod sign_up;
 pub mod user_agent;
 
 use askama::Template;

@@ -18,6 +18,9 @@ use url::Url;
 
 use crate::web::assets;
 
+#[path = "mail_pages.rs"]
+pub mod mail;
+
 /// What every page shows around its content.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
@@ -208,12 +211,51 @@ pub struct LoginPage {
     /// From the request; anybody can write one, so the page does not present it as the app's words.
     pub session_message: Option<String>,
     pub errors: FormErrors,
+    /// For who cannot sign in: a new password, an account.
+    pub ways: Vec<Link>,
     /// Where to go afterwards if no request waits.
     pub carried: Vec<CarriedField>,
+    /// Other identity providers.
+    pub choice: ProviderChoice,
     /// Whether "Cancel" leads back to the app.
     pub can_cancel: bool,
     /// How long the parked request still waits.
     pub time_limit: Option<Duration>,
+}
+
+/// Other identity providers to sign in through.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderChoice {
+    /// What the app or the browser's memory proposes.
+    pub suggested: Vec<ProviderLink>,
+    /// All others, or what a search has found.
+    pub others: Vec<ProviderLink>,
+    /// If there are too many to show them all.
+    pub search: Option<ProviderSearch>,
+}
+
+impl ProviderChoice {
+    fn is_empty(&self) -> bool {
+        self.suggested.is_empty() && self.others.is_empty() && self.search.is_none()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct ProviderLink {
+    pub name: String,
+    /// Of its usernames; tells apart providers of one name.
+    pub domains: String,
+    pub href: Href,
+}
+
+/// Asks again for the page with `idp_search` in its address. It changes nothing, so it
+/// carries no token.
+#[derive(Clone, Debug)]
+pub struct ProviderSearch {
+    pub text: String,
+    /// More were found than are shown.
+    pub more: bool,
+    pub carried: Vec<CarriedField>,
 }
 
 /// Why a person sees the login page.

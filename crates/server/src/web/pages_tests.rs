@@ -120,9 +120,19 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         reason: LoginReason::NotSignedIn,
         session_message: None,
         errors: FormErrors::none(),
+        ways: vec![Link {
+            text: "Forgot your password?".to_owned(),
+            href: Href::path("/p/reset"),
+        }],
         carried: Vec::new(),
+        choice: ProviderChoice::default(),
         can_cancel: true,
         time_limit: Some(60 * MINUTES),
+    };
+    let provider = |name: &str, domains: &str, id: &str| ProviderLink {
+        name: say(name),
+        domains: domains.to_owned(),
+        href: Href::path(format!("/p/login/with/{id}?request=7f1c9a52")),
     };
     let consent = || ConsentPage {
         layout: signed_in("Permission"),
@@ -361,6 +371,37 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 ],
                 can_cancel: false,
                 time_limit: None,
+                ..login()
+            },
+        ),
+        page(
+            "login_with_providers",
+            &LoginPage {
+                choice: ProviderChoice {
+                    suggested: vec![provider("ORCID", "orcid.org", "b1")],
+                    others: vec![
+                        provider("University of Example", "example.edu", "b2"),
+                        provider("Université d\u{2019}Exemple", "exemple.fr, etu.exemple.fr", "b3"),
+                    ],
+                    search: Some(ProviderSearch {
+                        text: say("exampl"),
+                        more: true,
+                        carried: vec![CarriedField {
+                            name: "request",
+                            value: "7f1c9a52".to_owned(),
+                        }],
+                    }),
+                },
+                ..login()
+            },
+        ),
+        page(
+            "login_with_few_providers",
+            &LoginPage {
+                choice: ProviderChoice {
+                    others: vec![provider("ORCID", "orcid.org", "b1"), provider("GitHub", "", "b2")],
+                    ..ProviderChoice::default()
+                },
                 ..login()
             },
         ),
@@ -614,6 +655,70 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 )
             },
         ),
+        page(
+            "reset",
+            &mail::ResetPage {
+                layout: layout("New password"),
+                form_token: form_token(),
+                errors: FormErrors::none(),
+            },
+        ),
+        page(
+            "reset_password",
+            &mail::NewPasswordPage {
+                layout: layout("New password"),
+                action: "/p/reset/one-time-secret".to_owned(),
+                form_token: form_token(),
+                username: say("alice@portolan.local"),
+                errors: FormErrors::field("password", "This password is too short."),
+                password_min_length: 15,
+            },
+        ),
+        page(
+            "sign_up",
+            &mail::SignUpPage {
+                layout: layout("Create an account"),
+                form_token: form_token(),
+                email: say("alice@example.org"),
+                errors: FormErrors::field("email", "This is no address."),
+            },
+        ),
+        page(
+            "sign_up_account",
+            &mail::OpenAccountPage {
+                layout: layout("Create an account"),
+                action: "/p/sign-up/one-time-secret".to_owned(),
+                form_token: form_token(),
+                address: say("alice@example.org"),
+                username: say("alice"),
+                name: say("Alice Cartographer"),
+                errors: FormErrors::field("username", "Is taken, choose another one."),
+                local_domain: "portolan.local".to_owned(),
+                password_min_length: 15,
+            },
+        ),
+        page(
+            "address",
+            &mail::AddressPage {
+                layout: signed_in("E-mail address"),
+                form_token: form_token(),
+                username: say("alice@portolan.local"),
+                address: Some(say("alice@example.org")),
+                is_verified: false,
+                email: say("alice@example.org"),
+                errors: FormErrors::none(),
+            },
+        ),
+        page(
+            "address_confirm",
+            &mail::ConfirmAddressPage {
+                layout: layout("Confirm your e-mail address"),
+                action: "/p/address/one-time-secret".to_owned(),
+                form_token: form_token(),
+                username: say("alice@portolan.local"),
+                address: say("alice@example.org"),
+            },
+        ),
         page("setup", &setup()),
         page(
             "setup_refused",
@@ -838,6 +943,11 @@ fn hostile_words_stay_words() {
         "error_unknown_scopes",
         "setup_refused",
         "setup_done",
+        "reset_password",
+        "sign_up",
+        "sign_up_account",
+        "address",
+        "address_confirm",
         "message",
         "home_signed_in",
         "login_without_request",
@@ -883,6 +993,17 @@ fn every_form_carries_its_token() {
             .enumerate()
             .filter(|(_, element)| element.name == "form")
         {
+            // A search changes nothing, and its fields stand in the address.
+            if form.get("role") == Some("search") {
+                assert_eq!(form.get("method"), Some("get"), "{page}");
+                assert!(
+                    !elements.iter().any(
+                        |element| element.get("name") == Some("form_token") && is_inside(&elements, element, index)
+                    ),
+                    "{page}"
+                );
+                continue;
+            }
             let token = elements
                 .iter()
                 .find(|element| element.get("name") == Some("form_token") && is_inside(&elements, element, index));

@@ -12,11 +12,15 @@ use http::header::CONTENT_TYPE;
 use portolan_server::domain::client;
 use portolan_types::{ClientId, ConsentId};
 
-use crate::support::{Answer, Auth, Browser, Form, Outcome, TestClient, TestResourceServer, TestServer, TestUser};
+use crate::support::{
+    Answer, Auth, Browser, Form, Mailbox, Outcome, TestClient, TestResourceServer, TestServer, TestUser,
+};
 
 /// Everything that a call may need. Each route starts from a fresh one.
 pub struct World {
     pub server: TestServer,
+    /// Where its mail goes.
+    pub mailbox: Mailbox,
     pub alice: TestUser,
     pub bob: TestUser,
     /// Signed in as Alice, and as Bob.
@@ -56,7 +60,8 @@ pub const AUTH_SCOPES: &str = "openid email profile urn:globus:auth:scope:auth.g
 
 impl World {
     pub fn new() -> Self {
-        let server = TestServer::new();
+        let mailbox = Mailbox::open();
+        let server = TestServer::with_mail(&mailbox);
         let (alice, bob) = (server.user("alice").create(), server.user("bob").create());
         let (browser, others_browser) = (server.browser_of(&alice), server.browser_of(&bob));
         let app = server.client().named("The App").create();
@@ -132,6 +137,7 @@ impl World {
             robot,
             admin_robot,
             server,
+            mailbox,
             alice,
             bob,
             browser,
@@ -487,6 +493,18 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                 }
             }),
         ),
+        (
+            "GET /p/login/with/{provider_id}",
+            Page(|w| {
+                let waiting = w.waiting_at("/p/login").path;
+                let request = waiting.split_once('?').unwrap().1;
+                page(&format!("/p/login/with/{}?{request}", w.provider()))
+            }),
+        ),
+        (
+            "GET /p/callback/{provider_id}",
+            Page(|w| page(&format!("/p/callback/{}?state=unknown&code=stolen", w.provider()))),
+        ),
         ("GET /p/consent", Page(|w| page(&w.waiting_at("/p/consent").path))),
         ("POST /p/consent", Page(|w| w.deciding_at("/p/consent"))),
         ("GET /p/continue", Page(|w| page(&w.waiting_at("/p/continue").path))),
@@ -507,6 +525,60 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                     path,
                     form: Some(form.set("password", password).set("password_again", password)),
                 }
+            }),
+        ),
+        ("GET /p/reset", Page(|_| page("/p/reset"))),
+        (
+            "POST /p/reset",
+            Page(|w| w.filled_in("/p/reset", &[("username", "nobody")])),
+        ),
+        (
+            "GET /p/reset/{token}",
+            Page(|w| page(&w.mailed("/p/reset", &[("username", "alice")]))),
+        ),
+        (
+            "POST /p/reset/{token}",
+            Page(|w| {
+                let link = w.mailed("/p/reset", &[("username", "alice")]);
+                w.filled_in(&link, &[("password", NEW_PASSWORD), ("password_again", NEW_PASSWORD)])
+            }),
+        ),
+        ("GET /p/sign-up", Page(|_| page("/p/sign-up"))),
+        (
+            "POST /p/sign-up",
+            Page(|w| w.filled_in("/p/sign-up", &[("email", "new@example.net")])),
+        ),
+        (
+            "GET /p/sign-up/{token}",
+            Page(|w| page(&w.mailed("/p/sign-up", &[("email", "new@example.net")]))),
+        ),
+        (
+            "POST /p/sign-up/{token}",
+            Page(|w| {
+                let link = w.mailed("/p/sign-up", &[("email", "new@example.net")]);
+                let fields = [
+                    ("username", "newcomer"),
+                    ("name", "New"),
+                    ("password", NEW_PASSWORD),
+                    ("password_again", NEW_PASSWORD),
+                ];
+                w.filled_in(&link, &fields)
+            }),
+        ),
+        ("GET /p/address", Page(|_| page("/p/address"))),
+        (
+            "POST /p/address",
+            Page(|w| w.filled_in("/p/address", &[("email", "new@example.net")])),
+        ),
+        (
+            "GET /p/address/{token}",
+            Page(|w| page(&w.mailed("/p/address", &[("email", "new@example.net")]))),
+        ),
+        (
+            "POST /p/address/{token}",
+            Page(|w| {
+                let link = w.mailed("/p/address", &[("email", "new@example.net")]);
+                w.filled_in(&link, &[])
             }),
         ),
         ("GET /v2/web/auth-code", Page(|_| page("/v2/web/auth-code?code=abc"))),
@@ -593,7 +665,29 @@ pub fn authorize_path(world: &World) -> String {
     format!("/v2/oauth2/authorize?{query}")
 }
 
+const NEW_PASSWORD: &str = "seven unlikely words of a form";
+
 impl World {
+    /// The form of a page of Alice's browser, filled in.
+    fn filled_in(&self, path: &str, fields: &[(&str, &str)]) -> PageCall {
+        self.browser.get(path);
+        let form = fields
+            .iter()
+            .fold(self.browser.form(), |form, (name, value)| form.set(name, value));
+        PageCall {
+            path: path.to_owned(),
+            form: Some(form),
+        }
+    }
+
+    /// Sends that form and returns the link in the message that comes of it.
+    fn mailed(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let call = self.filled_in(path, fields);
+        self.browser.submit(&call.form.expect("the page has a form"));
+        self.server.send_mail();
+        self.mailbox.take().pop().expect("a message came").link()
+    }
+
     /// A parked request of Alice's browser that waits at this page.
     fn waiting_at(&self, wanted: &str) -> PageCall {
         let params = match wanted {
@@ -719,4 +813,36 @@ pub fn assert_complete<'a>(listed: impl IntoIterator<Item = &'a str>) {
     assert!(missing.is_empty(), "nothing is said about {missing:#?}");
     let gone: Vec<_> = listed.difference(&routes).collect();
     assert!(gone.is_empty(), "no such route any more: {gone:#?}");
+}
+
+impl World {
+    /// A provider whose addresses are set, so that nobody is asked on the way there.
+    fn provider(&self) -> portolan_types::IdentityProviderId {
+        use portolan_server::domain::provider::{Wanted, create};
+        use portolan_server::store::audit::Actor;
+        use portolan_server::store::identity_providers::IdentityProvider;
+
+        let preset = portolan_server::upstream::provider::preset("github").unwrap();
+        let id = portolan_types::IdentityProviderId(portolan_server::app::new_uuid());
+        let mut configuration = preset.configuration;
+        configuration.client_id = "portolan".into();
+        let wanted = Wanted {
+            provider: IdentityProvider {
+                id,
+                name: preset.title.into(),
+                short_name: preset.short_name.into(),
+                kind: preset.kind.into(),
+                alternative_names: "[]".into(),
+                enabled: true,
+            },
+            domains: vec!["github.com".into()],
+            issuer: preset.issuer.unwrap().into(),
+            configuration,
+            sealed_secret: None,
+        };
+        let ctx = self.server.ctx();
+        self.server
+            .write(move |tx| create(tx, &ctx, Actor::Operator, "portolan.local", &wanted));
+        id
+    }
 }

@@ -1,6 +1,7 @@
 //! Every function of `store`, executed on both engines. One file per table family; the
 //! rows that most tests need stand here, under fixed ids.
 
+mod addresses;
 mod clients;
 mod codes;
 mod consents;
