@@ -104,7 +104,7 @@ pub fn is_due(tx: &mut ReadTx, now: Timestamp) -> Result<bool> {
 pub fn claim(tx: &mut WriteTx, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<Claimed>> {
     Ok(tx.fetch_all(
         "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
-          WHERE finished_at IS NULL AND claimed_until <= $1
+          WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
             AND id IN (SELECT id FROM outbox
                         WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
                         ORDER BY next_attempt_at LIMIT $3)
@@ -140,7 +140,7 @@ pub fn list_sealed(tx: &mut ReadTx) -> Result<Vec<(Uuid, Vec<u8>)>> {
 
 pub fn update_sealed(tx: &mut WriteTx, id: Uuid, sealed: &[u8]) -> Result<()> {
     tx.execute(
-        "UPDATE outbox SET sealed_link = $2 WHERE id = $1 AND finished_at IS NULL",
+        "UPDATE outbox SET sealed_link = $2 WHERE id = $1 AND sealed_link IS NOT NULL",
         params![id, sealed.to_vec()],
     )?;
     Ok(())
