@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
+use http::HeaderValue;
 use http::request::Parts;
 use portolan_db::Db;
 use portolan_types::Timestamp;
@@ -96,6 +97,7 @@ impl App {
             now: self.clock.now(),
             request_id: RequestId::new(),
             address: None,
+            user_agent: None,
         }
     }
 }
@@ -115,6 +117,18 @@ pub struct Ctx {
     pub request_id: RequestId,
     /// The client's address; from a forwarding header only behind a trusted proxy.
     pub address: Option<IpAddr>,
+    /// What the caller's program calls itself, as it was sent.
+    pub user_agent: Option<HeaderValue>,
+}
+
+impl Ctx {
+    /// What the caller's program calls itself: printable, and short enough to be kept.
+    pub fn user_agent(&self) -> Option<String> {
+        let sent = self.user_agent.as_ref()?.to_str().ok()?;
+        let printable = sent.chars().filter(|c| matches!(c, ' '..='~'));
+        let text: String = printable.take(256).collect();
+        (!text.is_empty()).then_some(text)
+    }
 }
 
 /// Put into every request by `http::context`.

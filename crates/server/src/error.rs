@@ -32,6 +32,8 @@ struct Extra {
     required_scope: Option<String>,
     /// The methods of a 405 answer.
     allow: Option<String>,
+    /// A login must not be older than this (RFC 9470 section 3).
+    maximum_age: Option<Duration>,
 }
 
 /// What went wrong, as the caller can act on it.
@@ -54,6 +56,8 @@ pub enum Kind {
     LoginRequired,
     ConsentRequired,
     InteractionRequired,
+    /// OpenID Connect Core Unmet Authentication Requirements 1.0.
+    UnmetAuthenticationRequirements,
     RequestNotSupported,
     RequestUriNotSupported,
     RegistrationNotSupported,
@@ -108,6 +112,7 @@ impl Kind {
             Kind::LoginRequired => "login_required",
             Kind::ConsentRequired => "consent_required",
             Kind::InteractionRequired => "interaction_required",
+            Kind::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Kind::RequestNotSupported => "request_not_supported",
             Kind::RequestUriNotSupported => "request_uri_not_supported",
             Kind::RegistrationNotSupported => "registration_not_supported",
@@ -146,6 +151,7 @@ impl Kind {
             Kind::LoginRequired => "LOGIN_REQUIRED",
             Kind::ConsentRequired => "CONSENT_REQUIRED",
             Kind::InteractionRequired => "INTERACTION_REQUIRED",
+            Kind::UnmetAuthenticationRequirements => "UNMET_AUTHENTICATION_REQUIREMENTS",
             Kind::RequestNotSupported => "REQUEST_NOT_SUPPORTED",
             Kind::RequestUriNotSupported => "REQUEST_URI_NOT_SUPPORTED",
             Kind::RegistrationNotSupported => "REGISTRATION_NOT_SUPPORTED",
@@ -271,6 +277,11 @@ impl Error {
         self.with(|extra| extra.authorization_parameters = Some(parameters))
     }
 
+    /// The same in the words of RFC 9470, for clients that know nothing of wire.md.
+    pub fn requiring_login_within(self, age: Duration) -> Self {
+        self.with(|extra| extra.maximum_age = Some(age))
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Extra)) -> Self {
         change(self.extra.get_or_insert_default());
         self
@@ -309,6 +320,10 @@ impl Error {
 
     pub fn required_scope(&self) -> Option<&str> {
         self.extra.as_ref()?.required_scope.as_deref()
+    }
+
+    pub fn maximum_age(&self) -> Option<Duration> {
+        self.extra.as_ref()?.maximum_age
     }
 
     pub fn allow(&self) -> Option<&str> {

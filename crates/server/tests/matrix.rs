@@ -254,6 +254,13 @@ fn the_session_gate_stands_exactly_before_the_changes_of_a_project() {
         "POST /v2/api/projects",
         "DELETE /v2/api/identities/{identity_id}/consents/{consent_id}",
     ];
+    // They last ten minutes, or ask for a sign-in that is not older than that.
+    const SHORT: &[&str] = &[
+        "GET /p/reset/{token}",
+        "POST /p/reset/{token}",
+        "GET /p/address",
+        "POST /p/address",
+    ];
     let gated = |cells: &[&str]| -> Vec<usize> {
         let marked = cells.iter().enumerate().filter(|(_, cell)| cell.contains('!'));
         marked.map(|(column, _)| column).collect()
@@ -273,6 +280,9 @@ fn the_session_gate_stands_exactly_before_the_changes_of_a_project() {
             gates += 1;
         } else {
             assert!(gated(&cells).is_empty(), "{route}");
+            if SHORT.contains(&route.as_str()) {
+                continue;
+            }
             assert_eq!(
                 cells[of(Role::StaleAdmin)],
                 cells[of(Role::Admin)],

@@ -54,6 +54,9 @@ const SCANS: &[(&str, &str)] = &[
     ("keys::list_secrets", "a handful of keys"),
     ("keys::list_provider_secrets", "a handful of providers"),
     ("links::delete_by_purpose", "a handful of links"),
+    ("outbox::count_waiting", "walks the partial index of what waits"),
+    ("outbox::list_sealed", "walks the partial index of what waits"),
+    ("mail_requests::list", "walks the index of time; a handful of rows"),
     ("policies::list", "for operators"),
     ("projects::find_by_name", "for operators"),
     ("projects::list", "for server administrators"),
@@ -273,6 +276,7 @@ fn the_plans_of_the_hot_statements() {
         "consents::list_approved_roots",
         "consents::list_approved",
         "sessions::find",
+        "sessions::authentications_of_token",
     ];
     let statements = statements();
     let db = portolan_db::testing::TestDb::sqlite(MIGRATIONS);

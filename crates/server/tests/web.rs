@@ -26,7 +26,11 @@ mod provider_choice;
 mod provider_faults;
 #[path = "web/provider_login.rs"]
 mod provider_login;
+#[path = "web/reset.rs"]
+mod reset;
 #[path = "web/sessions.rs"]
 mod sessions;
 #[path = "web/setup.rs"]
 mod setup;
+#[path = "web/sign_up.rs"]
+mod sign_up;

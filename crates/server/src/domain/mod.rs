@@ -1,5 +1,6 @@
 //! The rules. No HTTP, no SQL: functions over transactions and plain values.
 
+pub mod address;
 pub mod authorization;
 pub mod client;
 pub mod consent;

@@ -268,6 +268,7 @@ mod tests {
             now: Timestamp::from_seconds(1000),
             request_id: RequestId::new(),
             address: None,
+            user_agent: None,
         };
         let profile = Profile {
             subject: "s".into(),

@@ -66,6 +66,10 @@ const TABLES: &[(&str, Remove)] = &[
     ("one_time_links", |tx, times, limit| {
         cleanup::one_time_links(tx, times.now - HOUR, limit)
     }),
+    ("outbox", |tx, times, limit| cleanup::outbox(tx, times.now - DAY, limit)),
+    ("mail_requests", |tx, times, limit| {
+        cleanup::mail_requests(tx, times.now - HOUR, limit)
+    }),
     ("audit_events", |tx, times, limit| {
         cleanup::audit_events(tx, times.audit_before, limit)
     }),

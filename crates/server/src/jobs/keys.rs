@@ -12,10 +12,11 @@ use crate::config::Config;
 use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
 use crate::domain::keys::{self as signing, KeyKind, KeySet, StoredKey};
+use crate::domain::mail;
 use crate::domain::sealing::MasterKey;
 use crate::error::{Error, Result};
 use crate::start::secret_key_place;
-use crate::store::{keys, settings};
+use crate::store::{keys, outbox, settings};
 
 /// Reads the keys again when they have changed.
 #[derive(Default)]
@@ -149,6 +150,10 @@ pub fn rewrap(tx: &mut WriteTx, old: &MasterKey, new: &MasterKey) -> Result<usiz
     }
     for (id, sealed) in keys::list_provider_secrets(tx)? {
         keys::update_provider_secret(tx, id, &reseal(&provider_secret_place(id), &sealed)?)?;
+        count += 1;
+    }
+    for (id, sealed) in outbox::list_sealed(tx)? {
+        outbox::update_sealed(tx, id, &reseal(&mail::link_place(id), &sealed)?)?;
         count += 1;
     }
     settings::upsert(tx, settings::MASTER_KEY_CHECK, new.check_value())?;

@@ -235,6 +235,23 @@ pub fn set_name(tx: &mut WriteTx, id: IdentityId, name: &str) -> Result<()> {
     Ok(())
 }
 
+pub fn set_email(tx: &mut WriteTx, id: IdentityId, email: &str) -> Result<()> {
+    tx.execute("UPDATE identities SET email = $2 WHERE id = $1", params![id, email])?;
+    Ok(())
+}
+
+/// The identities of a provider with this e-mail address, in any case of letters.
+pub fn list_by_email(tx: &mut ReadTx, provider: IdentityProviderId, email: &str, limit: i64) -> Result<Vec<Identity>> {
+    Ok(tx.fetch_all(
+        &format!(
+            "{SELECT} WHERE lower(i.email) = lower(cast($1 AS TEXT)) AND i.email IS NOT NULL
+                        AND i.identity_provider_id = $2 AND i.status <> 'closed'
+                      ORDER BY i.username LIMIT $3"
+        ),
+        params![email, provider, limit],
+    )?)
+}
+
 /// What its provider says of it today.
 pub fn update_profile(
     tx: &mut WriteTx,

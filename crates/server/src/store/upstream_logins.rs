@@ -124,7 +124,7 @@ mod tests {
                 enabled: true,
             };
             identity_providers::upsert(tx, &provider, &[], NOW)?;
-            sessions::insert(tx, BROWSER, &state(99), NOW, NOW + Duration::from_secs(600), None)
+            sessions::insert(tx, BROWSER, &state(99), NOW, NOW + Duration::from_secs(600), None, None)
         })
         .unwrap();
     }

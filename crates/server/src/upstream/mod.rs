@@ -8,3 +8,4 @@ pub mod fault;
 pub mod fetch;
 pub mod oidc;
 pub mod provider;
+pub mod smtp;

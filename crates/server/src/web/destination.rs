@@ -9,6 +9,7 @@
 use portolan_db::ReadTx;
 use portolan_types::ClientId;
 
+use super::account_sessions::SESSIONS;
 use super::pages::{CarriedField, Href, Link};
 use crate::domain::client;
 use crate::error::Result;
@@ -16,12 +17,16 @@ use crate::http::extract::Params;
 use crate::store::clients::{self, Client};
 
 pub const CONSENTS: &str = "/v2/web/consents";
+pub const ADDRESS: &str = "/p/address";
 
 /// A page of this server that needs a person who is signed in.
 #[derive(Clone, Debug)]
 pub enum Destination {
     Home,
     Consents(CameFrom),
+    Sessions,
+    /// The e-mail address of the account.
+    Address,
 }
 
 impl Destination {
@@ -29,14 +34,23 @@ impl Destination {
     pub fn read(params: &Params) -> Self {
         match params.get("next") {
             Some("consents") => Destination::Consents(CameFrom::read(params)),
+            Some("sessions") => Destination::Sessions,
+            Some("address") => Destination::Address,
             _ => Destination::Home,
         }
+    }
+
+    /// What changes an account asks for a recent sign-in (decisions, section 6).
+    pub fn needs_fresh_sign_in(&self) -> bool {
+        matches!(self, Destination::Address)
     }
 
     pub fn path(&self) -> String {
         match self {
             Destination::Home => "/".into(),
             Destination::Consents(came_from) => came_from.address(CONSENTS, &[]),
+            Destination::Sessions => SESSIONS.into(),
+            Destination::Address => ADDRESS.into(),
         }
     }
 
@@ -45,6 +59,8 @@ impl Destination {
         match self {
             Destination::Home => "/p/login".into(),
             Destination::Consents(came_from) => came_from.address("/p/login", &[("next", "consents")]),
+            Destination::Sessions => "/p/login?next=sessions".into(),
+            Destination::Address => "/p/login?next=address".into(),
         }
     }
 
@@ -52,6 +68,10 @@ impl Destination {
     pub fn fields(&self) -> Vec<CarriedField> {
         match self {
             Destination::Home => Vec::new(),
+            Destination::Address => vec![CarriedField {
+                name: "next",
+                value: "address".into(),
+            }],
             Destination::Consents(came_from) => {
                 let next = CarriedField {
                     name: "next",
@@ -59,6 +79,10 @@ impl Destination {
                 };
                 std::iter::once(next).chain(came_from.fields()).collect()
             }
+            Destination::Sessions => vec![CarriedField {
+                name: "next",
+                value: "sessions".into(),
+            }],
         }
     }
 }
@@ -134,7 +158,9 @@ mod tests {
         let table = [
             ("", "/"),
             ("next=consents", "/v2/web/consents"),
+            ("next=sessions", "/p/account/sessions"),
             ("next=home", "/"),
+            ("next=address", "/p/address"),
             ("next=/v2/web/consents", "/"),
             ("next=https://evil.example/", "/"),
             ("next=//evil.example", "/"),

@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
-use super::destination::CONSENTS;
+use super::account_sessions::SESSIONS;
+use super::destination::{ADDRESS, CONSENTS};
 use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
@@ -33,10 +34,20 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
         .await?;
     let state = match &signed_in {
         Some(_) => HomeState::SignedIn {
-            links: vec![Link {
-                text: "Your permissions".into(),
-                href: Href::path(CONSENTS),
-            }],
+            links: vec![
+                Link {
+                    text: "Your permissions".into(),
+                    href: Href::path(CONSENTS),
+                },
+                Link {
+                    text: "Where you are signed in".into(),
+                    href: Href::path(SESSIONS),
+                },
+                Link {
+                    text: "E-mail address".into(),
+                    href: Href::path(ADDRESS),
+                },
+            ],
             sign_out: Href::path("/v2/web/logout"),
         },
         None if is_set_up => HomeState::SignedOut {

@@ -17,12 +17,14 @@ use portolan_types::{IdentityId, Secret, Timestamp};
 use uuid::Uuid;
 
 use super::choice::{self, Asked, Choice};
+use super::demands::Demands;
 use super::destination::Destination;
 use super::device::Device;
-use super::pages::{FormErrors, LoginPage, LoginReason};
+use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
 use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume, sign_in};
 use crate::app::{App, Ctx};
-use crate::domain::session::Proof;
+use crate::config::SignUp;
+use crate::domain::session::{self, Proof};
 use crate::domain::{identity, token_format};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
@@ -44,17 +46,17 @@ pub async fn login_page(
     let known = Cookie::read(&headers, &app.config);
     let destination = Destination::read(&params);
     let asked = Asked::new(&app, &headers, params.get(choice::SEARCH));
-    let state = load(&app, &ctx, known.as_ref(), id, destination, asked).await?;
+    let used_here = Device::read(&app, &headers).map(|device| device.identity);
+    let state = load(&app, &ctx, known.as_ref(), id, destination, used_here, asked).await?;
     // Without a request to wait for, a person who is signed in has nothing to do here.
-    if state.waiting.is_none() && state.signed_in.is_some() {
+    if state.waiting.is_none()
+        && let Some(person) = &state.signed_in
+        && (!state.destination.needs_fresh_sign_in() || session::is_fresh(&person.authentication, ctx.now))
+    {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let cookie = known.clone().unwrap_or_else(Cookie::generate);
-    let username = state
-        .waiting
-        .as_ref()
-        .and_then(|waiting| waiting.request.login_hint.clone())
-        .unwrap_or_default();
+    let username = state.suggested_username();
     let mut response = show(&app, &ctx, &cookie, &state, username, FormErrors::none())?;
     if known.is_none() {
         let (name, value) = cookie.set(&app.config);
@@ -66,10 +68,20 @@ pub async fn login_page(
 struct LoginState {
     waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
+    /// What the request demands and the session does not have yet.
+    demands: Demands,
     /// Where to go without a request that waits.
     destination: Destination,
     /// Other ways to sign in.
     choice: Choice,
+}
+
+impl LoginState {
+    /// The account that the app asks for or hints at.
+    fn suggested_username(&self) -> String {
+        let hint = || self.waiting.as_ref()?.request.login_hint.clone();
+        self.demands.username.clone().or_else(hint).unwrap_or_default()
+    }
 }
 
 async fn load(
@@ -78,6 +90,7 @@ async fn load(
     cookie: Option<&Cookie>,
     id: Option<Uuid>,
     destination: Destination,
+    used_here: Option<IdentityId>,
     asked: Asked,
 ) -> Result<LoginState> {
     let hash = cookie.map(|cookie| cookie.hash);
@@ -89,16 +102,22 @@ async fn load(
                 None => None,
             };
             let (session, signed_in) = session.map_or((None, None), |(id, person)| (Some(id), person));
+            let mut demands = Demands::default();
             let waiting = match (id, session) {
                 (None, _) => None,
                 (Some(_), None) => return Err(super::expired()),
-                (Some(id), Some(session)) => Some(find_waiting(tx, &ctx, session, id)?),
+                (Some(id), Some(session)) => {
+                    let waiting = find_waiting(tx, &ctx, session, id)?;
+                    demands = Demands::of(tx, &ctx, &waiting, session, used_here)?;
+                    Some(waiting)
+                }
             };
             let choice = choice::load(tx, waiting.as_ref(), &asked)?;
             Ok(LoginState {
                 choice,
                 waiting,
                 signed_in,
+                demands,
                 destination: destination.clone(),
             })
         })
@@ -121,11 +140,14 @@ fn show(
         request: waiting.map(|waiting| waiting.parked.id.to_string()),
         client: waiting.map(Waiting::client_view),
         username,
-        reason: waiting.map_or(LoginReason::NotSignedIn, |waiting| {
-            reason(waiting, state.signed_in.as_ref(), ctx.now)
-        }),
+        reason: match (waiting, &state.signed_in) {
+            (Some(waiting), signed_in) => reason(waiting, signed_in.as_ref(), &state.demands, ctx.now),
+            (None, Some(_)) => LoginReason::TooLongAgo,
+            (None, None) => LoginReason::NotSignedIn,
+        },
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
+        ways: ways(app),
         carried: state.destination.fields(),
         choice: {
             let request = waiting.map(|waiting| waiting.parked.id.to_string());
@@ -137,29 +159,37 @@ fn show(
     render(&page, &waiting.map_or_else(PagePolicy::default, Waiting::policy))
 }
 
-/// Why a person who may be signed in is asked to sign in.
-fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, now: Timestamp) -> LoginReason {
-    let request = &waiting.request;
-    let Some(signed_in) = signed_in else {
-        return LoginReason::NotSignedIn;
+/// Only where messages reach people.
+fn ways(app: &App) -> Vec<Link> {
+    let link = |text: &str, path: &str| Link {
+        text: text.to_owned(),
+        href: Href::path(path),
     };
-    let mut demands: Vec<String> = Vec::new();
-    if !request.required_identities.is_empty() {
-        demands.push("a particular account".into());
+    let mut ways = Vec::new();
+    if app.config.sends_mail() {
+        ways.push(link("Forgot your password?", "/p/reset"));
+        if app.config.sign_up == SignUp::Open {
+            ways.push(link("Create an account", "/p/sign-up"));
+        }
     }
-    if !request.required_domains.is_empty() {
-        demands.push(format!("an account at {}", request.required_domains.join(" or ")));
-    }
-    if !request.required_policies.is_empty() {
-        demands.push("a sign-in that satisfies the app's policy".into());
-    }
-    if request.required_mfa {
-        demands.push("a sign-in with two factors".into());
-    }
+    ways
+}
+
+/// Why a person who may be signed in is asked to sign in.
+fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, demands: &Demands, now: Timestamp) -> LoginReason {
+    let request = &waiting.request;
+    let words = &demands.words;
+    let Some(signed_in) = signed_in else {
+        return if words.is_empty() {
+            LoginReason::NotSignedIn
+        } else {
+            LoginReason::Demanded(words.clone())
+        };
+    };
     let age = now.since(signed_in.authentication.authenticated_at);
     match request.max_age {
+        _ if !words.is_empty() => LoginReason::StepUp(words.clone()),
         _ if request.prompt.login || request.prompt.select_account => LoginReason::AskedAgain,
-        _ if !demands.is_empty() => LoginReason::StepUp(demands),
         Some(seconds) if age >= Duration::from_secs(seconds) => LoginReason::TooLongAgo,
         _ => LoginReason::AskedAgain,
     }
@@ -174,7 +204,17 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
         return form_again(&app, &ctx, &cookie, &form, asked, stale).await;
     }
     let id = request_id(&form)?;
-    let state = load(&app, &ctx, Some(&cookie), id, Destination::read(&form), asked).await?;
+    let used_here = Device::read(&app, &headers).map(|device| device.identity);
+    let state = load(
+        &app,
+        &ctx,
+        Some(&cookie),
+        id,
+        Destination::read(&form),
+        used_here,
+        asked,
+    )
+    .await?;
     if let (Some(id), Some("deny")) = (id, form.get("decision")) {
         app.db
             .write(move |tx| authorization_requests::decide(tx, id, "deny"))
@@ -224,23 +264,19 @@ async fn form_again(
     stale: Error,
 ) -> Result<Response> {
     let Ok(id) = request_id(form) else { return Err(stale) };
-    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form), asked).await else {
+    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form), None, asked).await else {
         return Err(stale);
     };
     if state.waiting.is_none() && state.signed_in.is_some() {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
-    let hint = state
-        .waiting
-        .as_ref()
-        .and_then(|waiting| waiting.request.login_hint.clone());
     let text = "This page was out of date, perhaps because you signed in in another tab. Please sign in here again.";
     let mut response = show(
         app,
         ctx,
         cookie,
         &state,
-        hint.unwrap_or_default(),
+        state.suggested_username(),
         FormErrors::whole(text),
     )?;
     *response.status_mut() = StatusCode::FORBIDDEN;
