@@ -664,6 +664,53 @@ async function sessions(person) {
   await other.context.close();
 }
 
+// Other identity providers: a few as they are, many behind a search, and what a refusal looks like.
+async function providers(client) {
+  const add = (name, number) =>
+    server.command([
+      'idp', 'add', '--name', name, '--short-name', `p${number}`, '--domain', `p${number}.example.edu`,
+      '--issuer', `https://p${number}.example.edu`, '--client-id', 'portolan',
+    ]);
+  await server.command(['idp', 'add', '--preset', 'github', '--client-id', 'portolan']);
+  await add('University of Springfield', 0);
+  const { context, page, complaints } = await open();
+  await page.goto(authorize(client, 'openid', CALLBACK));
+  await inspect(page, 'login-providers');
+  await check('providers: a link leads out, whatever the content security policy says', async () => {
+    const out = page.waitForRequest((request) => request.url().startsWith('https://github.com/login/oauth/authorize?'));
+    await page.route('https://github.com/**', (route) => route.abort());
+    await page.getByRole('link', { name: /GitHub/ }).click({ noWaitAfter: true });
+    const asked = new URL((await out).url()).searchParams;
+    assert.equal(asked.get('code_challenge_method'), 'S256');
+    assert.match(asked.get('redirect_uri'), /\/p\/callback\/[0-9a-f-]{36}$/);
+  });
+  for (let number = 1; number <= 30; number += 1) await add(`University of Shelbyville, campus ${number}`, number);
+  await page.goto(authorize(client, 'openid', CALLBACK));
+  await inspect(page, 'login-search');
+  await check('providers: one is found by parts of its name with the keyboard', async () => {
+    await tabTo(page, '#idp_search');
+    await page.keyboard.type('spring univ');
+    await page.keyboard.press('Enter');
+    await page.getByRole('link', { name: /University of Springfield/ }).waitFor();
+    assert.match(await page.locator('[role=status]').innerText(), /Found: 1/);
+    assert.match(page.url(), /request=/);
+  });
+  await page.goto(`${page.url().replace(/idp_search=[^&]*/, 'idp_search=campus')}`);
+  await inspect(page, 'login-search-many');
+  const { identity_provider: github } = await server.command(['idp', 'show', 'github']);
+  await page.goto(`${server.url}/p/callback/${github.id}?state=unknown&code=stolen`);
+  await check('providers: a refusal names the provider, the reason and a way back', async () => {
+    assert.match(await heading(page), /GitHub/);
+    assert.match(await page.locator('main').innerText(), /was not begun in this browser/);
+    await page.getByRole('link', { name: 'Choose how to sign in' }).waitFor();
+  });
+  await inspect(page, 'provider-refused');
+  await check('no page about providers broke its own content security policy', async () =>
+    assert.deepEqual(complaints, []),
+  );
+  await context.close();
+}
+
 async function main() {
   browser = await launch();
   try {
@@ -687,6 +734,7 @@ async function main() {
     await formAction(people, clients);
     await withdrawals(await server.addUser('bob', 'Bob B', 'b@example.org'), clients);
     await sessions(await server.addUser('cleo', 'Cleo C', 'c@example.org'));
+    await providers(clients.plain);
   } finally {
     await browser.close();
     await server.stop();

@@ -1018,6 +1018,149 @@ fn the_audit_trail_is_read_by_who_what_when_and_where() {
 }
 
 #[test]
+fn identity_providers_come_and_go() {
+    on_each_engine(|place| {
+        let secret = place.folder.path().join("orcid.secret");
+        std::fs::write(&secret, "very secret at the provider\nsecond line\n").unwrap();
+        let secret = secret.to_str().unwrap();
+        let orcid = place.json(&[
+            "idp",
+            "add",
+            "--preset",
+            "orcid",
+            "--client-id",
+            "APP-1",
+            "--client-secret-file",
+            secret,
+        ]);
+        assert_eq!(orcid["identity_provider"]["short_name"], "orcid");
+        assert_eq!(orcid["identity_provider"]["domains"], json!(["orcid.org"]));
+        assert_eq!(orcid["settings"]["issuer"], "https://orcid.org");
+        assert_eq!(orcid["settings"]["has_client_secret"], true);
+        assert!(!orcid.to_string().contains("very secret"), "the secret is not told");
+        let add = [
+            "idp",
+            "add",
+            "--client-id",
+            "portolan",
+            "--name",
+            "Laboratory",
+            "--short-name",
+            "lab",
+        ];
+        let lab = [
+            &add[..],
+            &["--issuer", "https://login.lab.example", "--domain", "Lab.example"],
+        ]
+        .concat();
+        let lab = [
+            &lab[..],
+            &["--domain", "b.lab.example", "--username-claim", "uid", "--trust-mfa"],
+        ]
+        .concat();
+        let made = place.json(&lab);
+        assert_eq!(
+            made["identity_provider"]["domains"],
+            json!(["b.lab.example", "lab.example"])
+        );
+        let settings = &made["settings"]["configuration"];
+        assert_eq!(settings["claims"]["username"], json!(["uid"]));
+        assert_eq!(
+            (&settings["trust_mfa"], &settings["default_domain"]),
+            (&json!(true), &json!("lab.example"))
+        );
+
+        place.assert_refused(&lab, 1, "short name lab");
+        let other = |more: &[&'static str]| -> Vec<&'static str> {
+            let base = ["idp", "add", "--client-id", "c", "--name", "N", "--short-name", "n"];
+            [&base[..], more].concat()
+        };
+        let issuer = ["--issuer", "https://n.example"];
+        place.assert_refused(&other(&[]), 1, "name at least one");
+        place.assert_refused(&other(&["--domain", "n.example"]), 1, "issuer: is missing");
+        place.assert_refused(
+            &other(&[&issuer[..], &["--domain", "lab.example"]].concat()),
+            1,
+            "belongs to Laboratory",
+        );
+        place.assert_refused(
+            &other(&[&issuer[..], &["--domain", "portolan.local"]].concat()),
+            1,
+            "this server's own",
+        );
+        place.assert_refused(
+            &other(&["--issuer", "http://n.example", "--domain", "n.example"]),
+            1,
+            "outgoing_allow",
+        );
+        place.assert_refused(
+            &other(&["--issuer", "https://10.0.0.1", "--domain", "n.example"]),
+            1,
+            "outgoing_allow",
+        );
+        let state = other(&[&issuer[..], &["--domain", "n.example", "--parameter", "state=x"]].concat());
+        place.assert_refused(&state, 1, "this server sets itself");
+        place.assert_refused(&other(&["--client-secret-file", "/nowhere"]), 1, "/nowhere");
+        place.assert_refused(&other(&["--preset", "facebook"]), 2, "orcid");
+        place.assert_refused(&other(&["--tenant", "t"]), 1, "--preset microsoft");
+        let tenant = "9188040d-6c67-4c5b-b112-36a304b66dad";
+        let microsoft = [
+            "--preset",
+            "microsoft",
+            "--tenant",
+            tenant,
+            "--domain",
+            "contoso.example",
+        ];
+        let microsoft = place.json(&other(&microsoft));
+        assert_eq!(
+            microsoft["settings"]["issuer"],
+            format!("https://login.microsoftonline.com/{tenant}/v2.0")
+        );
+        assert_eq!(microsoft["settings"]["configuration"]["required_claims"]["tid"], tenant);
+
+        let updated = place.json(&[
+            "idp",
+            "update",
+            "lab",
+            "--name",
+            "Lab",
+            "--trust-mfa=no",
+            "--domain",
+            "lab.example",
+        ]);
+        assert_eq!(updated["identity_provider"]["name"], "Lab");
+        assert_eq!(updated["identity_provider"]["domains"], json!(["lab.example"]));
+        assert_eq!(updated["settings"]["configuration"]["trust_mfa"], false);
+        assert_eq!(
+            updated["settings"]["configuration"]["claims"]["username"],
+            json!(["uid"])
+        );
+        place.assert_refused(
+            &["idp", "update", "lab", "--short-name", "orcid"],
+            1,
+            "short name orcid",
+        );
+        assert_eq!(place.json(&["idp", "disable", "lab"])["settings"]["enabled"], false);
+        assert_eq!(
+            place.json(&["idp", "enable", "lab.example"])["settings"]["enabled"],
+            true
+        );
+        let cleared = place.json(&["idp", "update", "orcid", "--no-client-secret"]);
+        assert_eq!(cleared["settings"]["has_client_secret"], false);
+        for command in ["disable", "delete", "update"] {
+            place.assert_refused(&["idp", command, "portolan.local"], 1, "built in");
+        }
+        place.json(&["idp", "delete", "lab"]);
+        place.assert_refused(&["idp", "show", "lab"], 1, "there is no identity provider lab");
+        let trail = place.text(&["audit", "--kind", "identity_provider"]);
+        for action in ["create", "update", "enable", "disable", "delete"] {
+            assert!(trail.contains(&format!("identity_provider.{action}")), "{trail}");
+        }
+    });
+}
+
+#[test]
 fn identity_providers_are_listed() {
     on_each_engine(|place| {
         let listed = place.json(&["idp", "list"])["identity_providers"].take();
@@ -1111,7 +1254,9 @@ fn every_command_teaches_with_its_help() {
         &["consent", "list"],
         &["consent", "revoke"],
         &["audit"],
+        &["idp", "add"],
         &["idp", "show"],
+        &["idp", "update"],
     ] {
         let help = place.text(&[command, &["--help"]].concat());
         let example = format!("  portolan {}", command.join(" "));

@@ -347,7 +347,8 @@ fn each_lie_of_a_provider_is_refused_with_words_of_its_own_and_remembered() {
 /// The positive control of the table above: what changes nothing that matters is accepted.
 #[test]
 fn an_honest_provider_is_believed_in_each_of_its_forms() {
-    let forms: &[(&str, fn(&mut Script))] = &[
+    type Form = (&'static str, fn(&mut Script));
+    let forms: &[Form] = &[
         ("as it is", |_| {}),
         ("signed with ES256", |s| s.signer = Signer::Es256),
         ("without a key id where there is one key", |s| {

@@ -645,7 +645,14 @@ fn the_preset_of_microsoft_wants_the_issuer_of_one_tenant() {
 #[test]
 fn the_other_presets_take_the_username_where_their_provider_puts_it() {
     let server = server();
-    let table: [(&str, &[&str], Value, &str, Option<&str>); 3] = [
+    type Row = (
+        &'static str,
+        &'static [&'static str],
+        Value,
+        &'static str,
+        Option<&'static str>,
+    );
+    let table: [Row; 3] = [
         (
             "cilogon",
             &["uni.example"],
