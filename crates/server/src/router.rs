@@ -18,7 +18,8 @@ use crate::oauth::{authorize, discovery, introspect, jwks, revoke, token, userin
 use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::consents as consent_pages;
-use crate::web::{consent, home, login, logout, setup};
+use crate::web::identities as identity_pages;
+use crate::web::{consent, home, linking, login, logout, setup};
 
 pub fn router(app: App) -> Router {
     let oauth = Router::new()
@@ -133,6 +134,21 @@ pub fn router(app: App) -> Router {
         .route(
             "/v2/web/consents/{consent_id}",
             get(consent_pages::revocation_page).post(consent_pages::revoke_by_person),
+        )
+        .route("/v2/web/identities", get(identity_pages::identities_page))
+        .route("/v2/web/identities/", get(identity_pages::identities_page))
+        .route(
+            "/v2/web/identities/{identity_id}/unlink",
+            get(identity_pages::unlink_page).post(identity_pages::unlink_identity),
+        )
+        .route(
+            "/v2/web/identities/{identity_id}/primary",
+            get(identity_pages::primary_page).post(identity_pages::make_primary),
+        )
+        .route("/p/link", get(linking::begin_link_page).post(linking::begin_link))
+        .route(
+            "/p/link/confirm",
+            get(linking::confirm_link_page).post(linking::confirm_link),
         )
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))

@@ -63,6 +63,9 @@ const TABLES: &[(&str, Remove)] = &[
     ("one_time_links", |tx, times, limit| {
         cleanup::one_time_links(tx, times.now - HOUR, limit)
     }),
+    ("pending_links", |tx, times, limit| {
+        cleanup::pending_links(tx, times.now, limit)
+    }),
     ("audit_events", |tx, times, limit| {
         cleanup::audit_events(tx, times.audit_before, limit)
     }),

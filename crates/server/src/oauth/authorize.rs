@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::app::{App, Ctx, new_uuid, random_bytes};
 use crate::config::Config;
-use crate::domain::authorization::{AuthorizationRequest, Prompt, Situation, Step, next_step};
+use crate::domain::authorization::{AuthorizationRequest, Prompt, Situation, Step, Unmet, next_step};
 use crate::domain::token_format::{self, TokenKind};
 use crate::domain::tokens::GrantedScope;
 use crate::domain::{client, consent, id_token, identity, pkce, scope, session};
@@ -410,6 +410,10 @@ impl Pass<'_> {
             Step::Login(_) => Ok(Outcome::Page("/p/login", self.parked.id)),
             Step::Consent => Ok(Outcome::Page("/p/consent", self.parked.id)),
             Step::Confirm => Ok(Outcome::Page("/p/continue", self.parked.id)),
+            // The person may have such an account, and link it.
+            Step::Unmet(Unmet::RequiredProvider) if self.client.required_idp.is_some() => {
+                Ok(Outcome::Page("/p/link", self.parked.id))
+            }
             Step::Unmet(unmet) => Ok(Outcome::Rejected(Rejected::Page(Error::forbidden(unmet.text())))),
         }
     }
@@ -492,10 +496,6 @@ impl Pass<'_> {
             .iter()
             .map(|scope| (scope.consent_id, scope.requested.clone()))
             .collect();
-        let own = person
-            .authentications
-            .iter()
-            .find(|authentication| authentication.identity_id == identity.id);
         let scope = portolan_types::scope::flat(granted.iter().map(|scope| &scope.requested));
         authorization_codes::insert(
             tx,
@@ -513,7 +513,8 @@ impl Pass<'_> {
                 offline: self.request.offline && client::may_use(self.client, client::REFRESH_TOKEN),
                 nonce: self.request.nonce.as_deref(),
                 state: self.request.state.as_deref(),
-                auth_time: own.unwrap_or(newest).authenticated_at,
+                // Of the person, whichever of their identities they signed in with.
+                auth_time: newest.authenticated_at,
                 auth_time_requested: self.request.max_age.is_some(),
                 issued_at: now,
                 expires_at,

@@ -8,12 +8,13 @@ use portolan_types::oauth::UserInfo;
 
 use super::forms::UserinfoForm;
 use crate::app::{App, Ctx};
-use crate::domain::profile;
+use crate::domain::profile::{self, Shown};
 use crate::error::Result;
 use crate::http::bearer;
 use crate::http::extract::{Form, Query};
 use crate::http::no_store;
 use crate::http::openapi::{BadRequest, Forbidden, ReadRefused, TooLarge};
+use crate::store::clients;
 
 /// `GET /v2/oauth2/userinfo`
 #[utoipa::path(
@@ -70,9 +71,9 @@ async fn describe(app: App, ctx: Ctx, hash: TokenHash) -> Result<Response> {
         .db
         .read(move |tx| {
             let token = bearer::authenticate(tx, &hash, now, &resource_server, "openid")?;
-            Ok::<_, crate::Error>(
-                profile::describe(tx, token.identity_id, token.app_session_id)?.userinfo(token.profile),
-            )
+            let client = clients::get(tx, token.client_id)?;
+            let person = profile::describe(tx, token.identity_id, token.app_session_id)?;
+            Ok::<_, crate::Error>(person.userinfo(token.profile, Shown::to(&client)))
         })
         .await?;
     Ok((no_store(), axum::Json(document)).into_response())

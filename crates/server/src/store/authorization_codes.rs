@@ -135,6 +135,7 @@ pub fn by_hash(hash: &TokenHash) -> Query<AuthorizationCode> {
                                     JOIN identity_providers p ON p.id = i.identity_provider_id AND p.enabled = 1
                                    WHERE i.id = a.identity_id AND i.generation = a.identity_generation
                                      AND i.enabled = 1 AND i.status <> 'closed')
+                      AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = a.app_session_id)
                      THEN 1 ELSE 0 END
            FROM authorization_codes a WHERE hash = $1",
         params![*hash],

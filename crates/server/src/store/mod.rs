@@ -17,6 +17,7 @@ pub mod leases;
 pub mod links;
 pub mod outbox;
 pub mod passwords;
+pub mod pending_links;
 pub mod policies;
 pub mod projects;
 pub mod refresh_tokens;
@@ -41,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = &[
         include_str!("../../migrations/0005_consents_and_tokens.sql"),
     ),
     migration(6, "mail", include_str!("../../migrations/0006_mail.sql")),
+    migration(13, "linking", include_str!("../../migrations/0013_linking.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -18,11 +18,12 @@ use uuid::Uuid;
 
 use super::destination::Destination;
 use super::device::Device;
+use super::linking::Linking;
 use super::pages::{FormErrors, LoginPage, LoginReason};
 use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume, sign_in};
 use crate::app::{App, Ctx};
-use crate::domain::session::Proof;
-use crate::domain::{identity, token_format};
+use crate::domain::session::{Proof, is_fresh};
+use crate::domain::{identity, linking, token_format};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
 use crate::http::extract::{Form, Params, Query};
@@ -43,8 +44,7 @@ pub async fn login_page(
     let known = Cookie::read(&headers, &app.config);
     let destination = Destination::read(&params);
     let state = load(&app, &ctx, known.as_ref(), id, destination).await?;
-    // Without a request to wait for, a person who is signed in has nothing to do here.
-    if state.waiting.is_none() && state.signed_in.is_some() {
+    if state.has_nothing_to_do(&ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let cookie = known.clone().unwrap_or_else(Cookie::generate);
@@ -66,6 +66,25 @@ struct LoginState {
     signed_in: Option<SignedIn>,
     /// Where to go without a request that waits.
     destination: Destination,
+    /// The link that the sign-in is for.
+    linking: Option<Linking>,
+}
+
+impl LoginState {
+    fn title(&self) -> &'static str {
+        match self.linking {
+            Some(_) => "Sign in with the other account",
+            None => "Sign in",
+        }
+    }
+
+    /// Without a request or a link to wait for, a person who has signed in, and recently
+    /// enough, has nothing to do here.
+    fn has_nothing_to_do(&self, ctx: &Ctx) -> bool {
+        let Some(person) = &self.signed_in else { return false };
+        let fresh = !self.destination.needs_fresh_sign_in() || is_fresh(&person.authentication, ctx.now);
+        self.waiting.is_none() && self.linking.is_none() && fresh
+    }
 }
 
 async fn load(
@@ -89,10 +108,16 @@ async fn load(
                 (Some(_), None) => return Err(super::expired()),
                 (Some(id), Some(session)) => Some(find_waiting(tx, &ctx, session, id)?),
             };
+            let linking = match (&destination, session) {
+                (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),
+                (Destination::Link(_), None) => return Err(linking::gone()),
+                _ => None,
+            };
             Ok(LoginState {
                 waiting,
                 signed_in,
                 destination: destination.clone(),
+                linking,
             })
         })
         .await
@@ -108,19 +133,22 @@ fn show(
 ) -> Result<Response> {
     let waiting = state.waiting.as_ref();
     let page = LoginPage {
-        layout: layout(app, ctx, "Sign in", state.signed_in.as_ref()),
+        layout: layout(app, ctx, state.title(), state.signed_in.as_ref()),
         action: "/p/login".into(),
         form_token: cookie.form_token(app),
         request: waiting.map(|waiting| waiting.parked.id.to_string()),
         client: waiting.map(Waiting::client_view),
         username,
-        reason: waiting.map_or(LoginReason::NotSignedIn, |waiting| {
-            reason(waiting, state.signed_in.as_ref(), ctx.now)
-        }),
+        reason: match (&state.linking, waiting) {
+            (Some(linking), _) => linking.reason(),
+            (None, Some(waiting)) => reason(waiting, state.signed_in.as_ref(), ctx.now),
+            (None, None) if state.signed_in.is_some() => LoginReason::TooLongAgo,
+            (None, None) => LoginReason::NotSignedIn,
+        },
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
         carried: state.destination.fields(),
-        can_cancel: waiting.is_some(),
+        can_cancel: waiting.is_some() || state.linking.is_some(),
         time_limit: waiting.and_then(|waiting| waiting.time_left(ctx)),
     };
     render(&page, &waiting.map_or_else(PagePolicy::default, Waiting::policy))
@@ -169,6 +197,9 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
             .await?;
         return Ok(resume(id));
     }
+    if let (Some(linking), Some("deny")) = (&state.linking, form.get("decision")) {
+        return linking.cancel(&app).await;
+    }
     let username = form.get("username").unwrap_or("").to_owned();
     let refuse = |errors: FormErrors, status: StatusCode| {
         let mut response = show(&app, &ctx, &cookie, &state, username.clone(), errors)?;
@@ -208,7 +239,7 @@ async fn form_again(app: &App, ctx: &Ctx, cookie: &Cookie, form: &Params, stale:
     let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form)).await else {
         return Err(stale);
     };
-    if state.waiting.is_none() && state.signed_in.is_some() {
+    if state.has_nothing_to_do(ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let hint = state

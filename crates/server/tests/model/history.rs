@@ -143,6 +143,7 @@ pub enum Step {
     Disable(Pick),
     Enable(Pick),
     Unlink(Pick),
+    Link(Pick),
 }
 
 fn pick() -> impl Strategy<Value = Pick> {
@@ -269,6 +270,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => pick().prop_map(Step::Disable),
         2 => pick().prop_map(Step::Enable),
         1 => pick().prop_map(Step::Unlink),
+        1 => pick().prop_map(Step::Link),
     ]
 }
 
