@@ -711,6 +711,73 @@ async function providers(client) {
   await context.close();
 }
 
+// A person links a second account, makes it the primary, and takes the first one out again.
+async function accounts(first, second) {
+  const list = `${server.url}/v2/web/identities`;
+  const { context, page, complaints } = await open();
+  await page.goto(list);
+  await signIn(page, first);
+  await page.waitForURL(list);
+  await expectHeaders(await page.reload(), 'identities');
+  await inspect(page, 'identities-alone');
+
+  await check('keyboard: linking begins with Tab and Enter alone', async () => {
+    await tabTo(page, 'main a[href="/p/link"]');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Link another account' }).waitFor();
+  });
+  await inspect(page, 'link');
+  await page.click('button[name=decision][value=begin]');
+  await page.getByRole('heading', { name: 'Sign in with the other account' }).waitFor();
+  await inspect(page, 'login-linking');
+
+  await signIn(page, first);
+  await page.getByRole('heading', { name: 'These accounts cannot be linked' }).waitFor();
+  await inspect(page, 'link-refused');
+  await page.getByRole('link', { name: 'Sign in with another account' }).click();
+  await signIn(page, second);
+  await page.getByRole('heading', { name: 'Link these accounts?' }).waitFor();
+  await inspect(page, 'link-confirm');
+  await check('linking: both accounts are named, and linked after the last word', async () => {
+    const text = await page.locator('main').innerText();
+    assert.match(text, /carol@portolan\.local[\s\S]*carol-at-work@portolan\.local/);
+    await decide(page, 'link');
+    await page.waitForURL(/[?&]notice=linked/);
+    assert.match(await page.locator('[role=status]').innerText(), /Linked/);
+  });
+  await inspect(page, 'identities');
+
+  await page.getByRole('link', { name: 'Make primary… carol-at-work@portolan.local' }).click();
+  await page.getByRole('heading', { name: 'Make this your primary account?' }).waitFor();
+  await inspect(page, 'identity-primary');
+  await page.click('main form button[type=submit]');
+  await page.waitForURL(/[?&]notice=primary/);
+  await page.getByRole('link', { name: 'Unlink… carol@portolan.local' }).click();
+  await page.getByRole('heading', { name: 'Unlink this account?' }).waitFor();
+  await inspect(page, 'identity-unlink');
+  await check('unlinking: what will stop working is said, and it is done', async () => {
+    assert.match(await page.locator('main').innerText(), /What will stop working/);
+    await page.click('main form button[type=submit]');
+    await page.waitForURL(/[?&]notice=unlinked/);
+    assert.doesNotMatch(await page.locator('main').innerText(), /carol@portolan\.local/);
+  });
+  await check('no page of the accounts broke its own content security policy', async () =>
+    assert.deepEqual(complaints, []),
+  );
+  await context.close();
+
+  await check('without JavaScript: two accounts are linked', async () => {
+    const { context, page } = await open({ javaScriptEnabled: false });
+    await page.goto(`${server.url}/p/link`);
+    await signIn(page, first);
+    await page.click('button[name=decision][value=begin]');
+    await signIn(page, second);
+    await decide(page, 'link');
+    await page.waitForURL(/[?&]notice=linked/);
+    await context.close();
+  });
+}
+
 async function main() {
   browser = await launch();
   try {
@@ -735,6 +802,10 @@ async function main() {
     await withdrawals(await server.addUser('bob', 'Bob B', 'b@example.org'), clients);
     await sessions(await server.addUser('cleo', 'Cleo C', 'c@example.org'));
     await providers(clients.plain);
+    await accounts(
+      await server.addUser('carol', 'Carol C', 'c@example.org'),
+      await server.addUser('carol-at-work', 'Carol C', 'c@work.example.org'),
+    );
   } finally {
     await browser.close();
     await server.stop();

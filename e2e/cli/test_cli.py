@@ -153,6 +153,22 @@ def test_whoami_linked_identities(logged_in, alice):
     assert logged_in.run("whoami", "--linked-identities").split() == [alice.username]
 
 
+def test_whoami_shows_the_accounts_that_are_linked(server, tmp_path):
+    walter = server.add_user("walter", "Walter W", "walter@example.org")
+    work = server.add_user("walter-at-work", "Walter Work", "walter@work.example.org")
+    server.command("user", "link", walter.username, work.username)
+    cli = CommandLine(server, tmp_path)
+    cli.login(work.browser())
+
+    assert cli.run("whoami").strip() == walter.username, "the primary"
+    linked = cli.run("whoami", "--linked-identities").split()
+    assert linked == [walter.username, work.username]
+    shown = json.loads(cli.run("whoami", "--linked-identities", "-F", "json"))
+    assert {one["sub"] for one in shown} == {walter.id, work.id}
+    # Who signed in is the other one, and the session says so.
+    assert set(json.loads(cli.run("session", "show", "-F", "json"))["authentications"]) == {work.id}
+
+
 def test_session_show(logged_in, alice):
     session = json.loads(logged_in.run("session", "show", "-F", "json"))
 

@@ -282,3 +282,30 @@ def test_the_general_token_call_does_any_grant(native, portal, browser):
     assert userinfo_status(app.oauth2_token(form).by_resource_server[AUTH]["access_token"]) == 200
     form = {"grant_type": "client_credentials", "scope": "openid"}
     assert userinfo_status(portal_client(portal).oauth2_token(form).by_resource_server[AUTH]["access_token"]) == 200
+
+
+def test_introspection_shows_every_linked_identity(portal, server):
+    one = server.add_user("linda", "Linda One", "linda@example.org")
+    two = server.add_user("linda-at-work", "Linda Two", "linda@work.example.org")
+    server.command("user", "link", one.username, two.username)
+    client, tokens = portal_login(portal, two.browser(), "openid profile email")
+    access_token = tokens.by_resource_server[AUTH]["access_token"]
+
+    answer = client.oauth2_token_introspect(access_token, include="identity_set,identity_set_detail,session_info")
+
+    assert answer["sub"] == one.id, "apps know the primary"
+    assert set(answer["identity_set"]) == {one.id, two.id}
+    details = {detail["sub"]: detail for detail in answer["identity_set_detail"]}
+    assert details[two.id]["username"] == two.username
+    assert details[two.id]["last_authentication"] is not None
+    assert details[one.id]["last_authentication"] is None
+    assert set(answer["session_info"]["authentications"]) == {two.id}
+
+    claims = tokens.decode_id_token()
+    assert [member["sub"] for member in claims["identity_set"]] == [one.id, two.id]
+    told = bearer(access_token).userinfo()
+    assert [member["username"] for member in told["identity_set"]] == [one.username, two.username]
+
+    server.command("user", "unlink", one.username, two.username)
+    # What the unlinked account alone had signed in for has ended with it.
+    assert client.oauth2_token_introspect(access_token)["active"] is False

@@ -256,6 +256,60 @@ fn local_accounts_are_kept_while_the_server_runs() {
 }
 
 #[test]
+fn accounts_are_linked_and_unlinked() {
+    let place = Place::serving();
+    let id = |name: &str| parsed(&place.add_user(name, &[]))["id"].clone();
+    let (alice, work, bob) = (id("alice"), id("alice-at-work"), id("bob"));
+    let linked = |answer: &Value| -> Vec<Value> {
+        let linked = answer["linked"].as_array().expect("a list").iter();
+        linked.map(|one| json!([one["id"], one["primary"]])).collect()
+    };
+
+    let answer = place.json(&["user", "link", "alice", "alice-at-work@portolan.local"]);
+    assert_eq!(linked(&answer), [json!([alice, true]), json!([work, false])]);
+    assert_refused(
+        &place.run(&["user", "link", "alice", "alice"]),
+        1,
+        "one and the same account",
+    );
+    assert_refused(
+        &place.run(&["user", "link", "alice", "alice-at-work"]),
+        1,
+        "linked already",
+    );
+    assert_refused(
+        &place.run(&["user", "link", "bob", "alice"]),
+        1,
+        "unlink it there first",
+    );
+    assert_refused(&place.run(&["user", "unlink", "alice", "bob"]), 1, "is not linked with");
+    assert_refused(
+        &place.run(&["user", "unlink", "alice-at-work", "alice"]),
+        1,
+        "make another one the primary first",
+    );
+
+    let answer = place.json(&["user", "primary", "alice", "alice-at-work"]);
+    assert_eq!(linked(&answer), [json!([work, true]), json!([alice, false])]);
+    let answer = place.json(&["user", "unlink", "alice-at-work", "alice"]);
+    assert_eq!(linked(&answer), [json!([work, true])]);
+    let answer = place.json(&["user", "link", "bob", "alice"]);
+    assert_eq!(linked(&answer), [json!([bob, true]), json!([alice, false])]);
+    let audit = place.json(&["audit", "--action", "identity", "--actor", "operator"]);
+    let events = audit["events"].as_array().unwrap().iter().take(4);
+    let actions: Vec<&str> = events.filter_map(|event| event["action"].as_str()).collect();
+    assert_eq!(
+        actions,
+        [
+            "identity.link",
+            "identity.unlink",
+            "identity.set_primary",
+            "identity.link"
+        ]
+    );
+}
+
+#[test]
 fn passwords_that_can_be_guessed_are_refused_with_a_reason() {
     let place = Place::serving();
     let add = [

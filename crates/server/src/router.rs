@@ -19,7 +19,8 @@ use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
-use crate::web::{address, consent, home, login, logout, provider_login, reset, setup, sign_up};
+use crate::web::identities as identity_pages;
+use crate::web::{address, consent, home, linking, login, logout, provider_login, reset, setup, sign_up};
 
 pub fn router(app: App) -> Router {
     let oauth = Router::new()
@@ -152,6 +153,21 @@ pub fn router(app: App) -> Router {
         .route(
             "/p/account/sessions",
             get(session_pages::sessions_page).post(session_pages::end_sessions),
+        )
+        .route("/v2/web/identities", get(identity_pages::identities_page))
+        .route("/v2/web/identities/", get(identity_pages::identities_page))
+        .route(
+            "/v2/web/identities/{identity_id}/unlink",
+            get(identity_pages::unlink_page).post(identity_pages::unlink_identity),
+        )
+        .route(
+            "/v2/web/identities/{identity_id}/primary",
+            get(identity_pages::primary_page).post(identity_pages::make_primary),
+        )
+        .route("/p/link", get(linking::begin_link_page).post(linking::begin_link))
+        .route(
+            "/p/link/confirm",
+            get(linking::confirm_link_page).post(linking::confirm_link),
         )
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))

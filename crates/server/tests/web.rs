@@ -14,6 +14,8 @@ mod consents;
 mod continue_as;
 #[path = "web/headers.rs"]
 mod headers;
+#[path = "web/identities.rs"]
+mod identities;
 #[path = "web/login.rs"]
 mod login;
 #[path = "web/logout.rs"]

@@ -6,12 +6,14 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use portolan_db::{Db, ReadTx};
 use portolan_server::Config;
+use portolan_server::app::new_uuid;
 use portolan_server::domain::identity::{self, NewLocalIdentity};
+use portolan_server::domain::linking;
 use portolan_server::domain::password::{self, Factors, Hasher};
 use portolan_server::store::audit::{self, Actor, Event};
 use portolan_server::store::identities::{self, Identity};
 use portolan_server::store::identity_providers::LOCAL;
-use portolan_types::{IdentityId, Secret};
+use portolan_types::{IdentityId, IdentitySetId, Secret};
 use serde_json::{Value, json};
 
 use crate::options::{Options, context};
@@ -37,6 +39,26 @@ Examples:
     Enable(Which),
     /// Set another password: sessions and tokens from before end
     SetPassword(SetPassword),
+    /// Link two accounts of one person: the second joins the first
+    #[command(after_help = "\
+Make sure that both belong to the same person: whoever can sign in with one of them can act
+for both. People link their own accounts on the page /v2/web/identities.
+
+Example:
+  portolan user link alice alice@example.edu")]
+    Link(Two),
+    /// Unlink the second account from the first: tokens for it end at once
+    Unlink(Two),
+    /// Make the second account the primary of those linked with the first: new logins use it
+    Primary(Two),
+}
+
+#[derive(Args)]
+pub struct Two {
+    /// Username or id
+    user: String,
+    /// Username or id of the other account
+    other: String,
 }
 
 #[derive(Args)]
@@ -83,6 +105,9 @@ impl User {
             User::Disable(Which { user }) => set_enabled(options, &user, false),
             User::Enable(Which { user }) => set_enabled(options, &user, true),
             User::SetPassword(command) => command.run(options),
+            User::Link(two) => two.run(options, Linking::Link),
+            User::Unlink(two) => two.run(options, Linking::Unlink),
+            User::Primary(two) => two.run(options, Linking::Primary),
         }
     }
 }
@@ -148,6 +173,66 @@ impl SetPassword {
                 "{} has a new password; sessions and tokens from before have ended.",
                 identity.username
             )
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Linking {
+    Link,
+    Unlink,
+    Primary,
+}
+
+impl Two {
+    fn run(self, options: &Options, what: Linking) -> Result<()> {
+        let (config, db) = options.store()?;
+        let (user, _) = find(&db, &config, &self.user)?;
+        let (other, _) = find(&db, &config, &self.other)?;
+        let together = user.set_id == other.set_id && user.id != other.id;
+        if !together && !matches!(what, Linking::Link) {
+            bail!("{} is not linked with {}", other.username, user.username);
+        }
+        let (ctx, id, other_id, own_set) = (context(), user.id, other.id, IdentitySetId(new_uuid()));
+        let set = db
+            .write_blocking(move |tx| {
+                match what {
+                    Linking::Link => linking::link(tx, &ctx, Actor::Operator, id, other_id)?
+                        .map_err(|refusal| portolan_server::Error::conflict(refusal.text()))?,
+                    Linking::Unlink => linking::unlink(tx, &ctx, Actor::Operator, other_id, own_set)?,
+                    Linking::Primary => linking::set_primary(tx, &ctx, Actor::Operator, other_id)?,
+                }
+                let user = identities::get(tx, id)?;
+                identities::list_set(tx, user.set_id)
+            })
+            .map_err(output::explain)?;
+        let documents: Vec<Value> = set
+            .iter()
+            .enumerate()
+            .map(|(place, identity)| {
+                json!({
+                    "id": identity.id,
+                    "username": identity.username,
+                    "identity_provider": identity.provider_name,
+                    "primary": place == 0,
+                })
+            })
+            .collect();
+        output::print(options.format, &json!({ "linked": documents }), || {
+            let names: Vec<&str> = set.iter().map(|identity| identity.username.as_str()).collect();
+            let primary = names.first().copied().unwrap_or_default();
+            match (what, names.len()) {
+                (Linking::Unlink, 1) => format!(
+                    "{} is unlinked and tokens for it have ended; {primary} stands alone.",
+                    other.username
+                ),
+                (Linking::Unlink, _) => format!(
+                    "{} is unlinked and tokens for it have ended. Still linked: {}; the primary is {primary}.",
+                    other.username,
+                    names.join(", ")
+                ),
+                _ => format!("Linked: {}; the primary is {primary}.", names.join(", ")),
+            }
         })
     }
 }

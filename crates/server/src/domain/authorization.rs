@@ -128,7 +128,8 @@ pub enum Reason {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmet {
-    /// No identity of the provider that the client requires.
+    /// No identity of the provider that the client requires, or one that cannot be used; for
+    /// clients that require none it is the primary that cannot be used.
     RequiredProvider,
     /// The login was for another account than the app asked for.
     OtherAccount,
@@ -353,7 +354,7 @@ impl Unmet {
     pub fn text(self) -> &'static str {
         match self {
             Unmet::RequiredProvider => {
-                "this app needs an identity from a particular provider, and you have none linked"
+                "the account that this app would know you by is switched off; make another one of your accounts the primary"
             }
             Unmet::OtherAccount => "this app asked for another account than the one you signed in with",
             Unmet::Identities => "this app needs you to sign in with a particular identity",

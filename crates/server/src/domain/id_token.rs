@@ -48,6 +48,9 @@ pub struct Request<'a> {
     pub issuer: &'a str,
     pub client_id: ClientId,
     /// The effective identity.
+    pub sub: IdentityId,
+    /// Whom the claims describe: the effective identity too, but for clients that want to see
+    /// the one that the person signed in with.
     pub identity: IdentityDetails<'a>,
     /// The identities linked with it, itself among them; `None` leaves the claim out.
     pub identity_set: Option<&'a [IdentityDetails<'a>]>,
@@ -125,7 +128,7 @@ impl<'a> Claims<'a> {
     pub fn new(request: &Request<'a>) -> Self {
         let Request { identity, granted, .. } = request;
         Self {
-            sub: identity.id,
+            sub: request.sub,
             profile: granted.profile.then(|| ProfileClaims {
                 preferred_username: identity.username,
                 last_authentication: seconds(identity.last_authentication),
@@ -296,6 +299,7 @@ mod tests {
         Request {
             issuer: ISSUER,
             client_id: ClientId::from_u128(3),
+            sub: IdentityId::from_u128(1),
             identity: robin(),
             identity_set: identities,
             granted,

@@ -5,6 +5,7 @@ use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId};
 
 use super::mail;
 use crate::app::{Ctx, new_uuid};
+use crate::domain::linking;
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
@@ -203,34 +204,26 @@ pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()
     Ok(())
 }
 
-/// Switches an account off and tells its owner.
+/// Switches an account off for whatever reason an operator has, and tells its owner: besides
+/// its tokens, what its sign-ins alone gave to the identities linked with it ends.
 pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
     set_enabled(tx, id, false)?;
+    linking::forget_sign_ins(tx, ctx, id)?;
     let identity = identities::get(tx, id)?;
     let what = "Your account was switched off: nobody can sign in with it, and what it was signed in to has ended.";
     mail::notify(tx, ctx, &identity, "Your account was switched off", what)
 }
 
 /// A new password, set by the person or an operator: other browsers are signed out and
-/// tokens from before end, since whoever knew the old one may hold them.
+/// tokens from before end, since whoever knew the old one may hold them; also those that speak
+/// for an identity linked with it, where this one alone had signed in.
 pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> Result<()> {
     passwords::upsert(tx, id, hash, ctx.now)?;
     identities::raise_generation(tx, id)?;
-    sessions::delete_authentications_of(tx, id)?;
+    linking::forget_sign_ins(tx, ctx, id)?;
     let identity = identities::get(tx, id)?;
     let what = "The password of your account was changed. What you were signed in to elsewhere has ended.";
     mail::notify(tx, ctx, &identity, "Your password was changed", what)
-}
-
-/// Takes an identity out of its set: it stands alone again. Tokens that speak for it end,
-/// and it is out of every browser; what it allowed stays its own (decisions, section 6).
-pub fn unlink(tx: &mut WriteTx, id: IdentityId, own_set: IdentitySetId) -> Result<()> {
-    if !identities::leave_set(tx, id, own_set)? {
-        return Err(Error::conflict("the primary identity cannot be unlinked"));
-    }
-    identities::raise_generation(tx, id)?;
-    sessions::delete_authentications_of(tx, id)?;
-    Ok(())
 }
 
 /// Which identity of the set a client's tokens speak for: the one of the provider it

@@ -8,6 +8,7 @@ use portolan_types::{AppSessionId, IdentityId, Timestamp};
 use crate::domain::id_token;
 use crate::error::{Error, Result};
 use crate::store::access_tokens::Profile;
+use crate::store::clients::Client;
 use crate::store::identities::{self, Identity};
 use crate::store::sessions::{self, Authentication};
 
@@ -26,6 +27,23 @@ pub fn describe(tx: &mut ReadTx, id: IdentityId, session: Option<AppSessionId>) 
     Described::new(id, set, authentications)
 }
 
+/// Whom a client wants to have described; `sub` is the effective identity in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Effective,
+    SignedIn,
+}
+
+impl Shown {
+    pub fn to(client: &Client) -> Self {
+        if client.userinfo_from_effective_identity {
+            Shown::Effective
+        } else {
+            Shown::SignedIn
+        }
+    }
+}
+
 impl Described {
     /// From what was found of the set and of the session.
     pub fn new(id: IdentityId, mut set: Vec<Identity>, authentications: Vec<Authentication>) -> Result<Self> {
@@ -41,6 +59,23 @@ impl Described {
         &self.set[0]
     }
 
+    /// The authentication that the session rests on: the newest, whichever identity it is of.
+    pub fn newest_authentication(&self) -> Option<&Authentication> {
+        self.authentications.iter().max_by_key(|known| known.authenticated_at)
+    }
+
+    /// Whom ID token and userinfo describe (wire.md 1.3): the effective identity, or the one
+    /// that the person signed in with, if the client wants that.
+    pub fn shown(&self, whom: Shown) -> &Identity {
+        let signed_in = match whom {
+            Shown::Effective => None,
+            Shown::SignedIn => self.newest_authentication(),
+        };
+        signed_in
+            .and_then(|known| self.set.iter().find(|identity| identity.id == known.identity_id))
+            .unwrap_or_else(|| self.identity())
+    }
+
     /// In this session, else the last known.
     fn last_authentication(&self, identity: &Identity) -> Option<Timestamp> {
         let here = self
@@ -53,27 +88,29 @@ impl Described {
 
     /// For the ID token; the claims are chosen there.
     pub fn people(&self) -> Vec<id_token::IdentityDetails<'_>> {
-        self.set
-            .iter()
-            .map(|identity| id_token::IdentityDetails {
-                id: identity.id,
-                username: &identity.username,
-                name: identity.name.as_deref(),
-                organization: identity.organization.as_deref(),
-                email: identity.email.as_deref(),
-                identity_provider: identity.provider_id,
-                identity_provider_display_name: &identity.provider_name,
-                last_authentication: self.last_authentication(identity),
-            })
-            .collect()
+        self.set.iter().map(|identity| self.person(identity)).collect()
+    }
+
+    /// One of them.
+    pub fn person<'a>(&self, identity: &'a Identity) -> id_token::IdentityDetails<'a> {
+        id_token::IdentityDetails {
+            id: identity.id,
+            username: &identity.username,
+            name: identity.name.as_deref(),
+            organization: identity.organization.as_deref(),
+            email: identity.email.as_deref(),
+            identity_provider: identity.provider_id,
+            identity_provider_display_name: &identity.provider_name,
+            last_authentication: self.last_authentication(identity),
+        }
     }
 
     /// Absent claims are left out rather than null (standards.md H12).
-    pub fn userinfo(&self, profile: Profile) -> UserInfo {
-        let identity = self.identity();
+    pub fn userinfo(&self, profile: Profile, whom: Shown) -> UserInfo {
+        let identity = self.shown(whom);
         let opened = profile.has(Profile::PROFILE);
         UserInfo {
-            sub: identity.id.0,
+            sub: self.identity().id.0,
             preferred_username: opened.then(|| identity.username.clone()),
             name: identity.name.clone().filter(|_| opened),
             email: identity.email.clone().filter(|_| profile.has(Profile::EMAIL)),

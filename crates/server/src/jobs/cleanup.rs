@@ -70,6 +70,9 @@ const TABLES: &[(&str, Remove)] = &[
     ("mail_requests", |tx, times, limit| {
         cleanup::mail_requests(tx, times.now - HOUR, limit)
     }),
+    ("pending_links", |tx, times, limit| {
+        cleanup::pending_links(tx, times.now, limit)
+    }),
     ("audit_events", |tx, times, limit| {
         cleanup::audit_events(tx, times.audit_before, limit)
     }),

@@ -454,6 +454,10 @@ impl Pass<'_> {
                 Kind::UnmetAuthenticationRequirements,
                 "the person cannot sign in in a way that the essential acr allows",
             ))),
+            // The person may have such an account, and link it.
+            Step::Unmet(Unmet::RequiredProvider) if self.client.required_idp.is_some() => {
+                Ok(Outcome::Page("/p/link", self.parked.id))
+            }
             Step::Unmet(unmet) => Ok(Outcome::Rejected(Rejected::Page(Error::forbidden(unmet.text())))),
         }
     }

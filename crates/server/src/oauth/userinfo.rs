@@ -8,13 +8,13 @@ use portolan_types::oauth::UserInfo;
 
 use super::forms::UserinfoForm;
 use crate::app::{App, Ctx};
-use crate::domain::profile;
+use crate::domain::profile::{self, Shown};
 use crate::error::Result;
 use crate::http::bearer;
 use crate::http::extract::{Form, Query};
 use crate::http::no_store;
 use crate::http::openapi::{BadRequest, Forbidden, ReadRefused, TooLarge};
-use crate::store::addresses;
+use crate::store::{addresses, clients};
 
 /// `GET /v2/oauth2/userinfo`
 #[utoipa::path(
@@ -71,7 +71,9 @@ async fn describe(app: App, ctx: Ctx, hash: TokenHash) -> Result<Response> {
         .db
         .read(move |tx| {
             let token = bearer::authenticate(tx, &hash, now, &resource_server, "openid")?;
-            let mut document = profile::describe(tx, token.identity_id, token.app_session_id)?.userinfo(token.profile);
+            let client = clients::get(tx, token.client_id)?;
+            let person = profile::describe(tx, token.identity_id, token.app_session_id)?;
+            let mut document = person.userinfo(token.profile, Shown::to(&client));
             if document.email.is_some() {
                 document.email_verified = Some(addresses::is_verified(tx, token.identity_id)?);
             }

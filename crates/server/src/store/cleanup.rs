@@ -161,6 +161,14 @@ pub fn one_time_links(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) -
     )?)
 }
 
+pub fn pending_links(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM pending_links
+          WHERE id IN (SELECT id FROM pending_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        params![expired_before, limit],
+    )?)
+}
+
 pub fn audit_events(tx: &mut WriteTx, happened_before: Timestamp, limit: i64) -> Result<u64> {
     Ok(tx.execute(
         "DELETE FROM audit_events

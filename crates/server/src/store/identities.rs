@@ -132,11 +132,7 @@ const PRIMARY_FIRST: &str = "ORDER BY CASE WHEN i.id = (SELECT z.primary_id FROM
 /// Takes an identity out of its set into a new one of its own; false if it is the primary
 /// there, which the others need.
 pub fn leave_set(tx: &mut WriteTx, id: IdentityId, own_set: IdentitySetId) -> Result<bool> {
-    let primary: Option<(i64,)> = tx.fetch_optional(
-        "SELECT 1 FROM identity_sets s JOIN identities i ON i.set_id = s.id WHERE i.id = $1 AND s.primary_id = $1",
-        params![id],
-    )?;
-    if primary.is_some() {
+    if is_primary(tx, id)? {
         return Ok(false);
     }
     tx.execute(
@@ -145,6 +141,42 @@ pub fn leave_set(tx: &mut WriteTx, id: IdentityId, own_set: IdentitySetId) -> Re
     )?;
     tx.execute("UPDATE identities SET set_id = $2 WHERE id = $1", params![id, own_set])?;
     Ok(true)
+}
+
+/// Brings an identity into another set. The set that it leaves goes with the last of its
+/// identities.
+pub fn join_set(tx: &mut WriteTx, id: IdentityId, set_id: IdentitySetId) -> Result<()> {
+    let (left,): (IdentitySetId,) = tx.fetch_one("SELECT set_id FROM identities WHERE id = $1", params![id])?;
+    tx.execute("UPDATE identities SET set_id = $2 WHERE id = $1", params![id, set_id])?;
+    // Closed ones may have stayed behind.
+    let rest: Option<(IdentityId,)> = tx.fetch_optional(
+        "SELECT id FROM identities WHERE set_id = $1 ORDER BY created_at, id LIMIT 1",
+        params![left],
+    )?;
+    match rest {
+        Some((primary,)) => set_primary(tx, left, primary),
+        None => {
+            tx.execute("DELETE FROM identity_sets WHERE id = $1", params![left])?;
+            Ok(())
+        }
+    }
+}
+
+/// Which identity of a set speaks for it.
+pub fn set_primary(tx: &mut WriteTx, set_id: IdentitySetId, primary: IdentityId) -> Result<()> {
+    tx.execute(
+        "UPDATE identity_sets SET primary_id = $2 WHERE id = $1",
+        params![set_id, primary],
+    )?;
+    Ok(())
+}
+
+pub fn is_primary(tx: &mut ReadTx, id: IdentityId) -> Result<bool> {
+    let row: Option<(i64,)> = tx.fetch_optional(
+        "SELECT 1 FROM identities i JOIN identity_sets s ON s.id = i.set_id WHERE i.id = $1 AND s.primary_id = $1",
+        params![id],
+    )?;
+    Ok(row.is_some())
 }
 
 /// The ids of a set, the oldest first.

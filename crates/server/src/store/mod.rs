@@ -19,6 +19,7 @@ pub mod links;
 pub mod mail_requests;
 pub mod outbox;
 pub mod passwords;
+pub mod pending_links;
 pub mod policies;
 pub mod projects;
 pub mod refresh_tokens;
@@ -50,6 +51,7 @@ pub const MIGRATIONS: &[Migration] = &[
         include_str!("../../migrations/0009_sessions_of_people.sql"),
     ),
     migration(10, "upstream", include_str!("../../migrations/0010_upstream.sql")),
+    migration(13, "linking", include_str!("../../migrations/0013_linking.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -187,6 +187,33 @@ pub fn delete_authentications_of(tx: &mut WriteTx, identity_id: IdentityId) -> R
     Ok(())
 }
 
+/// Takes an identity out of the sessions of all clients.
+pub fn delete_session_authentications_of(tx: &mut WriteTx, identity_id: IdentityId) -> Result<()> {
+    tx.execute(
+        "DELETE FROM session_authentications WHERE identity_id = $1",
+        params![identity_id],
+    )?;
+    Ok(())
+}
+
+/// The sessions of clients in which this identity and no other one has authenticated.
+pub fn list_app_sessions_of_alone(tx: &mut ReadTx, identity_id: IdentityId) -> Result<Vec<AppSessionId>> {
+    let rows: Vec<(AppSessionId,)> = tx.fetch_all(
+        "SELECT a.app_session_id FROM session_authentications a
+          WHERE a.identity_id = $1
+            AND NOT EXISTS (SELECT 1 FROM session_authentications o
+                             WHERE o.app_session_id = a.app_session_id AND o.identity_id <> $1)",
+        params![identity_id],
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// No token names it any more: the client gets another one next time.
+pub fn delete_app_session(tx: &mut WriteTx, id: AppSessionId) -> Result<()> {
+    tx.execute("DELETE FROM app_sessions WHERE id = $1", params![id])?;
+    Ok(())
+}
+
 /// The newest first.
 pub fn list_authentications(tx: &mut ReadTx, id: BrowserSessionId) -> Result<Vec<Authentication>> {
     Ok(tx.fetch_all(

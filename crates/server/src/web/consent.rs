@@ -16,8 +16,8 @@ use portolan_types::{BrowserSessionId, ScopeRequest, TokenHash};
 use uuid::Uuid;
 
 use super::destination::CONSENTS;
-use super::pages::{AccessDuration, AccountView, ConsentPage, ContinueAsPage, FormErrors, Href, ScopeNode};
-use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume};
+use super::pages::{AccessDuration, ConsentPage, ContinueAsPage, FormErrors, Href, ScopeNode};
+use super::{SignedIn, Waiting, account_view, find_session, find_waiting, layout, render, request_id, resume};
 use crate::app::{App, Ctx};
 use crate::domain::consent::{self, Approval, Decision, path_id};
 use crate::domain::scope::{self, Node};
@@ -117,7 +117,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
         form_token: cookie.form_token(app),
         request: Some(waiting.parked.id.to_string()),
         client: waiting.client_view(),
-        account: account(effective),
+        account: account_view(effective),
         scopes: view(trees, &mut Vec::new()),
         duration,
         label: wants_label.then(|| request.label.clone().unwrap_or_default()),
@@ -128,14 +128,6 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
         time_limit: waiting.time_left(ctx),
     };
     render(&page, &waiting.policy())
-}
-
-fn account(identity: &Identity) -> AccountView {
-    AccountView {
-        username: identity.username.clone(),
-        name: identity.name.clone(),
-        provider: Some(identity.provider_name.clone()),
-    }
 }
 
 fn view(nodes: &[Node], indexes: &mut Vec<usize>) -> Vec<ScopeNode> {
@@ -289,7 +281,7 @@ pub async fn continue_page(
         form_token: cookie.form_token(&app),
         request: Some(id.to_string()),
         client: asked.waiting.client_view(),
-        account: account(&asked.effective),
+        account: account_view(&asked.effective),
         destination: form_target(&asked.waiting.request.redirect_uri),
         can_switch_account: false,
         time_limit: asked.waiting.time_left(&ctx),

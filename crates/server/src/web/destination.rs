@@ -7,7 +7,8 @@
 //! registered.
 
 use portolan_db::ReadTx;
-use portolan_types::ClientId;
+use portolan_types::{ClientId, IdentityId};
+use uuid::Uuid;
 
 use super::account_sessions::SESSIONS;
 use super::pages::{CarriedField, Href, Link};
@@ -18,6 +19,11 @@ use crate::store::clients::{self, Client};
 
 pub const CONSENTS: &str = "/v2/web/consents";
 pub const ADDRESS: &str = "/p/address";
+pub const IDENTITIES: &str = "/v2/web/identities";
+/// Where linking begins.
+pub const LINK: &str = "/p/link";
+/// Where it ends, if the person agrees.
+pub const LINK_CONFIRM: &str = "/p/link/confirm";
 
 /// A page of this server that needs a person who is signed in.
 #[derive(Clone, Debug)]
@@ -27,22 +33,32 @@ pub enum Destination {
     Sessions,
     /// The e-mail address of the account.
     Address,
+    Identities(CameFrom),
+    /// Linking another account, for an authorization request that waits if there is one.
+    BeginLink(CameFrom, Option<Uuid>),
+    /// The proof is for this pending link: nobody is signed in by it.
+    Link(Uuid),
+    Unlink(IdentityId, CameFrom),
+    MakePrimary(IdentityId, CameFrom),
 }
 
 impl Destination {
     /// What the login page was asked to lead to. Anything unknown is the start page.
     pub fn read(params: &Params) -> Self {
+        let came_from = || CameFrom::read(params);
+        let uuid = |name| params.get(name).and_then(|id| id.parse::<Uuid>().ok());
+        let identity = || uuid("identity").map(IdentityId);
         match params.get("next") {
-            Some("consents") => Destination::Consents(CameFrom::read(params)),
+            Some("consents") => Destination::Consents(came_from()),
+            Some("identities") => Destination::Identities(came_from()),
+            Some("begin-link") => Destination::BeginLink(came_from(), uuid("waiting")),
+            Some("link") => uuid("link").map_or(Destination::Home, Destination::Link),
+            Some("unlink") => identity().map_or(Destination::Home, |id| Destination::Unlink(id, came_from())),
+            Some("primary") => identity().map_or(Destination::Home, |id| Destination::MakePrimary(id, came_from())),
             Some("sessions") => Destination::Sessions,
             Some("address") => Destination::Address,
             _ => Destination::Home,
         }
-    }
-
-    /// What changes an account asks for a recent sign-in (decisions, section 6).
-    pub fn needs_fresh_sign_in(&self) -> bool {
-        matches!(self, Destination::Address)
     }
 
     pub fn path(&self) -> String {
@@ -51,39 +67,69 @@ impl Destination {
             Destination::Consents(came_from) => came_from.address(CONSENTS, &[]),
             Destination::Sessions => SESSIONS.into(),
             Destination::Address => ADDRESS.into(),
+            Destination::Identities(came_from) => came_from.address(IDENTITIES, &[]),
+            Destination::BeginLink(came_from, None) => came_from.address(LINK, &[]),
+            Destination::BeginLink(_, Some(request)) => format!("{LINK}?request={request}"),
+            Destination::Link(id) => format!("{LINK_CONFIRM}?link={id}"),
+            Destination::Unlink(id, came_from) => came_from.address(&format!("{IDENTITIES}/{id}/unlink"), &[]),
+            Destination::MakePrimary(id, came_from) => came_from.address(&format!("{IDENTITIES}/{id}/primary"), &[]),
+        }
+    }
+
+    /// Whether it is for people alone who have just signed in.
+    pub fn needs_fresh_sign_in(&self) -> bool {
+        match self {
+            Destination::Home
+            | Destination::Sessions
+            | Destination::Consents(_)
+            | Destination::Identities(_)
+            | Destination::Link(_) => false,
+            Destination::Address
+            | Destination::BeginLink(..)
+            | Destination::Unlink(..)
+            | Destination::MakePrimary(..) => true,
         }
     }
 
     /// The login page that leads here.
     pub fn login_path(&self) -> String {
-        match self {
-            Destination::Home => "/p/login".into(),
-            Destination::Consents(came_from) => came_from.address("/p/login", &[("next", "consents")]),
-            Destination::Sessions => "/p/login?next=sessions".into(),
-            Destination::Address => "/p/login?next=address".into(),
+        let fields = self.fields();
+        if fields.is_empty() {
+            return "/p/login".into();
         }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(fields.iter().map(|field| (field.name, &field.value)));
+        format!("/p/login?{}", query.finish())
     }
 
     /// What the form of the login page brings along.
     pub fn fields(&self) -> Vec<CarriedField> {
-        match self {
-            Destination::Home => Vec::new(),
-            Destination::Address => vec![CarriedField {
-                name: "next",
-                value: "address".into(),
-            }],
-            Destination::Consents(came_from) => {
-                let next = CarriedField {
-                    name: "next",
-                    value: "consents".into(),
-                };
-                std::iter::once(next).chain(came_from.fields()).collect()
+        let field = |name, value: &dyn ToString| CarriedField {
+            name,
+            value: value.to_string(),
+        };
+        let next = |name: &str| vec![field("next", &name)];
+        let (mut fields, came_from) = match self {
+            Destination::Home => return Vec::new(),
+            Destination::Sessions => (next("sessions"), None),
+            Destination::Address => (next("address"), None),
+            Destination::Consents(came_from) => (next("consents"), Some(came_from)),
+            Destination::Identities(came_from) => (next("identities"), Some(came_from)),
+            Destination::BeginLink(came_from, request) => {
+                let mut fields = next("begin-link");
+                fields.extend(request.as_ref().map(|request| field("waiting", request)));
+                (fields, Some(came_from))
             }
-            Destination::Sessions => vec![CarriedField {
-                name: "next",
-                value: "sessions".into(),
-            }],
-        }
+            Destination::Link(id) => ([next("link"), vec![field("link", id)]].concat(), None),
+            Destination::Unlink(id, came_from) => {
+                ([next("unlink"), vec![field("identity", id)]].concat(), Some(came_from))
+            }
+            Destination::MakePrimary(id, came_from) => {
+                ([next("primary"), vec![field("identity", id)]].concat(), Some(came_from))
+            }
+        };
+        fields.extend(came_from.into_iter().flat_map(CameFrom::fields));
+        fields
     }
 }
 
@@ -99,6 +145,17 @@ impl CameFrom {
             .into_iter()
             .filter_map(|name| Some((name, params.get(name)?.to_owned())));
         Self(given.collect())
+    }
+
+    /// As a query, to be kept; [`CameFrom::from_query`] reads it.
+    pub fn query(&self) -> String {
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.0)
+            .finish()
+    }
+
+    pub fn from_query(query: &str) -> Self {
+        Params::parse(query.as_bytes()).map_or_else(|_| Self::default(), |params| Self::read(&params))
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -165,6 +222,29 @@ mod tests {
             ("next=https://evil.example/", "/"),
             ("next=//evil.example", "/"),
             ("next=consents%0d%0aLocation:%20https://evil.example", "/"),
+            ("next=identities", "/v2/web/identities"),
+            ("next=identities&client=c", "/v2/web/identities?client=c"),
+            ("next=begin-link", "/p/link"),
+            ("next=begin-link&waiting=https://evil.example", "/p/link"),
+            (
+                "next=begin-link&waiting=00000000-0000-0000-0000-000000000007",
+                "/p/link?request=00000000-0000-0000-0000-000000000007",
+            ),
+            (
+                "next=link&link=00000000-0000-0000-0000-000000000007",
+                "/p/link/confirm?link=00000000-0000-0000-0000-000000000007",
+            ),
+            ("next=link&link=//evil.example", "/"),
+            (
+                "next=unlink&identity=00000000-0000-0000-0000-000000000007&client_id=c",
+                "/v2/web/identities/00000000-0000-0000-0000-000000000007/unlink?client_id=c",
+            ),
+            ("next=unlink&identity=../../logout", "/"),
+            (
+                "next=primary&identity=00000000-0000-0000-0000-000000000007",
+                "/v2/web/identities/00000000-0000-0000-0000-000000000007/primary",
+            ),
+            ("next=primary", "/"),
             (
                 "next=consents&client_id=c&redirect_uri=https%3A%2F%2Fevil.example%2F%3Fa%3D1%26b&redirect_name=%0d%0ax",
                 "/v2/web/consents?client_id=c&redirect_uri=https%3A%2F%2Fevil.example%2F%3Fa%3D1%26b&redirect_name=%0D%0Ax",

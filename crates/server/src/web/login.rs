@@ -20,12 +20,13 @@ use super::choice::{self, Asked, Choice};
 use super::demands::Demands;
 use super::destination::Destination;
 use super::device::Device;
+use super::linking::Linking;
 use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
 use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume, sign_in};
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
-use crate::domain::session::{self, Proof};
-use crate::domain::{identity, token_format};
+use crate::domain::session::{Proof, is_fresh};
+use crate::domain::{identity, linking, token_format};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
 use crate::http::extract::{Form, Params, Query};
@@ -48,11 +49,7 @@ pub async fn login_page(
     let asked = Asked::new(&app, &headers, params.get(choice::SEARCH));
     let used_here = Device::read(&app, &headers).map(|device| device.identity);
     let state = load(&app, &ctx, known.as_ref(), id, destination, used_here, asked).await?;
-    // Without a request to wait for, a person who is signed in has nothing to do here.
-    if state.waiting.is_none()
-        && let Some(person) = &state.signed_in
-        && (!state.destination.needs_fresh_sign_in() || session::is_fresh(&person.authentication, ctx.now))
-    {
+    if state.has_nothing_to_do(&ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let cookie = known.clone().unwrap_or_else(Cookie::generate);
@@ -74,6 +71,8 @@ struct LoginState {
     destination: Destination,
     /// Other ways to sign in.
     choice: Choice,
+    /// The link that the sign-in is for.
+    linking: Option<Linking>,
 }
 
 impl LoginState {
@@ -81,6 +80,21 @@ impl LoginState {
     fn suggested_username(&self) -> String {
         let hint = || self.waiting.as_ref()?.request.login_hint.clone();
         self.demands.username.clone().or_else(hint).unwrap_or_default()
+    }
+
+    fn title(&self) -> &'static str {
+        match self.linking {
+            Some(_) => "Sign in with the other account",
+            None => "Sign in",
+        }
+    }
+
+    /// Without a request or a link to wait for, a person who has signed in, and recently
+    /// enough, has nothing to do here.
+    fn has_nothing_to_do(&self, ctx: &Ctx) -> bool {
+        let Some(person) = &self.signed_in else { return false };
+        let fresh = !self.destination.needs_fresh_sign_in() || is_fresh(&person.authentication, ctx.now);
+        self.waiting.is_none() && self.linking.is_none() && fresh
     }
 }
 
@@ -113,12 +127,18 @@ async fn load(
                 }
             };
             let choice = choice::load(tx, waiting.as_ref(), &asked)?;
+            let linking = match (&destination, session) {
+                (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),
+                (Destination::Link(_), None) => return Err(linking::gone()),
+                _ => None,
+            };
             Ok(LoginState {
                 choice,
                 waiting,
                 signed_in,
                 demands,
                 destination: destination.clone(),
+                linking,
             })
         })
         .await
@@ -134,15 +154,16 @@ fn show(
 ) -> Result<Response> {
     let waiting = state.waiting.as_ref();
     let page = LoginPage {
-        layout: layout(app, ctx, "Sign in", state.signed_in.as_ref()),
+        layout: layout(app, ctx, state.title(), state.signed_in.as_ref()),
         action: "/p/login".into(),
         form_token: cookie.form_token(app),
         request: waiting.map(|waiting| waiting.parked.id.to_string()),
         client: waiting.map(Waiting::client_view),
         username,
-        reason: match (waiting, &state.signed_in) {
-            (Some(waiting), signed_in) => reason(waiting, signed_in.as_ref(), &state.demands, ctx.now),
-            (None, Some(_)) => LoginReason::TooLongAgo,
+        reason: match (&state.linking, waiting) {
+            (Some(linking), _) => linking.reason(),
+            (None, Some(waiting)) => reason(waiting, state.signed_in.as_ref(), &state.demands, ctx.now),
+            (None, None) if state.signed_in.is_some() => LoginReason::TooLongAgo,
             (None, None) => LoginReason::NotSignedIn,
         },
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
@@ -153,7 +174,7 @@ fn show(
             let request = waiting.map(|waiting| waiting.parked.id.to_string());
             state.choice.view(request.as_deref(), &state.destination)
         },
-        can_cancel: waiting.is_some(),
+        can_cancel: waiting.is_some() || state.linking.is_some(),
         time_limit: waiting.and_then(|waiting| waiting.time_left(ctx)),
     };
     render(&page, &waiting.map_or_else(PagePolicy::default, Waiting::policy))
@@ -221,6 +242,9 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
             .await?;
         return Ok(resume(id));
     }
+    if let (Some(linking), Some("deny")) = (&state.linking, form.get("decision")) {
+        return linking.cancel(&app).await;
+    }
     let username = form.get("username").unwrap_or("").to_owned();
     let refuse = |errors: FormErrors, status: StatusCode| {
         let mut response = show(&app, &ctx, &cookie, &state, username.clone(), errors)?;
@@ -267,7 +291,7 @@ async fn form_again(
     let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form), None, asked).await else {
         return Err(stale);
     };
-    if state.waiting.is_none() && state.signed_in.is_some() {
+    if state.has_nothing_to_do(ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let text = "This page was out of date, perhaps because you signed in in another tab. Please sign in here again.";

@@ -11,6 +11,8 @@ mod demands;
 pub mod destination;
 mod device;
 pub mod home;
+pub mod identities;
+pub mod linking;
 pub mod login;
 pub mod logout;
 pub mod pages;
@@ -34,9 +36,9 @@ use crate::http::browser::{self, PagePolicy};
 use crate::http::extract::Params;
 use crate::store::authorization_requests::{self, Parked};
 use crate::store::clients::{self, Client};
-use crate::store::identities::{self, Identity};
+use crate::store::identities::Identity;
 use crate::store::sessions::{self, Authentication};
-use pages::{ClientView, Layout};
+use pages::{AccountView, ClientView, Layout};
 
 /// A parked request with what its pages show.
 pub struct Waiting {
@@ -68,7 +70,7 @@ fn find_session(
     let Some(authentication) = newest else {
         return Ok(Some((session.id, None)));
     };
-    let identity = identities::find(tx, authentication.identity_id)?.filter(Identity::is_live);
+    let identity = crate::store::identities::find(tx, authentication.identity_id)?.filter(Identity::is_live);
     Ok(Some((
         session.id,
         identity.map(|identity| SignedIn {
@@ -113,6 +115,14 @@ impl Waiting {
     fn time_left(&self, ctx: &Ctx) -> Option<std::time::Duration> {
         let waited = ctx.now.since(self.parked.parked_at);
         std::time::Duration::from_secs(3600).checked_sub(waited)
+    }
+}
+
+fn account_view(identity: &Identity) -> AccountView {
+    AccountView {
+        username: identity.username.clone(),
+        name: identity.name.clone(),
+        provider: Some(identity.provider_name.clone()),
     }
 }
 

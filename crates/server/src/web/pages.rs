@@ -270,6 +270,13 @@ pub enum LoginReason {
     TooLongAgo,
     /// What the session lacks, each as a sentence fragment: "an account at example.edu".
     StepUp(Vec<String>),
+    /// It is the second proof of a link: nobody is signed in by it.
+    Linking {
+        /// Who is and stays signed in.
+        username: String,
+        /// The provider that the waiting app requires.
+        provider: Option<String>,
+    },
 }
 
 impl LoginPage {
@@ -570,6 +577,125 @@ pub struct LostScope {
     pub description: String,
     /// Display name of the resource server.
     pub resource: String,
+}
+
+/// The accounts of a person, and which of them apps know.
+#[derive(Template)]
+#[template(path = "pages/identities.html")]
+pub struct IdentitiesPage {
+    pub layout: Layout,
+    /// The primary first.
+    pub identities: Vec<IdentityRow>,
+    pub notice: Option<IdentitiesNotice>,
+    pub link_another: Href,
+    /// To the app that sent the person here.
+    pub back: Option<Link>,
+}
+
+#[derive(Clone, Debug)]
+pub struct IdentityRow {
+    pub account: AccountView,
+    pub email: Option<String>,
+    pub organization: Option<String>,
+    pub is_primary: bool,
+    /// Whether the person can sign in with it.
+    pub is_usable: bool,
+    /// Whether the person has signed in with it in this browser.
+    pub is_here: bool,
+    pub last_authentication: Option<Moment>,
+    pub make_primary: Option<Href>,
+    pub unlink: Option<Href>,
+}
+
+/// What has just been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentitiesNotice {
+    Linked,
+    Unlinked,
+    PrimaryChanged,
+}
+
+/// Asks before an account is unlinked or becomes the primary, and says what will be different.
+#[derive(Template)]
+#[template(path = "pages/identity_change.html")]
+pub struct IdentityChangePage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    pub carried: Vec<CarriedField>,
+    pub account: AccountView,
+    pub change: IdentityChange,
+    /// Leaves everything as it is.
+    pub keep: Href,
+}
+
+#[derive(Clone, Debug)]
+pub enum IdentityChange {
+    Unlink {
+        /// Usernames of those that stay together.
+        rest: Vec<String>,
+        /// Whether the browser is signed out by it.
+        signs_out: bool,
+    },
+    MakePrimary {
+        /// Username of the present primary.
+        former: String,
+    },
+}
+
+impl IdentityChange {
+    pub fn title(&self) -> &'static str {
+        match self {
+            IdentityChange::Unlink { .. } => "Unlink this account?",
+            IdentityChange::MakePrimary { .. } => "Make this your primary account?",
+        }
+    }
+
+    /// The last part of its address.
+    pub fn path(&self) -> &'static str {
+        match self {
+            IdentityChange::Unlink { .. } => "unlink",
+            IdentityChange::MakePrimary { .. } => "primary",
+        }
+    }
+}
+
+/// Where linking begins. Posts `decision`: `begin`, and for a waiting request `switch` to sign
+/// in with another account instead, or `deny`.
+#[derive(Template)]
+#[template(path = "pages/link.html")]
+pub struct LinkPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    /// The authorization request that waits for the link.
+    pub request: Option<String>,
+    pub carried: Vec<CarriedField>,
+    pub client: Option<ClientView>,
+    /// The provider that the client requires.
+    pub provider: Option<String>,
+    pub account: AccountView,
+    /// The list of accounts.
+    pub list: Href,
+    /// To the app that sent the person here.
+    pub back: Option<Link>,
+    pub time_limit: Option<Duration>,
+}
+
+/// Both accounts, before they are linked. Posts `decision`: `link` or `cancel`.
+#[derive(Template)]
+#[template(path = "pages/link_confirm.html")]
+pub struct LinkConfirmPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    pub carried: Vec<CarriedField>,
+    /// Who is signed in.
+    pub mine: AccountView,
+    /// Who was proven to be the same person.
+    pub other: AccountView,
+    /// Usernames of accounts that are linked with `mine` already.
+    pub others: Vec<String>,
 }
 
 /// A moment as pages show it, in UTC: the server does not know the reader's time zone.

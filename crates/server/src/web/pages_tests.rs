@@ -349,6 +349,91 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         has_others: true,
         ended: false,
     };
+    let linked = |username: &str, provider: &str| AccountView {
+        username: say(username),
+        name: Some(say("Alice Cartographer")),
+        provider: Some(say(provider)),
+    };
+    let change = |path: &str| Href::path(format!("/v2/web/identities/9d3c1a52/{path}"));
+    let primary = || IdentityRow {
+        account: account(),
+        email: Some(say("alice@example.org")),
+        organization: None,
+        is_primary: true,
+        is_usable: true,
+        is_here: true,
+        last_authentication: Some(moment()),
+        make_primary: None,
+        unlink: None,
+    };
+    let identities = || IdentitiesPage {
+        layout: signed_in("Your accounts"),
+        identities: vec![
+            primary(),
+            IdentityRow {
+                account: linked("alice@example.edu", "Example University"),
+                organization: Some(say("Example University")),
+                is_primary: false,
+                is_here: false,
+                make_primary: Some(change("primary")),
+                unlink: Some(change("unlink")),
+                ..primary()
+            },
+            IdentityRow {
+                account: linked("acartographer@example.com", "Example Mail"),
+                is_primary: false,
+                is_usable: false,
+                is_here: false,
+                last_authentication: None,
+                unlink: Some(Href::path("/v2/web/identities/2c8f/unlink")),
+                ..primary()
+            },
+        ],
+        notice: None,
+        link_another: Href::path("/p/link"),
+        back: None,
+    };
+    let identity_change = |change: IdentityChange| IdentityChangePage {
+        layout: signed_in(change.title()),
+        action: format!("/v2/web/identities/9d3c1a52/{}", change.path()),
+        form_token: form_token(),
+        carried: Vec::new(),
+        account: linked("alice@example.edu", "Example University"),
+        change,
+        keep: Href::path("/v2/web/identities"),
+    };
+    let link_page = || LinkPage {
+        layout: signed_in("Link another account"),
+        action: "/p/link".to_owned(),
+        form_token: form_token(),
+        request: None,
+        carried: vec![CarriedField {
+            name: "redirect_name",
+            value: say("the portal"),
+        }],
+        client: None,
+        provider: None,
+        account: account(),
+        list: Href::path("/v2/web/identities"),
+        back: Href::web("https://beamline.example.org/account").map(|href| Link {
+            text: say("the portal"),
+            href,
+        }),
+        time_limit: None,
+    };
+    let link_confirm = || LinkConfirmPage {
+        layout: signed_in("Link these accounts?"),
+        action: "/p/link/confirm".to_owned(),
+        form_token: form_token(),
+        carried: vec![CarriedField {
+            name: "shown",
+            value: "2c8f".to_owned(),
+        }],
+        mine: account(),
+        other: linked("alice@example.edu", "Example University"),
+        others: Vec::new(),
+    };
+
     fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
         (name, template.dyn_render().unwrap())
     }
@@ -618,6 +703,85 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
                 kept: Vec::new(),
                 ..revocation()
+            },
+        ),
+        page("identities", &identities()),
+        page(
+            "identities_alone",
+            &IdentitiesPage {
+                identities: vec![primary()],
+                notice: Some(IdentitiesNotice::Unlinked),
+                back: Href::web("https://beamline.example.org/account").map(|href| Link {
+                    text: say("the portal"),
+                    href,
+                }),
+                ..identities()
+            },
+        ),
+        page(
+            "identities_linked",
+            &IdentitiesPage {
+                notice: Some(IdentitiesNotice::Linked),
+                ..identities()
+            },
+        ),
+        page(
+            "identities_new_primary",
+            &IdentitiesPage {
+                notice: Some(IdentitiesNotice::PrimaryChanged),
+                ..identities()
+            },
+        ),
+        page(
+            "identity_unlink",
+            &identity_change(IdentityChange::Unlink {
+                rest: vec![say("alice@portolan.local"), say("acartographer@example.com")],
+                signs_out: true,
+            }),
+        ),
+        page(
+            "identity_make_primary",
+            &identity_change(IdentityChange::MakePrimary {
+                former: say("alice@portolan.local"),
+            }),
+        ),
+        page("link", &link_page()),
+        page(
+            "link_for_an_app",
+            &LinkPage {
+                request: request(),
+                carried: Vec::new(),
+                client: Some(client()),
+                provider: Some(say("Example University")),
+                back: None,
+                time_limit: Some(55 * MINUTES),
+                ..link_page()
+            },
+        ),
+        page(
+            "login_linking",
+            &LoginPage {
+                layout: signed_in("Sign in with the other account"),
+                client: None,
+                request: None,
+                reason: LoginReason::Linking {
+                    username: say("alice@portolan.local"),
+                    provider: Some(say("Example University")),
+                },
+                carried: vec![CarriedField {
+                    name: "link",
+                    value: "7f1c9a52".to_owned(),
+                }],
+                time_limit: None,
+                ..login()
+            },
+        ),
+        page("link_confirm", &link_confirm()),
+        page(
+            "link_confirm_third",
+            &LinkConfirmPage {
+                others: vec![say("acartographer@example.com")],
+                ..link_confirm()
             },
         ),
         page(
@@ -957,6 +1121,17 @@ fn hostile_words_stay_words() {
         "consents_revoke_branch",
         "consents_revoke_whole_tree",
         "consents_revoke_app",
+        "identities",
+        "identities_alone",
+        "identities_linked",
+        "identities_new_primary",
+        "identity_unlink",
+        "identity_make_primary",
+        "link",
+        "link_for_an_app",
+        "login_linking",
+        "link_confirm",
+        "link_confirm_third",
     ] {
         assert!(shown.contains(page), "{page} shows nothing hostile");
     }

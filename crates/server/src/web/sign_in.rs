@@ -9,6 +9,7 @@ use super::destination::Destination;
 use super::device::Device;
 use super::resume;
 use crate::app::{App, Ctx};
+use crate::domain::linking;
 use crate::domain::session::{self, Proof};
 use crate::error::Result;
 use crate::http::browser::{Cookie, session_lifetimes};
@@ -17,9 +18,65 @@ use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::Identity;
 use crate::store::{authorization_requests, sessions};
 
+/// What a proof is for.
+enum Purpose<'a> {
+    /// The person is signed in, and goes on to the parked request or to the destination.
+    SignIn(Option<Uuid>, &'a Destination),
+    /// The person stays signed in as before; the proof waits beside it for this link.
+    Link(Uuid),
+}
+
+impl<'a> Purpose<'a> {
+    fn of(request: Option<Uuid>, destination: &'a Destination) -> Self {
+        match destination {
+            Destination::Link(id) => Purpose::Link(*id),
+            _ => Purpose::SignIn(request, destination),
+        }
+    }
+}
+
 /// `request` is the parked request that the person signs in for; without one they go to
-/// `destination`.
+/// `destination`. Where that is a pending link, nobody is signed in: whatever way in brings
+/// its `Destination` along works for linking too.
 pub async fn complete(
+    app: &App,
+    ctx: &Ctx,
+    cookie: &Cookie,
+    request: Option<Uuid>,
+    destination: &Destination,
+    identity: Identity,
+    proof: Proof,
+) -> Result<Response> {
+    match Purpose::of(request, destination) {
+        Purpose::SignIn(request, destination) => sign_in(app, ctx, cookie, request, destination, identity, proof).await,
+        Purpose::Link(id) => link(app, ctx, cookie, id, identity, proof).await,
+    }
+}
+
+/// The second proof of a link. The cookie changes, as at each authentication; the session
+/// lasts no longer for it.
+async fn link(app: &App, ctx: &Ctx, cookie: &Cookie, id: Uuid, identity: Identity, proof: Proof) -> Result<Response> {
+    let fresh = Cookie::generate();
+    let (old_hash, new_hash) = (cookie.hash, fresh.hash);
+    let (idle, _) = session_lifetimes(&app.config);
+    let unit_ctx = ctx.clone();
+    app.db
+        .write(move |tx| {
+            let session = sessions::find(tx, &old_hash, unit_ctx.now, idle)?.ok_or_else(linking::gone)?;
+            if !linking::keep_proof(tx, &unit_ctx, session.id, id, &identity, &proof)? {
+                return Err(linking::gone());
+            }
+            sessions::rotate(tx, session.id, &new_hash, unit_ctx.now, session.expires_at)
+        })
+        .await?;
+    app.metrics.login(Login::Success);
+    let mut response = Redirect::to(&Destination::Link(id).path()).into_response();
+    let (name, value) = fresh.set(&app.config);
+    response.headers_mut().append(name, value);
+    Ok(response)
+}
+
+async fn sign_in(
     app: &App,
     ctx: &Ctx,
     cookie: &Cookie,

@@ -4,7 +4,8 @@
 
 use portolan_server::domain::project::Manager;
 use portolan_server::domain::scope::registration;
-use portolan_server::domain::{client, identity, token_format};
+use portolan_server::domain::{client, identity, linking, token_format};
+use portolan_server::store::audit::Actor;
 use portolan_server::store::{access_tokens, consents, grants};
 use portolan_types::Secret;
 
@@ -354,7 +355,9 @@ fn acts() -> Vec<(&'static str, Act, Left)> {
                 let join = "UPDATE identities SET set_id = (SELECT set_id FROM identities WHERE id = $2) WHERE id = $1";
                 let own = portolan_types::IdentitySetId(portolan_server::app::new_uuid());
                 assert_eq!(w.server.sql(join, portolan_db::params![id, primary]), 1);
-                w.server.write(move |tx| identity::unlink(tx, id, own));
+                let ctx = w.server.ctx();
+                w.server
+                    .write(move |tx| linking::unlink(tx, &ctx, Actor::Operator, id, own));
             },
             NOTHING,
         ),

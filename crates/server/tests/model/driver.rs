@@ -8,7 +8,8 @@ use std::time::Duration;
 use http::Method;
 use http::header::CONTENT_TYPE;
 use portolan_server::app::new_uuid;
-use portolan_server::domain::{client, consent, identity, session};
+use portolan_server::domain::linking::Refusal;
+use portolan_server::domain::{client, consent, identity, linking, session};
 use portolan_server::store::audit::Actor;
 use portolan_server::store::scopes::{self, Dependency};
 use portolan_server::store::{consents, identities};
@@ -68,6 +69,8 @@ enum End {
     Error(String),
     /// The consent page.
     Asks(String),
+    /// The page that offers to link an account.
+    OffersToLink,
     Refused(u16),
 }
 
@@ -229,8 +232,8 @@ impl<'a> Driver<'a> {
                 let which = self.model.unlink(person);
                 self.note(format!("{} is unlinked", self.model.identities[which].name));
                 let id = self.identities[which];
-                self.node()
-                    .write(move |tx| identity::unlink(tx, id, IdentitySetId(new_uuid())));
+                let (node, ctx) = (self.node(), self.node().ctx());
+                node.write(move |tx| linking::unlink(tx, &ctx, Actor::Operator, id, IdentitySetId(new_uuid())));
                 Ok(())
             }
             Step::EndSessions(pick) => {
@@ -239,6 +242,25 @@ impl<'a> Driver<'a> {
                 self.model.end_sessions(person);
                 self.end_sessions(person);
                 Ok(())
+            }
+            Step::Link(pick) => {
+                let person = pick.of(2);
+                if self.model.is_linked(person) {
+                    return Ok(());
+                }
+                let (mine, other, foreseen) = self.model.link(person);
+                let name = self.model.identities[other].name;
+                self.note(format!(
+                    "{name} is linked again{}",
+                    if foreseen { "" } else { ", in vain" }
+                ));
+                let (mine, other) = (self.identities[mine], self.identities[other]);
+                let (node, ctx) = (self.node(), self.node().ctx());
+                match node.write(move |tx| linking::link(tx, &ctx, Actor::Operator, mine, other)) {
+                    Ok(()) if foreseen => Ok(()),
+                    Err(Refusal::NotLive) if !foreseen => Ok(()),
+                    outcome => differ!("linking {name} ends with {outcome:?}"),
+                }
             }
         }
     }
@@ -404,6 +426,10 @@ impl<'a> Driver<'a> {
                 self.refusals.push(foreseen);
                 return Ok(());
             }
+            (End::OffersToLink, Foreseen::OffersToLink) => {
+                self.refusals.push("by an offer to link");
+                return Ok(());
+            }
             (End::Refused(status), Foreseen::Refused(foreseen)) if status == *foreseen => {
                 self.refusals.push("by a page");
                 return Ok(());
@@ -488,6 +514,8 @@ impl<'a> Driver<'a> {
                 let form = form.set("username", &user.username).set("password", &user.password);
                 path = form.action.clone();
                 answer = self.send(person, Method::POST, &form.action, Some(&form.fields));
+            } else if path.starts_with("/p/link?") {
+                return End::OffersToLink;
             } else {
                 return End::Asks(answer.text());
             }
@@ -718,6 +746,7 @@ impl End {
             End::Code(_) => "a code".into(),
             End::Error(error) => format!("the error {error}"),
             End::Asks(page) => format!("the consent page {:?}", pages::shown(page)),
+            End::OffersToLink => "an offer to link".into(),
             End::Refused(status) => format!("a page of refusal {status}"),
         }
     }

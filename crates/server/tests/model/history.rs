@@ -145,6 +145,7 @@ pub enum Step {
     Unlink(Pick),
     /// A person, by number, ends all their sessions.
     EndSessions(Pick),
+    Link(Pick),
 }
 
 fn pick() -> impl Strategy<Value = Pick> {
@@ -272,6 +273,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => pick().prop_map(Step::Enable),
         1 => pick().prop_map(Step::Unlink),
         1 => pick().prop_map(Step::EndSessions),
+        1 => pick().prop_map(Step::Link),
     ]
 }
 

@@ -187,6 +187,8 @@ pub enum Answer {
     Error(&'static str),
     /// The consent page with these trees.
     Asks(Vec<Node>),
+    /// A page that offers to link an account of the provider that the app requires.
+    OffersToLink,
     Code,
 }
 
@@ -364,6 +366,10 @@ impl Model {
         self.linked[person] = false;
         let unlinked = if person == ALICE { 1 } else { 3 };
         self.end_life(unlinked, "was unlinked");
+        // What was got by signing in with it ends as well, whoever it speaks for.
+        if self.identities[unlinked].signs_in {
+            self.end_life(self.beside(unlinked), "was signed in to by an unlinked one");
+        }
         unlinked
     }
 
@@ -376,6 +382,19 @@ impl Model {
             code.session_ended = true;
         }
         self.end(|token| of_person.contains(&token.identity), "its session was ended");
+    }
+
+    /// Links a person's identities again: which one joins which, and whether it may.
+    pub fn link(&mut self, person: usize) -> (usize, usize, bool) {
+        let (mine, other) = if person == ALICE { (0, 1) } else { (2, 3) };
+        let live = self.identities[mine].enabled && self.identities[other].enabled;
+        self.linked[person] |= live;
+        (mine, other, live)
+    }
+
+    /// The other identity of the same person.
+    fn beside(&self, identity: usize) -> usize {
+        identity ^ 1
     }
 
     fn end_life(&mut self, identity: usize, how: &str) {
@@ -412,7 +431,11 @@ impl Model {
             return Answer::Refused(401);
         }
         let Some(identity) = self.effective(person, app) else {
-            return Answer::Refused(403);
+            return if app == OF_PROVIDER {
+                Answer::OffersToLink
+            } else {
+                Answer::Refused(403)
+            };
         };
         let complete = trees.iter().all(|root| {
             let place = Place {

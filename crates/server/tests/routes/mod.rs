@@ -613,6 +613,44 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                 }
             }),
         ),
+        ("GET /v2/web/identities", Page(|_| page("/v2/web/identities"))),
+        ("GET /v2/web/identities/", Page(|_| page("/v2/web/identities/"))),
+        (
+            "GET /v2/web/identities/{identity_id}/unlink",
+            Page(|w| page(&format!("/v2/web/identities/{}/unlink", w.linked().id))),
+        ),
+        (
+            "POST /v2/web/identities/{identity_id}/unlink",
+            Page(|w| w.form_on(&format!("/v2/web/identities/{}/unlink", w.linked().id))),
+        ),
+        (
+            "GET /v2/web/identities/{identity_id}/primary",
+            Page(|w| page(&format!("/v2/web/identities/{}/primary", w.linked().id))),
+        ),
+        (
+            "POST /v2/web/identities/{identity_id}/primary",
+            Page(|w| w.form_on(&format!("/v2/web/identities/{}/primary", w.linked().id))),
+        ),
+        ("GET /p/link", Page(|_| page("/p/link"))),
+        ("POST /p/link", Page(|w| w.form_on("/p/link"))),
+        (
+            "GET /p/link/confirm",
+            Page(|w| {
+                w.proving();
+                page(&w.browser.path())
+            }),
+        ),
+        (
+            "POST /p/link/confirm",
+            Page(|w| {
+                w.proving();
+                let form = w.browser.form().set("decision", "link");
+                PageCall {
+                    path: form.action.clone(),
+                    form: Some(form),
+                }
+            }),
+        ),
         ("GET /static/{*path}", Page(|w| page(&w.stylesheet()))),
         ("GET /favicon.ico", Page(|_| page("/favicon.ico"))),
     ]
@@ -733,6 +771,23 @@ impl World {
             path: form.action.clone(),
             form: Some(form),
         }
+    }
+
+    /// Another account of Alice, linked with the one she is signed in with.
+    fn linked(&self) -> TestUser {
+        let other = self.server.user("alice-elsewhere").create();
+        self.server.link(&self.alice, &other);
+        other
+    }
+
+    /// Alice's browser, before it agrees to a link.
+    fn proving(&self) {
+        let other = self.server.user("alice-elsewhere").create();
+        self.browser.get("/p/link");
+        self.browser.submit(&self.browser.form());
+        self.browser.login(&other);
+        let path = self.browser.path();
+        assert!(path.starts_with("/p/link/confirm"), "{path}");
     }
 
     fn stylesheet(&self) -> String {

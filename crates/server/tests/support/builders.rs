@@ -7,10 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portolan_server::app::new_uuid;
 use portolan_server::domain::client::{self, NewClient};
 use portolan_server::domain::identity::{self, NewLocalIdentity};
+use portolan_server::domain::linking;
+use portolan_server::store::audit::Actor;
 use portolan_server::store::clients::Client;
 use portolan_server::store::scopes::{self, Dependency, NewScope};
 use portolan_server::store::{clients, projects};
-use portolan_types::{ClientId, IdentityId, ProjectId, ScopeId, Secret};
+use portolan_types::{ClientId, IdentityId, IdentitySetId, ProjectId, ScopeId, Secret};
 use serde_json::Value;
 
 use super::http::{Answer, Auth, Request};
@@ -94,6 +96,25 @@ impl TestServer {
             },
             password: format!("the long password of {username}"),
         }
+    }
+}
+
+impl TestServer {
+    /// Links two people as an operator does: the other one joins.
+    pub fn link(&self, user: &TestUser, other: &TestUser) {
+        let (ctx, mine, other) = (self.ctx(), user.id, other.id);
+        let linked = self.write(move |tx| linking::link(tx, &ctx, Actor::Operator, mine, other));
+        linked.expect("they can be linked");
+    }
+
+    pub fn unlink(&self, user: &TestUser) {
+        let (ctx, id, own) = (self.ctx(), user.id, IdentitySetId(new_uuid()));
+        self.write(move |tx| linking::unlink(tx, &ctx, Actor::Operator, id, own));
+    }
+
+    pub fn make_primary(&self, user: &TestUser) {
+        let (ctx, id) = (self.ctx(), user.id);
+        self.write(move |tx| linking::set_primary(tx, &ctx, Actor::Operator, id));
     }
 }
 

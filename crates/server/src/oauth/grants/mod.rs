@@ -13,7 +13,7 @@ use crate::app::{App, Ctx};
 use crate::domain::client::{self, Claim};
 use crate::domain::id_token;
 use crate::domain::keys::SigningAlgorithm;
-use crate::domain::profile::Described;
+use crate::domain::profile::{Described, Shown};
 use crate::domain::tokens::Prepared;
 use crate::error::{Error, Kind, Result};
 use crate::http::client_auth::{PresentedClient, Proof};
@@ -120,7 +120,8 @@ fn sign_id_token(
     let claims = id_token::Claims::new(&id_token::Request {
         issuer: &issuer,
         client_id: client.id,
-        identity: people[0],
+        sub: person.identity().id,
+        identity: person.person(person.shown(Shown::to(client))),
         identity_set: Some(&people),
         granted: id_token::Granted {
             profile: facts.profile.has(Profile::PROFILE),

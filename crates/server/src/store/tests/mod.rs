@@ -7,6 +7,7 @@ mod codes;
 mod consents;
 mod developers;
 mod identities;
+mod linking;
 mod sessions;
 mod tokens;
 

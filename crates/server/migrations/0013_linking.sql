@@ -1,0 +1,19 @@
+-- Links of identities that wait: a person stays signed in while the same browser proves to
+-- be another identity as well. A browser has one at a time.
+
+CREATE TABLE pending_links (
+    id                 UUID NOT NULL PRIMARY KEY,
+    browser_session_id UUID NOT NULL UNIQUE REFERENCES browser_sessions (id) ON DELETE CASCADE,
+    identity_id        UUID NOT NULL,         -- who was signed in when it began
+    other_id           UUID,                  -- who was proven to be the same person; null until then
+    proven_at          BIGINT,
+    acr                TEXT,
+    amr                TEXT,                  -- JSON list or null
+    request_id         UUID,                  -- the authorization request that waits for it
+    came_from          TEXT NOT NULL,         -- the way back, as a query
+    expires_at         BIGINT NOT NULL
+);
+CREATE INDEX pending_links_expiry ON pending_links (expires_at);
+
+-- An identity that leaves its set leaves the sessions of clients too.
+CREATE INDEX session_authentications_identity ON session_authentications (identity_id);
