@@ -46,12 +46,12 @@ pub const MIGRATIONS: &[Migration] = &[
     ),
     migration(6, "mail", include_str!("../../migrations/0006_mail.sql")),
     migration(
-        9,
+        7,
         "sessions_of_people",
-        include_str!("../../migrations/0009_sessions_of_people.sql"),
+        include_str!("../../migrations/0007_sessions_of_people.sql"),
     ),
-    migration(10, "upstream", include_str!("../../migrations/0010_upstream.sql")),
-    migration(13, "linking", include_str!("../../migrations/0013_linking.sql")),
+    migration(8, "upstream", include_str!("../../migrations/0008_upstream.sql")),
+    migration(9, "linking", include_str!("../../migrations/0009_linking.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -14,6 +14,3 @@ CREATE TABLE pending_links (
     expires_at         BIGINT NOT NULL
 );
 CREATE INDEX pending_links_expiry ON pending_links (expires_at);
-
--- An identity that leaves its set leaves the sessions of clients too.
-CREATE INDEX session_authentications_identity ON session_authentications (identity_id);
