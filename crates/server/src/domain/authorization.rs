@@ -515,27 +515,31 @@ mod tests {
     #[test]
     fn a_requirement_asks_for_one_login_and_then_ends() {
         type Change = fn(&mut AuthorizationRequest);
-        let table: [(Change, Unmet); 5] = [
+        let table: [(Change, Reason, Unmet); 5] = [
             (
                 |r| r.required_identities = vec![IdentityId::from_u128(2)],
+                Reason::StepUp,
                 Unmet::Identities,
             ),
-            (|r| r.required_domains = vec!["y.org".into()], Unmet::Domains),
-            (|r| r.required_policies = vec![PolicyId::from_u128(1)], Unmet::Policies),
-            (|r| r.required_mfa = true, Unmet::Mfa),
+            (
+                |r| r.required_domains = vec!["y.org".into()],
+                Reason::StepUp,
+                Unmet::Domains,
+            ),
+            (
+                |r| r.required_policies = vec![PolicyId::from_u128(1)],
+                Reason::StepUp,
+                Unmet::Policies,
+            ),
+            (|r| r.required_mfa = true, Reason::StepUp, Unmet::Mfa),
             (
                 |r| r.hinted_identity = Some(IdentityId::from_u128(2)),
+                Reason::OtherAccount,
                 Unmet::OtherAccount,
             ),
         ];
-        for (change, unmet) in table {
-            assert!(
-                matches!(
-                    step(|r, _| change(r)),
-                    Step::Login(Reason::StepUp | Reason::OtherAccount)
-                ),
-                "{unmet:?}"
-            );
+        for (change, reason, unmet) in table {
+            assert_eq!(step(|r, _| change(r)), Step::Login(reason), "{unmet:?}");
             let after_login = step(|r, s| {
                 change(r);
                 s.authenticated_at = Some(s.now);
@@ -757,6 +761,21 @@ mod tests {
             confirm_native: false,
         };
         assert_eq!(next_step(&situation), Step::Unmet(Unmet::ScopeDomains));
+    }
+
+    #[test]
+    fn the_page_says_what_could_not_be_met() {
+        for (unmet, word) in [
+            (Unmet::RequiredProvider, "particular provider"),
+            (Unmet::OtherAccount, "another account"),
+            (Unmet::Identities, "particular identity"),
+            (Unmet::Domains, "particular organisation"),
+            (Unmet::Policies, "the policy"),
+            (Unmet::Mfa, "two factors"),
+            (Unmet::ScopeDomains, "certain organisations"),
+        ] {
+            assert!(unmet.text().contains(word), "{unmet:?}: {}", unmet.text());
+        }
     }
 
     #[test]

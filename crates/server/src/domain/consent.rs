@@ -32,7 +32,8 @@ pub fn find_granted(
             consent_id: consent.id,
             requested: root.requested.clone(),
             scope: root.scope.clone(),
-            allows_refresh: consent.allows_refresh && root.scope.allows_refresh_token,
+            // Complete means that the consent allows what is wanted.
+            allows_refresh: wants_refresh,
             last_used_at: consent.last_used_at,
         })
     });
@@ -184,8 +185,95 @@ pub fn cut_of(consent: &Consent) -> ConsentId {
     }
 }
 
-/// Random below 2^53, so that every JSON reader keeps it exact; never used again.
+/// Never used again.
 fn new_consent_id() -> ConsentId {
-    let random = u64::from_le_bytes(random_bytes());
+    consent_id(u64::from_le_bytes(random_bytes()))
+}
+
+/// Below 2^53, so that every JSON reader keeps it exact.
+fn consent_id(random: u64) -> ConsentId {
     ConsentId((random >> 11) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use portolan_types::Timestamp;
+
+    use super::*;
+    use crate::store::scopes::Scope;
+
+    fn node(scope_id: u128, optional: bool, requires_refresh_token: bool, children: Vec<Node>) -> Node {
+        let scope = Scope::sample(ScopeId::from_u128(scope_id), "urn:x");
+        Node {
+            requested: scope.scope_string.clone(),
+            scope,
+            optional,
+            requires_refresh_token,
+            children,
+        }
+    }
+
+    fn consent(id: i64, parent: Option<&Consent>, scope_id: u128, status: &str, allows_refresh: bool) -> Consent {
+        let (identity, client) = (IdentityId::from_u128(1), ClientId::from_u128(1));
+        let mut consent = Consent::new(
+            ConsentId(id),
+            parent,
+            identity,
+            client,
+            ScopeId::from_u128(scope_id),
+            Timestamp::from_seconds(0),
+        );
+        consent.status = status.to_owned();
+        consent.allows_refresh = allows_refresh;
+        consent
+    }
+
+    #[test]
+    fn every_branch_needs_an_answer_that_still_fits() {
+        let root = consent(1, None, 1, "approved", false);
+        // Whether the branch is optional and needs a refresh token, what was answered,
+        // whether that allows refresh tokens, and whether the answer will do.
+        let table = [
+            (false, false, "approved", false, true),
+            (false, false, "approved", true, true),
+            (false, true, "approved", true, true),
+            (false, true, "approved", false, false),
+            (true, true, "approved", false, false),
+            (true, false, "denied", false, true),
+            (true, true, "denied", false, true),
+            // It could be declined once, and cannot any more.
+            (false, false, "denied", false, false),
+        ];
+        for (optional, needs_refresh, status, allows_refresh, complete) in table {
+            let tree = node(1, false, false, vec![node(2, optional, needs_refresh, vec![])]);
+            let branch = consent(2, Some(&root), 2, status, allows_refresh);
+            assert_eq!(
+                below_is_complete(&[root.clone(), branch], &root, &tree),
+                complete,
+                "{optional} {needs_refresh} {status} {allows_refresh}"
+            );
+            assert!(!below_is_complete(&[], &root, &tree), "not asked yet");
+        }
+    }
+
+    #[test]
+    fn what_is_below_a_branch_needs_an_answer_too() {
+        let root = consent(1, None, 1, "approved", false);
+        let branch = consent(2, Some(&root), 2, "approved", true);
+        let twig = consent(3, Some(&branch), 3, "approved", false);
+        let tree = node(
+            1,
+            false,
+            false,
+            vec![node(2, true, true, vec![node(3, false, false, vec![])])],
+        );
+        assert!(below_is_complete(&[root.clone(), branch.clone(), twig], &root, &tree));
+        assert!(!below_is_complete(&[root.clone(), branch], &root, &tree));
+    }
+
+    #[test]
+    fn ids_fit_into_a_double() {
+        assert_eq!(consent_id(u64::MAX).0, (1 << 53) - 1);
+        assert_eq!(consent_id(1 << 11).0, 1);
+    }
 }

@@ -262,6 +262,17 @@ mod tests {
     }
 
     #[test]
+    fn lengths_are_counted_in_characters() {
+        for (length, fits) in [(1, true), (64, true), (65, false), (66, false)] {
+            let name = local_username(&"é".repeat(length), "portolan.local");
+            assert_eq!(name.is_ok(), fits, "{length}");
+        }
+        for (length, fits) in [(0, false), (1, true), (255, true), (256, false)] {
+            assert_eq!(check_text("name", &"é".repeat(length)).is_ok(), fits, "{length}");
+        }
+    }
+
+    #[test]
     fn an_email_has_one_at_sign_and_no_spaces() {
         assert!(check_email("a@example.org").is_ok());
         for bad in ["", "a", "@x", "a@", "a@b@c", "a b@c"] {

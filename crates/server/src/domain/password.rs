@@ -173,7 +173,8 @@ impl Hasher {
 
     pub async fn verify(&self, stored: &str, password: Secret) -> Result<Verified, PasswordError> {
         let stored = PasswordHash::new(stored).map_err(PasswordError::Stored)?;
-        if stored.salt.is_none() || stored.hash.is_none() {
+        // A hash stands behind a salt, so that is there as well.
+        if stored.hash.is_none() {
             return Err(PasswordError::Stored(argon2::password_hash::phc::Error::MissingField));
         }
         self.verify_against(stored, password).await
@@ -506,6 +507,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn hashes_of_another_variant_pass_and_are_to_be_replaced() {
+        let password = "correct horse battery staple";
+        for (algorithm, version, memory_kib, needs_rehash) in [
+            (Algorithm::Argon2id, Version::V0x13, 64, false),
+            (Algorithm::Argon2i, Version::V0x13, 64, true),
+            (Algorithm::Argon2id, Version::V0x10, 64, true),
+            (Algorithm::Argon2id, Version::V0x13, 128, true),
+        ] {
+            let params = Params::new(memory_kib, 1, 1, None).unwrap();
+            let argon2 = Argon2::new(algorithm, version, params);
+            let stored = argon2.hash_password_with_salt(password.as_bytes(), &[7; 16]).unwrap();
+            let verified = cheap().verify(&stored.to_string(), secret(password)).await.unwrap();
+            assert_eq!(verified, Verified { ok: true, needs_rehash }, "{stored}");
+        }
+    }
+
+    #[tokio::test]
     async fn nobody_never_logs_in_and_costs_as_much() {
         let hasher = cheap();
         let stored = PasswordHash::new(&hasher.hash(secret("x")).await.unwrap()).unwrap();
@@ -531,6 +549,7 @@ mod tests {
             "",
             "secret",
             "$argon2id$v=19$m=64,t=1,p=1",
+            "$argon2id$v=19$m=64,t=1,p=1$c2FsdCBhbmQgcGVwcGVy",
             "$2b$12$abcdefghijklmnopqrstuv",
         ] {
             let verified = cheap().verify(stored, secret("x")).await;
@@ -585,6 +604,7 @@ mod tests {
             waiting.push(tokio::spawn(async move { hasher.verify(&stored, secret("x")).await }));
         }
         while hasher.0.admission.available_permits() > 0 {
+            assert!(waiting.iter().all(|task| !task.is_finished()), "they wait");
             tokio::task::yield_now().await;
         }
         assert!(matches!(hasher.hash(secret("y")).await, Err(PasswordError::Busy)));
@@ -747,6 +767,20 @@ mod tests {
         ] {
             let weakness = check(password).expect_err(password);
             assert!(matches!(weakness, Weakness::Context { .. }), "{password}: {weakness:?}");
+        }
+    }
+
+    #[test]
+    fn half_a_password_has_to_be_left_beside_known_words() {
+        let words = ["portolan".to_owned()];
+        for (password, minimum, enough) in [
+            ("portolan2026kvtzmqx", 15, true),
+            ("portolan2026kvtzmq", 15, false),
+            ("portolan-kvtz", 8, true),
+            ("portolan-kvt", 8, false),
+            ("kvt", 8, true),
+        ] {
+            assert_eq!(check_context(password, &words, minimum).is_ok(), enough, "{password}");
         }
     }
 

@@ -315,4 +315,87 @@ mod tests {
         };
         assert!(!evaluate(&nobody, &set, &[authenticated(2, 1000, &["pwd"])], now));
     }
+
+    #[test]
+    fn high_assurance_wants_the_authentication_in_time_and_with_two_factors() {
+        let set = [identity(1, "a@x.org")];
+        let now = Timestamp::from_seconds(1000);
+        let strict = Policy {
+            high_assurance: true,
+            authentication_assurance_timeout: Some(100),
+            ..policy()
+        };
+        let mfa = Policy {
+            required_mfa: true,
+            ..strict.clone()
+        };
+        assert!(!evaluate(&strict, &set, &[], now));
+        assert!(evaluate(&strict, &set, &[authenticated(1, 900, &["pwd"])], now));
+        assert!(!evaluate(&strict, &set, &[authenticated(1, 899, &["pwd"])], now));
+        assert!(!evaluate(&strict, &set, &[authenticated(2, 950, &["pwd"])], now));
+        assert!(!evaluate(&mfa, &set, &[authenticated(1, 950, &["pwd"])], now));
+        assert!(evaluate(&mfa, &set, &[authenticated(1, 950, &["pwd", "mfa"])], now));
+    }
+
+    #[test]
+    fn a_timeout_alone_wants_the_authentication_in_time() {
+        let set = [identity(1, "a@x.org")];
+        let now = Timestamp::from_seconds(1000);
+        let timeout = Policy {
+            authentication_assurance_timeout: Some(100),
+            ..policy()
+        };
+        assert!(!evaluate(&timeout, &set, &[], now));
+        assert!(evaluate(&timeout, &set, &[authenticated(1, 900, &["pwd"])], now));
+        assert!(!evaluate(&timeout, &set, &[authenticated(1, 899, &["pwd"])], now));
+        assert!(!evaluate(&timeout, &[], &[authenticated(1, 900, &["pwd"])], now));
+        assert!(!evaluate(&policy(), &[], &[], now));
+    }
+
+    #[test]
+    fn an_empty_list_of_domains_restricts_nothing() {
+        let set = [identity(1, "a@x.org")];
+        let empty = Policy {
+            domain_constraints_include: Some(Vec::new()),
+            domain_constraints_exclude: Some(Vec::new()),
+            ..policy()
+        };
+        assert!(evaluate(&empty, &set, &[], Timestamp::from_seconds(0)));
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label_or_more() {
+        for (pattern, domain, matches) in [
+            ("x.org", "x.org", true),
+            ("X.org", "x.ORG", true),
+            ("x.org", "a.x.org", false),
+            ("*.x.org", "a.x.org", true),
+            ("*.x.org", "b.a.x.org", true),
+            ("*.X.org", "a.x.ORG", true),
+            ("*.x.org", "x.org", false),
+            ("*.x.org", ".x.org", false),
+            ("*.x.org", "ax.org", false),
+            ("*.x.org", "org", false),
+            ("*.x.org", "a.y.org", false),
+            ("*x.org", "ax.org", false),
+            ("*", "x.org", false),
+        ] {
+            assert_eq!(domain_matches(pattern, domain), matches, "{pattern} {domain}");
+        }
+    }
+
+    #[test]
+    fn two_factors_are_shown_by_method_or_by_class() {
+        let refeds = "https://refeds.org/profile/mfa";
+        for (amr, acr, shown) in [
+            (&["pwd"][..], None, false),
+            (&["pwd", "mfa"], None, true),
+            (&["pwd"], Some(refeds), true),
+            (&["pwd"], Some("https://refeds.org/profile/sfa"), false),
+            (&[], None, false),
+        ] {
+            let authentication = authenticated(1, 0, amr).with_acr(acr.map(str::to_owned));
+            assert_eq!(shows_mfa(&authentication), shown, "{amr:?} {acr:?}");
+        }
+    }
 }

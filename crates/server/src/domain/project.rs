@@ -482,3 +482,21 @@ fn record(
     };
     audit::insert(tx, ctx, &event)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_has_500_admins_at_most() {
+        let parsed = |count: u128| {
+            let ids = (0..count).map(|n| IdentityId::from_u128(n).to_string()).collect();
+            parse_ids("admin_ids", &Change::Set(ids))
+        };
+        assert_eq!(parsed(500).ok().flatten().map(|ids| ids.len()), Some(500));
+        for count in [501, 502] {
+            let refused = parsed(count).err().map(|error| error.detail().to_owned());
+            assert_eq!(refused.as_deref(), Some("admin_ids: at most 500"), "{count}");
+        }
+    }
+}

@@ -221,3 +221,70 @@ struct Edge {
     optional: bool,
     requires_refresh_token: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: usize) -> ScopeId {
+        ScopeId::from_u128(number as u128)
+    }
+
+    fn needs(scope: usize, dependent: usize, optional: bool, requires_refresh_token: bool) -> Dependency {
+        Dependency {
+            scope_id: id(scope),
+            dependent_scope_id: id(dependent),
+            optional,
+            requires_refresh_token,
+        }
+    }
+
+    fn known(scopes: usize, dependencies: impl IntoIterator<Item = Dependency>) -> Known {
+        let mut known = Known::default();
+        for number in 0..scopes {
+            known.scopes.insert(id(number), Scope::sample(id(number), "urn:x"));
+        }
+        for dependency in dependencies {
+            known.fixed.entry(dependency.scope_id).or_default().push(dependency);
+        }
+        known
+    }
+
+    fn grow(known: &Known) -> Option<Node> {
+        let mut tree = Tree { known, nodes: 0 };
+        tree.grow(id(0), "urn:x", false, false, &mut Vec::new()).ok()
+    }
+
+    #[test]
+    fn a_tree_has_500_nodes_and_ten_levels_at_most() {
+        for (nodes, fits) in [(500, true), (501, false), (502, false)] {
+            let wide = known(nodes, (1..nodes).map(|below| needs(0, below, false, false)));
+            assert_eq!(grow(&wide).is_some(), fits, "{nodes} nodes");
+        }
+        for (levels, fits) in [(10, true), (11, false), (12, false)] {
+            let deep = known(levels, (1..levels).map(|below| needs(below - 1, below, false, false)));
+            assert_eq!(grow(&deep).is_some(), fits, "{levels} levels");
+        }
+    }
+
+    #[test]
+    fn required_wins_over_optional_and_refresh_tokens_need_a_scope_that_allows_them() {
+        let mut known = known(4, [needs(0, 1, true, true), needs(0, 3, true, true)]);
+        known.dynamic.insert(
+            id(0),
+            vec![(id(1), "urn:a".into(), false), (id(2), "urn:b".into(), true)],
+        );
+        let without = known.scopes.get_mut(&id(3)).expect("it was put there");
+        without.allows_refresh_token = false;
+        let tree = grow(&known).expect("a small tree");
+        let below: Vec<_> = tree
+            .children
+            .iter()
+            .map(|child| (child.scope.id, child.optional, child.requires_refresh_token))
+            .collect();
+        assert_eq!(
+            below,
+            [(id(1), false, true), (id(3), true, false), (id(2), true, false)]
+        );
+    }
+}

@@ -205,3 +205,21 @@ pub fn end_place(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, place: &Place) -> Re
     };
     audit::insert(tx, ctx, &event)
 }
+
+#[cfg(test)]
+mod tests {
+    use portolan_types::{IdentityId, IdentityProviderId};
+
+    use super::*;
+
+    #[test]
+    fn a_sign_in_is_fresh_for_ten_minutes() {
+        let now = Timestamp::from_seconds(1000);
+        for (age, fresh) in [(0, true), (600, true), (601, false)] {
+            let at = Timestamp::from_seconds(1000 - age);
+            let (identity, provider) = (IdentityId::from_u128(1), IdentityProviderId::from_u128(1));
+            let authentication = Authentication::new(identity, provider, at, &["pwd"]);
+            assert_eq!(is_fresh(&authentication, now), fresh, "{age}");
+        }
+    }
+}

@@ -81,7 +81,6 @@ pub struct Subject {
 /// run twice.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    resource_server_id: ClientId,
     access: NewAccessToken,
     refresh: Option<RefreshToken>,
     consents: Vec<(ConsentId, String)>,
@@ -226,7 +225,6 @@ pub fn prepare_access(
         id_token: None,
     };
     Prepared {
-        resource_server_id,
         access,
         refresh: None,
         consents,
@@ -246,14 +244,6 @@ impl Prepared {
                 .filter(|(_, last)| !consents::is_use_noted(*last, ctx.now));
             self.used = due.map(|(id, _)| id).collect();
         }
-    }
-
-    pub fn rests_on(&self, id: ConsentId) -> bool {
-        self.consents.iter().any(|(consent_id, _)| *consent_id == id)
-    }
-
-    pub fn resource_server_id(&self) -> ClientId {
-        self.resource_server_id
     }
 }
 
@@ -315,4 +305,119 @@ fn hex(bytes: &[u8]) -> String {
 /// cannot be one, so that no look-up is made.
 pub fn presented(kind: TokenKind, token: &str) -> Option<TokenHash> {
     (token_format::parse(token) == Some(kind)).then(|| token_format::hash(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use portolan_types::ScopeId;
+
+    use super::*;
+    use crate::app::RequestId;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn lifetimes(refresh_absolute: Option<Duration>) -> Lifetimes {
+        Lifetimes {
+            access: Duration::from_secs(100),
+            refresh_idle: DAY,
+            refresh_absolute,
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_needs_consent_and_scope_to_allow_it() {
+        for (consent, scope, allows) in [
+            (true, true, true),
+            (true, false, false),
+            (false, true, false),
+            (false, false, false),
+        ] {
+            let mut found = WithScope {
+                id: ConsentId(1),
+                allows_refresh: consent,
+                last_used_at: None,
+                scope: Scope::sample(ScopeId::from_u128(1), "urn:x"),
+            };
+            found.scope.allows_refresh_token = scope;
+            let pairs = [(ConsentId(1), "urn:x".to_owned()), (ConsentId(2), "urn:y".to_owned())];
+            let granted = granted_today(&pairs, &[found]);
+            assert_eq!(granted.len(), 1, "the other consent is gone");
+            assert_eq!(granted[0].allows_refresh, allows, "{consent} {scope}");
+        }
+    }
+
+    #[test]
+    fn identity_scopes_are_those_of_this_server() {
+        for (scope, bit) in [
+            ("openid", Profile::OPENID),
+            ("profile", Profile::PROFILE),
+            ("email", Profile::EMAIL),
+            (
+                "urn:globus:auth:scope:auth.example.org:view_identity_set",
+                Profile::IDENTITY_SET,
+            ),
+            (
+                "urn:globus:auth:scope:other.example.org:view_identity_set",
+                Profile::default(),
+            ),
+            (
+                "urn:globus:auth:scope:auth.example.org:view_identities",
+                Profile::default(),
+            ),
+            ("auth.example.org:view_identity_set", Profile::default()),
+        ] {
+            assert_eq!(profile_bit(scope, "auth.example.org"), bit, "{scope}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_both_ends_counts() {
+        let (issued, now) = (Timestamp::from_seconds(0), Timestamp::from_seconds(86_400));
+        for (absolute, end) in [(None, 2 * DAY), (Some(3 * DAY), 2 * DAY), (Some(DAY), DAY)] {
+            assert_eq!(
+                lifetimes(absolute).refresh_end(issued, now),
+                issued + end,
+                "{absolute:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_use_of_a_consent_is_noted_once_a_minute_and_for_people_alone() {
+        let ctx = Ctx {
+            now: Timestamp::from_seconds(1000),
+            request_id: RequestId::new(),
+            address: None,
+            user_agent: None,
+        };
+        let seen = |seconds: i64| Some(Timestamp::from_seconds(seconds));
+        let consents = [
+            (ConsentId(1), None),
+            (ConsentId(2), seen(1000)),
+            (ConsentId(3), seen(900)),
+        ];
+        for (session, used) in [
+            (Some(AppSessionId(new_uuid())), &[ConsentId(1), ConsentId(3)][..]),
+            (None, &[]),
+        ] {
+            let subject = Subject {
+                client_id: ClientId::from_u128(1),
+                identity_id: IdentityId::from_u128(2),
+                identity_generation: 0,
+                issuance_id: IssuanceId(new_uuid()),
+                app_session_id: session,
+                profile: Profile::default(),
+            };
+            let server = ClientId::from_u128(3);
+            let mut prepared = prepare_access(&ctx, &subject, server, "service", None, Vec::new(), &lifetimes(None));
+            assert_eq!(prepared.access.expires_at, Timestamp::from_seconds(1100));
+            prepared.note_use(&ctx, consents);
+            assert_eq!(prepared.used, used);
+        }
+    }
+
+    #[test]
+    fn hexadecimal_digits_are_lower_case_and_two_a_byte() {
+        assert_eq!(hex(&[0x00, 0x9f, 0xf0, 0x5a]), "009ff05a");
+    }
 }

@@ -55,6 +55,26 @@ impl Scope {
         super::json_list(&self.required_domains)
     }
 
+    /// A scope of nobody in particular, for tests of rules.
+    #[cfg(test)]
+    pub(crate) fn sample(id: ScopeId, scope_string: &str) -> Self {
+        Self {
+            id,
+            client_id: ClientId::from_u128(1),
+            scope_string: scope_string.to_owned(),
+            name: "Scope".into(),
+            description: "What it is for.".into(),
+            advertised: true,
+            allows_refresh_token: true,
+            required_domains: "[]".into(),
+            suffix: None,
+            owner_name: "Service".into(),
+            owner_visibility: "public".into(),
+            owner_project: None,
+            resource_server: "service.example".into(),
+        }
+    }
+
     pub fn set_required_domains(&mut self, domains: &[String]) {
         self.required_domains = serde_json::json!(domains).to_string();
     }

@@ -203,6 +203,20 @@ fn what_is_wrong_with_a_client_is_named() {
 }
 
 #[test]
+fn a_client_can_be_public_and_of_one_provider_from_the_beginning() {
+    let server = TestServer::new();
+    let alice = server.developer("alice");
+    let document = json!({ "client": {
+        "name": "c", "project": alice.project("P"), "public_client": false,
+        "visibility": "public", "required_idp": LOCAL
+    } });
+    let client = alice.post(PATH, document).ok().json()["client"].clone();
+    assert_eq!(client["visibility"], "public");
+    assert_eq!(client["required_idp"], LOCAL);
+    assert_eq!(alice.get(&at(text(&client["id"]))).ok().json()["client"], client);
+}
+
+#[test]
 fn private_clients_are_for_their_project_and_public_ones_for_everybody() {
     let server = TestServer::new();
     let (alice, bob) = (server.developer("alice"), server.developer("bob"));
@@ -432,6 +446,12 @@ fn scopes_that_old_tooling_sets_are_shown_beside_the_owned_ones() {
         alice.put(&at(client.id), cleared).ok().json()["client"]["scopes"],
         json!([own])
     );
+
+    for (count, status) in [(500, 200), (501, 400), (502, 400)] {
+        let scopes: Vec<String> = (0..count).map(|n| uuid::Uuid::from_u128(n).to_string()).collect();
+        let many = json!({ "client": { "scopes": scopes } });
+        assert_eq!(alice.put(&at(client.id), many).status, status, "{count}");
+    }
 }
 
 /// Everything that rests on a client ends with it, at once (wire.md 3.5).

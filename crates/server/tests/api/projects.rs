@@ -2,6 +2,7 @@
 
 use http::Method;
 use portolan_db::params;
+use portolan_server::domain::project::{self, Manager};
 use serde_json::{Value, json};
 
 use crate::developer::{MANAGE, text};
@@ -206,6 +207,34 @@ fn a_project_keeps_an_admin_who_is_enabled() {
         alice.get(&at(&id)).json()["project"]["admin_ids"],
         json!([alice.user.id])
     );
+}
+
+/// The terminal of the server: nobody has to be signed in, and nothing is out of reach.
+#[test]
+fn the_operator_names_other_admins() {
+    let server = TestServer::new();
+    let (alice, bob) = (server.developer("alice"), server.developer("bob"));
+    let id = alice.project("P");
+    let (alice_id, bob_id) = (alice.user.id, bob.user.id);
+    let project: portolan_types::ProjectId = id.parse().unwrap();
+    let ctx = server.ctx();
+    let admins = || alice.get(&at(&id)).json()["project"]["admin_ids"].clone();
+
+    let added = server.write({
+        let ctx = ctx.clone();
+        move |tx| project::add_admin(tx, &ctx, &Manager::operator(), project, bob_id)
+    });
+    assert_eq!(added.id, project);
+    let both = admins();
+    for admin in [alice_id, bob_id] {
+        assert!(both.as_array().unwrap().contains(&json!(admin)), "{both}");
+    }
+    let all = server.read(|tx| Manager::operator().list_projects(tx));
+    assert!(all.iter().any(|listed| listed.id == project));
+
+    server.write(move |tx| project::remove_admin(tx, &ctx, &Manager::operator(), project, bob_id));
+    assert_eq!(admins(), json!([alice_id]));
+    assert_eq!(bob.get(&at(&id)).refusal(), "403 FORBIDDEN");
 }
 
 #[test]

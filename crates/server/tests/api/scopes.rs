@@ -137,6 +137,13 @@ fn what_is_wrong_with_a_scope_is_named() {
             assert!(answer.detail().starts_with(member), "{}", answer.detail());
         }
     }
+    for (count, words) in [(100, "there is no scope"), (101, "at most 100"), (102, "at most 100")] {
+        let unknown = |n| json!({ "scope": uuid::Uuid::from_u128(n) });
+        let many: Vec<Value> = (0..count).map(unknown).collect();
+        let refused = alice.put(&at(&existing), json!({ "scope": { "dependent_scopes": many } }));
+        refused.names("dependent_scopes");
+        assert!(refused.detail().contains(words), "{count}: {}", refused.detail());
+    }
     let taken = json!({ "scope": { "name": "n", "description": "d", "scope_suffix": "existing" } });
     assert_eq!(alice.post(&of_client(service.id), taken).refusal(), "409 CONFLICT");
     let other = alice.scope(&service, "other", json!({}));

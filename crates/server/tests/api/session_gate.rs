@@ -247,6 +247,23 @@ fn the_gate_demands_accepts_expires_and_demands_again() {
     change(&alice).ok();
 }
 
+/// Any fresh login of one of its admins opens it.
+#[test]
+fn a_project_without_a_policy_asks_for_a_new_login() {
+    let server = TestServer::new();
+    let alice = server.developer("alice");
+    let project = alice.project("P");
+    server.sql("UPDATE projects SET admin_policy_id = NULL", params![]);
+    server.advance_seconds(1801);
+    let change = json!({ "project": { "display_name": "n" } });
+    let refused = alice.put(&format!("/v2/api/projects/{project}"), change);
+    assert_eq!(refused.refusal(), "403 FORBIDDEN");
+    assert_eq!(
+        refused.json()["authorization_parameters"],
+        json!({ "session_message": MESSAGE, "prompt": "login" })
+    );
+}
+
 #[test]
 fn clients_are_not_gated_and_the_gate_can_be_switched_off() {
     let server = TestServer::new();

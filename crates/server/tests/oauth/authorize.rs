@@ -3,6 +3,8 @@
 use http::{Method, StatusCode};
 use portolan_db::params;
 use portolan_server::store::consents;
+use portolan_server::store::identity_providers::{self, IdentityProvider, LOCAL};
+use portolan_types::IdentityProviderId;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -1023,4 +1025,47 @@ fn a_browser_whose_session_has_ended_can_sign_in_again() {
         assert!(!scene.ask(&scene.client.params("openid")).code().is_empty(), "{what}");
         assert_ne!(*scene.browser.cookies(), old, "{what}: the cookie has changed");
     }
+}
+
+/// A client that wants identities of one provider gets the one of the set that has it, and
+/// nobody gets in who has none (wire.md 1.3).
+#[test]
+fn a_client_of_one_provider_sees_the_identity_of_that_provider() {
+    let server = TestServer::new();
+    let elsewhere = IdentityProviderId::from_u128(7);
+    let now = server.now();
+    server.write(move |tx| {
+        let record = IdentityProvider {
+            id: elsewhere,
+            name: "Elsewhere".into(),
+            short_name: "elsewhere".into(),
+            kind: "oidc".into(),
+            alternative_names: "[]".into(),
+            enabled: true,
+        };
+        identity_providers::upsert(tx, &record, &["elsewhere.example"], now)
+    });
+    let (alice, linked) = (server.user("alice").create(), server.user("linked").create());
+    server.sql(
+        "UPDATE identities SET identity_provider_id = $1, set_id = (SELECT set_id FROM identities WHERE id = $2) WHERE id = $3",
+        params![elsewhere, alice.id, linked.id],
+    );
+    let client = server.client().create();
+    let require = |provider: IdentityProviderId| {
+        server.sql(
+            "UPDATE clients SET required_idp = $1 WHERE id = $2",
+            params![provider, client.id],
+        )
+    };
+    let browser = server.browser_of(&alice);
+    for (provider, expected) in [(LOCAL, alice.id), (elsewhere, linked.id)] {
+        require(provider);
+        let tokens = client.tokens(&browser, "openid");
+        assert_eq!(tokens.claims()["sub"], expected.to_string(), "{provider}");
+    }
+
+    let bob = server.user("bob").create();
+    let refused = server.browser_of(&bob).get(&url(&client.params("openid")));
+    assert_error_page(refused.page(), "no identity elsewhere");
+    assert!(refused.page().text().contains("particular provider"));
 }

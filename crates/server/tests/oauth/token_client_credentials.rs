@@ -1,9 +1,10 @@
 //! `POST /v2/oauth2/token` with `grant_type=client_credentials`.
 
 use portolan_db::params;
+use portolan_server::store::scopes::{self, Dependency};
 use serde_json::json;
 
-use crate::support::{Auth, Params, TestServer, each_engine};
+use crate::support::{Auth, Params, TestClient, TestResourceServer, TestServer, each_engine};
 
 const TRANSFER: &str = "urn:globus:auth:scope:transfer.api.globus.org:all";
 
@@ -143,6 +144,46 @@ fn a_hidden_scope_is_unknown_outside_its_project() {
     assert_eq!(hidden.json()["errors"][0]["code"], unknown.json()["errors"][0]["code"]);
 }
 
+/// Each of the four ways in which a scope is seen, alone.
+#[test]
+fn who_sees_a_scope_that_is_not_advertised() {
+    let server = TestServer::new();
+    let (project, another) = (server.project("The laboratory"), server.project("Another one"));
+    let of_project = server
+        .resource_server("data.example.org")
+        .in_project(project)
+        .scope("inner")
+        .unadvertised()
+        .create();
+    let of_nobody = server
+        .resource_server("lone.example.org")
+        .hybrid()
+        .scope("inner")
+        .unadvertised()
+        .create();
+    let inside = server.client().in_project(project).create();
+    let elsewhere = server.client().in_project(another).create();
+    let outside = server.client().create();
+    let sees = |client: &TestClient, service: &TestResourceServer| {
+        client.try_credentials(service.scope("inner")).status == http::StatusCode::OK
+    };
+
+    for (client, first, second) in [
+        (&inside, true, false),
+        (&elsewhere, false, false),
+        (&outside, false, false),
+        (&of_nobody.client, false, true),
+    ] {
+        let seen = (sees(client, &of_project), sees(client, &of_nobody));
+        assert_eq!(seen, (first, second), "{}", client.record().name);
+    }
+    server.sql(
+        "UPDATE clients SET visibility = 'public' WHERE id = $1",
+        params![of_project.id],
+    );
+    assert!(sees(&outside, &of_project), "its service is public");
+}
+
 /// A16, A17.
 #[test]
 fn only_clients_with_a_secret_and_the_grant_may_act_as_themselves() {
@@ -209,4 +250,125 @@ fn a_deleted_secret_ends_authentication_but_not_tokens() {
 
     assert_eq!(client.try_credentials("openid").outcome(), "401 invalid_client");
     assert!(owner.is_active(tokens.access_token()));
+}
+
+/// The consents are there already: one look-up, and one unit that inserts.
+#[test]
+fn a_repeated_call_is_one_look_up_and_one_unit() {
+    let server = TestServer::new();
+    let client = server.client().confidential().create();
+    let one = server.resource_server("one.example").scope("read").create();
+    let two = server.resource_server("two.example").scope("read").create();
+    let scope = format!("{} {}", one.scope("read"), two.scope("read"));
+    client.credentials(&scope);
+
+    let before = server.app().db.stats();
+    let tokens = client.credentials(&scope);
+    let after = server.app().db.stats();
+
+    assert_eq!((after.finds - before.finds, after.units - before.units), (1, 1));
+    assert_eq!(tokens.of("one.example").0["scope"], one.scope("read"));
+    assert_eq!(tokens.of("two.example").0["scope"], two.scope("read"));
+}
+
+#[test]
+fn a_dependency_declared_later_is_approved_at_the_next_call() {
+    let server = TestServer::new();
+    let client = server.client().confidential().create();
+    let back = server.resource_server("back.example").scope("read").create();
+    let front = server.resource_server("front.example").scope("all").create();
+    let consents = || {
+        server.count(
+            "SELECT count(*) FROM consents WHERE identity_id = $1",
+            params![client.id.identity()],
+        )
+    };
+    client.credentials(front.scope("all"));
+    assert_eq!(consents(), 1);
+
+    let dependency = Dependency {
+        scope_id: front.scope_id("all"),
+        dependent_scope_id: back.scope_id("read"),
+        optional: false,
+        requires_refresh_token: false,
+    };
+    server.write(move |tx| scopes::insert_dependency(tx, &dependency));
+    client.credentials(front.scope("all"));
+
+    assert_eq!(consents(), 2);
+}
+
+/// What was approved before does not show a scope that is hidden today.
+#[test]
+fn a_scope_that_was_hidden_meanwhile_is_unknown() {
+    let server = TestServer::new();
+    let data = server.resource_server("data.example").scope("read").create();
+    let client = server.client().confidential().create();
+    client.credentials(data.scope("read"));
+
+    server.sql(
+        "UPDATE scopes SET advertised = 0 WHERE id = $1",
+        params![data.scope_id("read")],
+    );
+
+    assert_eq!(
+        client.try_credentials(data.scope("read")).outcome(),
+        "400 invalid_scope"
+    );
+}
+
+/// Registration refuses a circle, but two owners can close one from both sides at once.
+#[test]
+fn scopes_that_need_each_other_are_expanded_once() {
+    let server = TestServer::new();
+    let one = server.resource_server("one.example").scope("read").create();
+    let two = server
+        .resource_server("two.example")
+        .scope("read")
+        .depends_on(one.scope("read"))
+        .create();
+    let back = Dependency {
+        scope_id: one.scope_id("read"),
+        dependent_scope_id: two.scope_id("read"),
+        optional: false,
+        requires_refresh_token: false,
+    };
+    server.write(move |tx| scopes::insert_dependency(tx, &back));
+    let client = server.client().confidential().create();
+
+    for service in [&one, &two] {
+        assert_eq!(
+            client.credentials(service.scope("read")).0["scope"],
+            service.scope("read")
+        );
+    }
+}
+
+#[test]
+fn a_request_expands_to_500_scopes_at_most() {
+    let server = TestServer::new();
+    let mut leaves = server.resource_server("leaves.example").scope("one-more");
+    for n in 0..249 {
+        leaves = leaves.scope(&format!("s{n}"));
+    }
+    let leaves = leaves.create();
+    let mut branches = server.resource_server("branches.example").scope("b0");
+    for n in 0..249 {
+        branches = branches.depends_on(leaves.scope(&format!("s{n}")));
+    }
+    for n in 1..250 {
+        branches = branches.scope(&format!("b{n}"));
+    }
+    let branches = branches.create();
+    let mut top = server.resource_server("top.example").scope("all");
+    for n in 0..250 {
+        top = top.depends_on(branches.scope(&format!("b{n}")));
+    }
+    let top = top.create();
+    let client = server.client().confidential().create();
+
+    // One, 250 below it, and 249 below the first of those.
+    client.credentials(top.scope("all"));
+    let more = format!("{} {}", top.scope("all"), leaves.scope("one-more"));
+    assert_eq!(client.try_credentials(&more).outcome(), "400 invalid_scope");
 }

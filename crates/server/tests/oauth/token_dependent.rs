@@ -355,3 +355,55 @@ fn a_scope_below_two_consents_is_named_once_and_rests_on_both() {
     let rest = exchange(&front, token.access_token(), &[]).ok().json();
     assert_eq!(rest[0]["scope"], back.scope("read"), "the other one is left");
 }
+
+/// Blanks and `offline_access` name nothing, so nothing is narrowed.
+#[test]
+fn only_names_of_scopes_narrow() {
+    let chain = Chain::new(&TestServer::new());
+    let token = chain.token();
+    let middle = chain.middle.scope("use");
+    for scope in [
+        "offline_access".to_owned(),
+        " offline_access  ".to_owned(),
+        format!("  {middle} offline_access"),
+    ] {
+        let answer = exchange(&chain.front, &token, &[("scope", &scope)]).ok().json();
+        assert_eq!(answer[0]["scope"], middle, "{scope:?}");
+    }
+}
+
+#[test]
+fn a_hundred_names_are_the_most() {
+    let chain = Chain::new(&TestServer::new());
+    let token = chain.token();
+    for (count, words) in [
+        (100, "unknown scope"),
+        (101, "more than 100 scopes"),
+        (102, "more than 100 scopes"),
+    ] {
+        let names = vec!["urn:no:such:scope"; count].join(" ");
+        let answer = exchange(&chain.front, &token, &[("scope", &names)]);
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(
+            answer.json().to_string().contains(words),
+            "{count}: {}",
+            answer.summary()
+        );
+    }
+}
+
+/// What lies below a scope is for the service that owns it, not for the app.
+#[test]
+fn scopes_allowed_before_do_not_include_what_lies_below_them() {
+    let chain = Chain::new(&TestServer::new());
+    chain.token();
+    let code = chain.app.code(&chain.browser, "openid");
+
+    let params = chain.app.exchange_params(&code).set("include_consented_scopes", "true");
+    let answer = chain.app.token(&params).ok().json();
+
+    assert_eq!(answer["scope"], "openid");
+    let others = answer["other_tokens"].as_array().expect("a list");
+    assert_eq!(others.len(), 1);
+    assert_eq!(others[0]["scope"], chain.front.scope("all"));
+}

@@ -416,6 +416,23 @@ fn a_refresh_token_ends_after_six_months_without_use() {
     }
 }
 
+/// The idle time of a successor begins with it, whoever uses it later.
+#[test]
+fn a_successor_is_idle_from_its_beginning() {
+    let server = TestServer::new();
+    let client = server.client().public_installed().create();
+    let tokens = client.offline_tokens(&signed_in(&server), "openid");
+    server.advance_seconds(1000);
+    let hash = token_format::hash(client.refresh(tokens.refresh_token()).refresh_token());
+
+    let successor = server
+        .read(move |tx| refresh_tokens::find(tx, &hash))
+        .expect("it is kept");
+
+    assert_eq!(successor.idle_since, server.now());
+    assert_eq!((successor.generation, successor.rotated_at), (1, None));
+}
+
 /// G4: an absolute end, when the operator wants one.
 #[test]
 fn the_absolute_end_comes_although_the_token_is_used() {

@@ -326,6 +326,32 @@ fn a_part_that_cannot_end_alone_takes_its_tree_and_the_page_says_so() {
     );
 }
 
+/// Saying no on the consent page to what was allowed before withdraws it, and a later yes
+/// does not bring back what rested on it.
+#[test]
+fn a_branch_that_is_declined_later_ends_for_good() {
+    let harbour = Harbour::new(&TestServer::new());
+    let tokens = harbour.allow();
+    let token = harbour.dependent(tokens.of("portal.example").access_token(), "write");
+    assert!(harbour.data.is_active(&token));
+    let params = harbour
+        .client
+        .params(harbour.portal.scope("all"))
+        .set("prompt", "consent");
+
+    harbour.browser.authorize(&harbour.client, &params);
+    let form = harbour.browser.form();
+    let place = form.get("scope_optional").expect("one box").to_owned();
+    harbour
+        .browser
+        .submit(&form.without("scope_optional", &place).set("decision", "allow"));
+    assert!(!harbour.data.is_active(&token), "declined");
+
+    harbour.browser.authorize(&harbour.client, &params);
+    harbour.browser.allow();
+    assert!(!harbour.data.is_active(&token), "allowed anew");
+}
+
 #[test]
 fn everything_of_an_app_ends_together_and_no_other_app_loses_anything() {
     let harbour = Harbour::new(&TestServer::new());

@@ -219,6 +219,15 @@ fn a_disabled_person_loses_the_session_and_cannot_sign_in() {
     assert!(is_signed_in(&browser));
 }
 
+#[test]
+fn enabling_somebody_who_is_enabled_signs_nobody_out() {
+    let server = TestServer::new();
+    let alice = server.user("alice").create();
+    let browser = server.browser_of(&alice);
+    server.write(move |tx| identity::set_enabled(tx, alice.id, true));
+    assert!(is_signed_in(&browser));
+}
+
 /// A person who is disabled while a page is open decides nothing any more.
 #[test]
 fn a_person_disabled_on_the_consent_page_gives_no_consent() {

@@ -362,6 +362,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_client_has_100_redirect_uris_at_most() {
+        for (count, fits) in [(0, true), (100, true), (101, false), (102, false)] {
+            let uris = (0..count).map(|n| format!("https://a.example/{n}")).collect();
+            let checked = redirect_uris("confidential_client", &Change::Set(uris));
+            assert_eq!(checked.is_ok(), fits, "{count}");
+        }
+    }
+
+    #[test]
     fn a_domain_name_is_fully_qualified_and_lower_case() {
         assert_eq!(parse_fqdn(" Svc.Example.ORG. ").unwrap(), "svc.example.org");
         for bad in [

@@ -203,4 +203,42 @@ mod tests {
             assert!(error.detail().starts_with("required_domains: "), "{bad}");
         }
     }
+
+    #[test]
+    fn a_domain_has_labels_of_63_bytes_and_253_in_all() {
+        let label = |length: usize| "a".repeat(length);
+        let name = |last: usize| format!("{0}.{0}.{0}.{1}", label(63), label(last));
+        for (text, fits) in [
+            (label(1), true),
+            (label(63), true),
+            (label(64), false),
+            (name(61), true),
+            (name(62), false),
+            ("a-b.c1".into(), true),
+            ("a-.b".into(), false),
+            ("-a.b".into(), false),
+            ("a_b.c".into(), false),
+            ("a.".into(), false),
+        ] {
+            assert_eq!(is_domain(&text), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_and_descriptions_have_an_end() {
+        let domains = |count: usize| (0..count).map(|n| format!("d{n}.org")).collect::<Vec<_>>();
+        assert_eq!(check_domains("f", &domains(200)).unwrap().len(), 200);
+        assert!(check_domains("f", &domains(201)).is_err());
+        for (text, fits) in [
+            (String::new(), false),
+            (" \n ".into(), false),
+            ("é".repeat(4000), true),
+            ("é".repeat(4001), false),
+            ("two\r\n\tlines".into(), true),
+            ("a bell \u{7}".into(), false),
+        ] {
+            assert_eq!(check_description(&text).is_ok(), fits, "{text:?}");
+        }
+        assert_eq!(MAXIMUM_TIMEOUT, 31_622_400, "366 days");
+    }
 }

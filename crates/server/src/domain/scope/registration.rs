@@ -242,3 +242,16 @@ fn record(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, action: &'static str, 
     };
     audit::insert(tx, ctx, &event)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_string_has_512_bytes_at_most() {
+        let suffix = |length: usize| spell("https://a/", "b", &"s".repeat(length));
+        assert_eq!(suffix(1).ok().as_deref(), Some("https://a/b/s"));
+        assert!(suffix(500).is_ok());
+        assert!(suffix(501).is_err());
+    }
+}

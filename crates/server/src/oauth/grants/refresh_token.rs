@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use portolan_db::WriteTx;
+use portolan_types::Secret;
 use portolan_types::oauth::TokenResponse;
-use portolan_types::{ConsentId, Secret};
 
 use super::{authenticate, respond};
 use crate::app::{App, Ctx};
@@ -91,7 +91,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
     let covered = TokenScope::from_rows(rows)
         .ok_or_else(|| Error::invalid_grant("the consent behind this refresh token was revoked"))?;
     check_scopes(app, &token, &covered, &scopes).await?;
-    let consents = narrow(&covered, scope.as_deref())?;
+    let kept = narrow(&covered, scope.as_deref())?;
     let rotates = match app.config.refresh_rotation {
         RefreshRotation::Never => false,
         RefreshRotation::Public => client.is_public(),
@@ -114,15 +114,12 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         token.resource_server_id,
         &token.resource_server,
         Some(token.family_id),
-        consents,
+        kept.iter()
+            .map(|scope| (scope.consent_id, scope.requested.clone()))
+            .collect(),
         &lifetimes,
     );
-    let kept = covered
-        .iter()
-        .filter(|scope| prepared.rests_on(scope.consent_id))
-        .map(|scope| (scope.consent_id, scope.last_used_at))
-        .collect::<Vec<_>>();
-    prepared.note_use(ctx, kept);
+    prepared.note_use(ctx, kept.iter().map(|scope| (scope.consent_id, scope.last_used_at)));
     let unit = Unit {
         successor: rotates
             .then(|| tokens::successor(&app.server_keys.rotation, token.family_id, token.generation, &secret)),
@@ -173,8 +170,8 @@ async fn record_stranger(app: &App, ctx: &Ctx, client: &Client, token: &RefreshT
     app.db.write(move |tx| audit::insert(tx, &unit_ctx, &event)).await
 }
 
-/// The consents to go on with: all, or those of the names that were asked for.
-fn narrow(covered: &[TokenScope], wanted: Option<&[String]>) -> Result<Vec<(ConsentId, String)>> {
+/// The scopes to go on with: all, or those of the names that were asked for.
+fn narrow<'a>(covered: &'a [TokenScope], wanted: Option<&[String]>) -> Result<Vec<&'a TokenScope>> {
     let goes_by = |scope: &TokenScope, name: &String| scope.requested == *name || scope.canonical == *name;
     if let Some(unknown) = wanted
         .into_iter()
@@ -188,7 +185,6 @@ fn narrow(covered: &[TokenScope], wanted: Option<&[String]>) -> Result<Vec<(Cons
     Ok(covered
         .iter()
         .filter(|scope| wanted.is_none_or(|names| names.iter().any(|name| goes_by(scope, name))))
-        .map(|scope| (scope.consent_id, scope.requested.clone()))
         .collect())
 }
 
@@ -282,8 +278,7 @@ impl Unit {
             generation: self.token.generation + 1,
             idle_since: self.ctx.now,
             expires_at: self.lifetimes.refresh_end(self.token.issued_at, self.ctx.now),
-            rotated_at: None,
-            successor_used_at: None,
+            // Not rotated and not revoked: neither was the presented one until this moment.
             ..self.token.clone()
         };
         refresh_tokens::insert(tx, &row)?;
