@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::app::Ctx;
 use crate::domain::identity::check_text;
+use crate::domain::policy::REFEDS_MFA;
 use crate::domain::session::Proof;
 use crate::error::Result;
 use crate::store::audit::{self, Actor, Event};
@@ -19,9 +20,6 @@ use crate::store::{identity_providers, sessions};
 use crate::upstream::claims::Profile;
 use crate::upstream::fault::{self, Fault};
 use crate::upstream::oidc::Provider;
-
-/// The context class of a login with two factors (REFEDS MFA profile).
-pub const REFEDS_MFA: &str = "https://refeds.org/profile/mfa";
 
 /// Ids for what may have to be made; drawn before the transaction, which may run twice.
 #[derive(Clone, Copy, Debug)]

@@ -22,7 +22,8 @@ use super::destination::Destination;
 use super::pages::{ErrorPage, Href, Link};
 use super::{Waiting, choice, find_session, find_waiting, layout, render, request_id, sign_in};
 use crate::app::{App, Ctx, new_uuid, random_bytes};
-use crate::domain::upstream::{self, NewIds, REFEDS_MFA};
+use crate::domain::policy::REFEDS_MFA;
+use crate::domain::upstream::{self, NewIds};
 use crate::domain::{session, token_format};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy, session_lifetimes};
@@ -302,7 +303,10 @@ fn find_provider(tx: &mut ReadTx, app: &App, id: IdentityProviderId) -> Result<R
 
 /// Pages that change an account want a recent login (decisions, section 6).
 fn max_age_of(destination: &Destination) -> Option<u64> {
-    let only_shows = matches!(destination, Destination::Home | Destination::Consents(_));
+    let only_shows = matches!(
+        destination,
+        Destination::Home | Destination::Consents(_) | Destination::Sessions
+    );
     (!only_shows).then_some(session::FRESH.as_secs())
 }
 
@@ -315,7 +319,10 @@ fn demands(provider: &Provider, waiting: &Waiting, policies: &[Policy], domains:
         .iter()
         .filter_map(|policy| policy.authentication_assurance_timeout);
     let timeouts = timeouts.filter_map(|seconds| u64::try_from(seconds).ok());
-    let wants_mfa = request.required_mfa || policies.iter().any(|policy| policy.required_mfa);
+    let mut contexts = request.essential_acr.iter().chain(&request.wished_acr);
+    let wants_mfa = request.required_mfa
+        || policies.iter().any(|policy| policy.required_mfa)
+        || contexts.any(|context| context == REFEDS_MFA);
     // Other providers are not told about accounts that are none of theirs.
     let is_theirs = |hint: &&String| match hint.rsplit_once('@') {
         Some((_, domain)) => domains.iter().any(|own| own.eq_ignore_ascii_case(domain)),

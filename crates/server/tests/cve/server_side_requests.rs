@@ -1,9 +1,10 @@
 //! Class 13: Requests that an attacker makes through the server.
 //!
-//! Keycloak CVE-2020-10770, CVE-2026-1180; MITREid CVE-2021-26715. The one thing that calls
-//! out is the question for the TXT record of a domain name; `architecture.rs` shows that
-//! nothing outside of `upstream` could. Here: what that question can be made to do, and that
-//! no address a caller writes anywhere is ever visited.
+//! Keycloak CVE-2020-10770, CVE-2026-1180; MITREid CVE-2021-26715. What calls out is the
+//! question for the TXT record of a domain name, and the guarded client, which judges the
+//! addresses that are connected to (its own tests: `upstream/fetch.rs`); `architecture.rs`
+//! shows that nothing outside of `upstream` could. Here: what that question can be made to
+//! do, and that no address a caller writes anywhere is ever visited.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::Method;
 use serde_json::json;
 
-use super::support::{Auth, TestServer, Zone};
+use super::support::{Auth, FakeProvider, TestServer, Zone};
 
 const MANAGE: &str = "openid urn:globus:auth:scope:auth.globus.org:manage_projects";
 const TXT: u16 = 16;
@@ -228,4 +229,38 @@ fn strangers_cannot_make_the_server_ask() {
         assert!(matches!(answer.status.as_u16(), 401 | 403), "{}", answer.summary());
     }
     assert_eq!(zone.take_questions(), []);
+}
+
+/// Keycloak CVE-2026-1180: an identity provider is somebody else's server, and so is whatever
+/// its document names.
+#[test]
+fn a_provider_or_its_document_cannot_name_a_machine_inside() {
+    let trap = Trap::set();
+    let server = TestServer::new();
+    let provider = FakeProvider::start(&server);
+    for (number, issuer) in ["http", "https"].into_iter().enumerate() {
+        provider.script(|script| script.issuer = format!("{issuer}://{}", trap.address));
+        let name = format!("inside{number}");
+        let id = provider.register(&server, &name, &[&format!("{name}.example")]);
+        let page = server.browser().get(&format!("/p/login/with/{id}")).page().text();
+        assert!(page.contains("discovery_address_refused"), "{page}");
+    }
+    assert_eq!(trap.visitors(), 0);
+
+    // The provider may be called; what it names next to itself may not.
+    let server = TestServer::with(|config| config.outgoing_allow = vec!["127.0.0.1/32".parse().unwrap()]);
+    let provider = FakeProvider::start(&server);
+    let id = provider.register(&server, "honest", &["honest.example"]);
+    for name in [
+        "authorization_endpoint",
+        "token_endpoint",
+        "jwks_uri",
+        "userinfo_endpoint",
+    ] {
+        provider.script(|script| script.document[name] = json!("https://127.0.0.2/"));
+        let page = server.browser().get(&format!("/p/login/with/{id}")).page().text();
+        assert!(page.contains("discovery_address_refused"), "{name}: {page}");
+        let url = provider.url.clone();
+        provider.script(|script| script.document[name] = json!(format!("{url}/x")));
+    }
 }

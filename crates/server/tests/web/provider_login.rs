@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 use portolan_db::params;
-use portolan_server::domain::upstream::REFEDS_MFA;
+use portolan_server::domain::policy::REFEDS_MFA;
 use portolan_server::store::identities::{self, Identity};
 use portolan_server::store::policies::{self, Policy};
 use portolan_server::store::sessions;
