@@ -236,7 +236,10 @@ pub fn effective(
     let set = identities::list_set(tx, logged_in.set_id)?;
     let chosen = match required_idp {
         None => set.into_iter().next(),
-        Some(provider) => set.into_iter().find(|identity| identity.provider_id == provider),
+        // One that was closed may stand before the one that took its place.
+        Some(provider) => set
+            .into_iter()
+            .find(|identity| identity.provider_id == provider && identity.is_live()),
     };
     Ok(chosen.filter(Identity::is_live))
 }

@@ -73,9 +73,10 @@ async fn describe(app: App, ctx: Ctx, hash: TokenHash) -> Result<Response> {
             let token = bearer::authenticate(tx, &hash, now, &resource_server, "openid")?;
             let client = clients::get(tx, token.client_id)?;
             let person = profile::describe(tx, token.identity_id, token.app_session_id)?;
-            let mut document = person.userinfo(token.profile, Shown::to(&client));
+            let whom = Shown::to(&client);
+            let mut document = person.userinfo(token.profile, whom);
             if document.email.is_some() {
-                document.email_verified = Some(addresses::is_verified(tx, token.identity_id)?);
+                document.email_verified = Some(addresses::is_verified(tx, person.shown(whom).id)?);
             }
             Ok::<_, crate::Error>(document)
         })

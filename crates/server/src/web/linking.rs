@@ -31,7 +31,8 @@ pub struct Linking {
     browser: BrowserSessionId,
     link: PendingLink,
     mine: Identity,
-    /// The provider that the waiting app requires.
+    /// The request that waits for the link; it may require a provider.
+    pub waiting: Option<Waiting>,
     provider: Option<String>,
 }
 
@@ -39,17 +40,19 @@ impl Linking {
     pub fn find(tx: &mut ReadTx, ctx: &Ctx, browser: BrowserSessionId, id: Uuid) -> Result<Self> {
         let link = pending_links::find(tx, id, browser, ctx.now)?.ok_or_else(linking::gone)?;
         let mine = identities::get(tx, link.identity_id)?;
-        let provider = match link.request_id {
-            Some(request) => {
-                let waiting = find_waiting(tx, ctx, browser, request)?;
-                required_provider(tx, &waiting)?
-            }
+        let waiting = match link.request_id {
+            Some(request) => Some(find_waiting(tx, ctx, browser, request)?),
+            None => None,
+        };
+        let provider = match &waiting {
+            Some(waiting) => required_provider(tx, waiting)?,
             None => None,
         };
         Ok(Self {
             browser,
             link,
             mine,
+            waiting,
             provider,
         })
     }

@@ -126,12 +126,13 @@ async fn load(
                     Some(waiting)
                 }
             };
-            let choice = choice::load(tx, waiting.as_ref(), &asked)?;
             let linking = match (&destination, session) {
                 (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),
                 (Destination::Link(_), None) => return Err(linking::gone()),
                 _ => None,
             };
+            let for_link = linking.as_ref().and_then(|linking| linking.waiting.as_ref());
+            let choice = choice::load(tx, waiting.as_ref().or(for_link), &asked)?;
             Ok(LoginState {
                 choice,
                 waiting,

@@ -66,18 +66,19 @@ fn find_session(
     let Some(session) = sessions::find(tx, cookie, ctx.now, idle)? else {
         return Ok(None);
     };
-    let newest = sessions::list_authentications(tx, session.id)?.into_iter().next();
-    let Some(authentication) = newest else {
-        return Ok(Some((session.id, None)));
-    };
-    let identity = crate::store::identities::find(tx, authentication.identity_id)?.filter(Identity::is_live);
-    Ok(Some((
-        session.id,
-        identity.map(|identity| SignedIn {
-            identity,
-            authentication,
-        }),
-    )))
+    // The newest of an identity that may sign in: an operator may have switched off the provider
+    // of one of them, and the authorization endpoint sees the others too.
+    for authentication in sessions::list_authentications(tx, session.id)? {
+        let identity = crate::store::identities::find(tx, authentication.identity_id)?;
+        if let Some(identity) = identity.filter(Identity::is_live) {
+            let person = SignedIn {
+                identity,
+                authentication,
+            };
+            return Ok(Some((session.id, Some(person))));
+        }
+    }
+    Ok(Some((session.id, None)))
 }
 
 /// The request that a page belongs to; only the browser that made it gets it.

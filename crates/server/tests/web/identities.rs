@@ -867,6 +867,35 @@ fn a_new_password_or_a_disabled_account_ends_what_it_alone_had_signed_in_for() {
     }
 }
 
+/// Pages and the authorization endpoint agree on who is signed in; else they send the browser in circles.
+#[test]
+fn a_provider_that_is_switched_off_leaves_the_other_account_signed_in() {
+    let home = Home::linked();
+    let provider = server_provider(&home.server);
+    home.server.sql(
+        "UPDATE identities SET identity_provider_id = $2 WHERE id = $1",
+        params![home.other.id, provider],
+    );
+    home.server.advance_seconds(1);
+    home.browser
+        .authorize(&home.client, &home.client.params("openid").set("prompt", "login"));
+    home.browser.login(&home.other);
+    home.server.sql(
+        "UPDATE identity_providers SET enabled = 0 WHERE id = $1",
+        params![provider],
+    );
+
+    assert!(
+        home.browser
+            .get("/")
+            .page()
+            .text()
+            .contains("Signed in as</span> <strong>alice@portolan.local")
+    );
+    let tokens = home.client.tokens(&home.browser, "openid");
+    assert_eq!(tokens.claims()["sub"], json!(home.alice.id));
+}
+
 /// A provider whose people sign in with a password here, as tests cannot go elsewhere.
 fn server_provider(server: &TestServer) -> IdentityProviderId {
     let id = IdentityProviderId(new_uuid());

@@ -121,6 +121,48 @@ fn an_address_never_links_accounts_whether_it_is_verified_or_not() {
 }
 
 /// Decisions, section 6: an identity that was prepared is claimed once.
+/// J5: the second proof of a link is made at the provider, which the app requires.
+#[test]
+fn an_account_of_a_provider_is_linked_by_signing_in_there() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = provider.register(&server, "uni", &["uni.example"]);
+    let other = FakeProvider::start(&server).register(&server, "other", &["other.example"]);
+    let alice = server.user("alice").create();
+    let client = server.client().create();
+    server.sql(
+        "UPDATE clients SET required_idp = $2 WHERE id = $1",
+        params![client.id, id],
+    );
+    let browser = server.browser_of(&alice);
+    let page = browser.authorize(&client, &client.params("openid profile"));
+    assert_eq!(page.title(), "Link another account");
+    browser.submit(&browser.form());
+    assert!(
+        !browser.text().contains(&format!("/p/login/with/{other}")),
+        "only what the app requires"
+    );
+    let left = browser.get(&link(&browser, id)).left().clone();
+    assert_eq!(left.get("max_age").as_deref(), Some("600"), "a recent sign-in there");
+
+    let outcome = provider.come_back(&browser, &left, &provider.authorize(&left));
+
+    assert_eq!(outcome.title(), "Link these accounts?");
+    let text = outcome.page().text();
+    assert!(text.contains("alice@uni.example") && text.contains("Signed in as</span> <strong>alice@portolan.local"));
+    let theirs = identity(&server, "alice@uni.example").unwrap();
+    let (mine, own_set) = (alice.id, theirs.set_id);
+    assert_ne!(
+        server.read(move |tx| identities::get(tx, mine)).set_id,
+        own_set,
+        "not yet"
+    );
+    browser.submit(&browser.form().set("decision", "link"));
+    let claims = client.exchange(&browser.allow().code()).claims();
+    assert_eq!(claims["sub"], json!(theirs.id));
+    assert_eq!(claims["identity_set"].as_array().unwrap().len(), 2);
+}
+
 #[test]
 fn a_prepared_identity_is_claimed_by_the_first_login_under_its_name() {
     let server = server();
