@@ -18,7 +18,7 @@ use crate::oauth::{authorize, discovery, introspect, jwks, revoke, token, userin
 use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::consents as consent_pages;
-use crate::web::{consent, home, login, logout, setup};
+use crate::web::{consent, factor, home, login, logout, security, setup};
 
 pub fn router(app: App) -> Router {
     let oauth = Router::new()
@@ -119,6 +119,39 @@ pub fn router(app: App) -> Router {
         )
         .route("/p/authorize", get(authorize::resume))
         .route("/p/login", get(login::login_page).post(login::login))
+        .route("/p/login/factor", get(factor::factor_page).post(factor::present_factor))
+        .route("/p/login/passkey", post(factor::login_with_passkey))
+        .route("/p/account/security", get(security::security_page))
+        .route(
+            "/p/account/security/password",
+            get(security::password_page).post(security::change_password),
+        )
+        .route(
+            "/p/account/security/totp",
+            get(security::totp_page).post(security::begin_totp),
+        )
+        .route("/p/account/security/totp/confirm", post(security::confirm_totp))
+        .route(
+            "/p/account/security/totp/remove",
+            get(security::totp_removal_page).post(security::remove_totp),
+        )
+        .route(
+            "/p/account/security/passkeys",
+            get(security::new_passkey_page).post(security::register_passkey),
+        )
+        .route(
+            "/p/account/security/passkeys/{passkey_id}",
+            get(security::passkey_page).post(security::rename_passkey),
+        )
+        .route(
+            "/p/account/security/passkeys/{passkey_id}/remove",
+            get(security::passkey_removal_page).post(security::remove_passkey),
+        )
+        .route(
+            "/p/account/security/recovery-codes",
+            get(security::recovery_codes_page).post(security::make_recovery_codes),
+        )
+        .route("/p/account/security/sessions", post(security::end_other_sessions))
         .route("/p/consent", get(consent::consent_page).post(consent::decide_consent))
         .route(
             "/p/continue",

@@ -1,8 +1,10 @@
 //! The rules. No HTTP, no SQL: functions over transactions and plain values.
 
+pub mod attempts;
 pub mod authorization;
 pub mod client;
 pub mod consent;
+pub mod factors;
 pub mod id_token;
 pub mod identity;
 pub mod keys;
@@ -17,3 +19,5 @@ pub mod sealing;
 pub mod session;
 pub mod token_format;
 pub mod tokens;
+pub mod totp;
+pub mod webauthn;

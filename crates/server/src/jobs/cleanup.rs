@@ -63,6 +63,15 @@ const TABLES: &[(&str, Remove)] = &[
     ("one_time_links", |tx, times, limit| {
         cleanup::one_time_links(tx, times.now - HOUR, limit)
     }),
+    ("used_challenges", |tx, times, limit| {
+        cleanup::used_challenges(tx, times.now - HOUR, limit)
+    }),
+    ("pending_logins", |tx, times, limit| {
+        cleanup::pending_logins(tx, times.now - HOUR, limit)
+    }),
+    ("totp_secrets", |tx, times, limit| {
+        cleanup::unconfirmed_totp(tx, times.now - DAY, limit)
+    }),
     ("audit_events", |tx, times, limit| {
         cleanup::audit_events(tx, times.audit_before, limit)
     }),

@@ -410,7 +410,10 @@ impl Pass<'_> {
             Step::Login(_) => Ok(Outcome::Page("/p/login", self.parked.id)),
             Step::Consent => Ok(Outcome::Page("/p/consent", self.parked.id)),
             Step::Confirm => Ok(Outcome::Page("/p/continue", self.parked.id)),
-            Step::Unmet(unmet) => Ok(Outcome::Rejected(Rejected::Page(Error::forbidden(unmet.text())))),
+            Step::Unmet(unmet) => {
+                let error = Error::forbidden(unmet.text()).leading_to(unmet.way_on());
+                Ok(Outcome::Rejected(Rejected::Page(error)))
+            }
         }
     }
 

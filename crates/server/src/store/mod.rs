@@ -9,6 +9,7 @@ pub mod authorization_requests;
 pub mod cleanup;
 pub mod clients;
 pub mod consents;
+pub mod factors;
 pub mod grants;
 pub mod identities;
 pub mod identity_providers;
@@ -41,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = &[
         include_str!("../../migrations/0005_consents_and_tokens.sql"),
     ),
     migration(6, "mail", include_str!("../../migrations/0006_mail.sql")),
+    migration(11, "factors", include_str!("../../migrations/0011_factors.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -142,6 +142,18 @@ pub fn delete_authentications_of(tx: &mut WriteTx, identity_id: IdentityId) -> R
     Ok(())
 }
 
+/// The same everywhere but in this browser.
+pub fn delete_authentications_elsewhere(
+    tx: &mut WriteTx,
+    identity_id: IdentityId,
+    here: BrowserSessionId,
+) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM browser_authentications WHERE identity_id = $1 AND browser_session_id <> $2",
+        params![identity_id, here],
+    )?)
+}
+
 /// The newest first.
 pub fn list_authentications(tx: &mut ReadTx, id: BrowserSessionId) -> Result<Vec<Authentication>> {
     Ok(tx.fetch_all(

@@ -7,21 +7,35 @@
 //! registered.
 
 use portolan_db::ReadTx;
-use portolan_types::ClientId;
+use portolan_types::{ClientId, Timestamp};
 
+use super::SignedIn;
 use super::pages::{CarriedField, Href, Link};
-use crate::domain::client;
+use crate::domain::{client, session};
 use crate::error::Result;
 use crate::http::extract::Params;
 use crate::store::clients::{self, Client};
+use crate::store::identity_providers::LOCAL;
 
 pub const CONSENTS: &str = "/v2/web/consents";
+pub const SECURITY: &str = "/p/account/security";
+
+/// Pages that change how a person signs in: each with its name in `next` and its path.
+const SECURITY_PAGES: [(&str, &str); 5] = [
+    ("security", SECURITY),
+    ("security-password", "/p/account/security/password"),
+    ("security-totp", "/p/account/security/totp"),
+    ("security-passkeys", "/p/account/security/passkeys"),
+    ("security-recovery-codes", "/p/account/security/recovery-codes"),
+];
 
 /// A page of this server that needs a person who is signed in.
 #[derive(Clone, Debug)]
 pub enum Destination {
     Home,
     Consents(CameFrom),
+    /// By its name and its path.
+    Security(&'static str, &'static str),
 }
 
 impl Destination {
@@ -29,14 +43,34 @@ impl Destination {
     pub fn read(params: &Params) -> Self {
         match params.get("next") {
             Some("consents") => Destination::Consents(CameFrom::read(params)),
-            _ => Destination::Home,
+            Some(name) => SECURITY_PAGES
+                .into_iter()
+                .find(|(known, _)| *known == name)
+                .map_or(Destination::Home, |(name, path)| Destination::Security(name, path)),
+            None => Destination::Home,
         }
+    }
+
+    /// The page that changes how a person signs in at this path, or the list of them.
+    pub fn security(path: &str) -> Self {
+        let (name, path) = SECURITY_PAGES
+            .into_iter()
+            .find(|(_, known)| *known == path)
+            .unwrap_or(SECURITY_PAGES[0]);
+        Destination::Security(name, path)
+    }
+
+    /// Whether the person has to sign in again before they can go there.
+    pub fn needs_new_login(&self, person: &SignedIn, now: Timestamp) -> bool {
+        let is_recent = person.identity.provider_id == LOCAL && session::is_fresh(&person.authentication, now);
+        matches!(self, Destination::Security(..)) && !is_recent
     }
 
     pub fn path(&self) -> String {
         match self {
             Destination::Home => "/".into(),
             Destination::Consents(came_from) => came_from.address(CONSENTS, &[]),
+            Destination::Security(_, path) => (*path).into(),
         }
     }
 
@@ -45,6 +79,7 @@ impl Destination {
         match self {
             Destination::Home => "/p/login".into(),
             Destination::Consents(came_from) => came_from.address("/p/login", &[("next", "consents")]),
+            Destination::Security(name, _) => CameFrom::default().address("/p/login", &[("next", name)]),
         }
     }
 
@@ -52,6 +87,10 @@ impl Destination {
     pub fn fields(&self) -> Vec<CarriedField> {
         match self {
             Destination::Home => Vec::new(),
+            Destination::Security(name, _) => vec![CarriedField {
+                name: "next",
+                value: (*name).to_owned(),
+            }],
             Destination::Consents(came_from) => {
                 let next = CarriedField {
                     name: "next",
@@ -135,6 +174,9 @@ mod tests {
             ("", "/"),
             ("next=consents", "/v2/web/consents"),
             ("next=home", "/"),
+            ("next=security", "/p/account/security"),
+            ("next=security-totp", "/p/account/security/totp"),
+            ("next=security-nothing", "/"),
             ("next=/v2/web/consents", "/"),
             ("next=https://evil.example/", "/"),
             ("next=//evil.example", "/"),

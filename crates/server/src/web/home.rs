@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
-use super::destination::CONSENTS;
+use super::destination::{CONSENTS, SECURITY};
 use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
@@ -33,10 +33,16 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
         .await?;
     let state = match &signed_in {
         Some(_) => HomeState::SignedIn {
-            links: vec![Link {
-                text: "Your permissions".into(),
-                href: Href::path(CONSENTS),
-            }],
+            links: vec![
+                Link {
+                    text: "Your permissions".into(),
+                    href: Href::path(CONSENTS),
+                },
+                Link {
+                    text: "Password, passkeys and other ways to sign in".into(),
+                    href: Href::path(SECURITY),
+                },
+            ],
             sign_out: Href::path("/v2/web/logout"),
         },
         None if is_set_up => HomeState::SignedOut {

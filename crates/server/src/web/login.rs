@@ -9,25 +9,22 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use portolan_types::{IdentityId, Secret, Timestamp};
+use portolan_types::{Secret, Timestamp};
 use uuid::Uuid;
 
 use super::destination::Destination;
 use super::device::Device;
 use super::pages::{FormErrors, LoginPage, LoginReason};
-use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume, sign_in};
+use super::{SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in};
 use crate::app::{App, Ctx};
 use crate::domain::session::Proof;
-use crate::domain::{identity, token_format};
+use crate::domain::{attempts, factors, identity};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
 use crate::http::extract::{Form, Params, Query};
 use crate::metrics::Login;
-use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::Identity;
 use crate::store::{authorization_requests, identities, passwords};
 
@@ -44,7 +41,7 @@ pub async fn login_page(
     let destination = Destination::read(&params);
     let state = load(&app, &ctx, known.as_ref(), id, destination).await?;
     // Without a request to wait for, a person who is signed in has nothing to do here.
-    if state.waiting.is_none() && state.signed_in.is_some() {
+    if state.has_nothing_to_do(&ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let cookie = known.clone().unwrap_or_else(Cookie::generate);
@@ -61,14 +58,22 @@ pub async fn login_page(
     Ok(response)
 }
 
-struct LoginState {
-    waiting: Option<Waiting>,
+pub(super) struct LoginState {
+    pub(super) waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
     /// Where to go without a request that waits.
-    destination: Destination,
+    pub(super) destination: Destination,
 }
 
-async fn load(
+impl LoginState {
+    /// The person is signed in, and recently enough for where they want to go.
+    fn has_nothing_to_do(&self, ctx: &Ctx) -> bool {
+        let enough = |person: &SignedIn| !self.destination.needs_new_login(person, ctx.now);
+        self.waiting.is_none() && self.signed_in.as_ref().is_some_and(enough)
+    }
+}
+
+pub(super) async fn load(
     app: &App,
     ctx: &Ctx,
     cookie: Option<&Cookie>,
@@ -98,7 +103,7 @@ async fn load(
         .await
 }
 
-fn show(
+pub(super) fn show(
     app: &App,
     ctx: &Ctx,
     cookie: &Cookie,
@@ -114,12 +119,15 @@ fn show(
         request: waiting.map(|waiting| waiting.parked.id.to_string()),
         client: waiting.map(Waiting::client_view),
         username,
-        reason: waiting.map_or(LoginReason::NotSignedIn, |waiting| {
-            reason(waiting, state.signed_in.as_ref(), ctx.now)
-        }),
+        reason: match (waiting, &state.signed_in) {
+            (Some(waiting), person) => reason(waiting, person.as_ref(), ctx.now),
+            (None, Some(_)) => LoginReason::AskedAgain,
+            (None, None) => LoginReason::NotSignedIn,
+        },
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
         carried: state.destination.fields(),
+        passkey: factor::sign_in_options(app, ctx, cookie),
         can_cancel: waiting.is_some(),
         time_limit: waiting.and_then(|waiting| waiting.time_left(ctx)),
     };
@@ -177,8 +185,11 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
     };
     let attempt = Attempt::new(&app, &headers, &form);
     match attempt.run(&app, &ctx).await {
-        Ok(identity) => {
+        Ok(Proven { identity, alone }) => {
             let request = state.waiting.as_ref().map(|waiting| waiting.parked.id);
+            if !alone {
+                return factor::begin(&app, &ctx, &cookie, request, &state.destination, &identity, &["pwd"]).await;
+            }
             let proof = Proof::now(&ctx, &["pwd"]);
             sign_in::complete(&app, &ctx, &cookie, request, &state.destination, identity, proof).await
         }
@@ -189,11 +200,8 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
         }
         Err(Refused::Later(delay)) => {
             app.metrics.login(Login::Limited);
-            let seconds = delay.as_secs().max(1);
-            let text = format!("Too many attempts for this account. Try again in {}.", spoken(seconds));
-            let mut response = refuse(FormErrors::whole(text), StatusCode::TOO_MANY_REQUESTS)?;
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-            Ok(response)
+            let response = refuse(too_many(delay), StatusCode::TOO_MANY_REQUESTS)?;
+            Ok(retry_after(response, delay))
         }
         Err(Refused::Error(error)) => Err(error),
     }
@@ -208,7 +216,7 @@ async fn form_again(app: &App, ctx: &Ctx, cookie: &Cookie, form: &Params, stale:
     let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form)).await else {
         return Err(stale);
     };
-    if state.waiting.is_none() && state.signed_in.is_some() {
+    if state.has_nothing_to_do(ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let hint = state
@@ -228,6 +236,20 @@ async fn form_again(app: &App, ctx: &Ctx, cookie: &Cookie, form: &Params, stale:
     Ok(response)
 }
 
+pub(super) fn too_many(delay: Duration) -> FormErrors {
+    let seconds = delay.as_secs().max(1);
+    FormErrors::whole(format!(
+        "Too many attempts for this account. Try again in {}.",
+        spoken(seconds)
+    ))
+}
+
+pub(super) fn retry_after(mut response: Response, delay: Duration) -> Response {
+    let seconds = delay.as_secs().max(1);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
 fn spoken(seconds: u64) -> String {
     match seconds {
         1 => "one second".into(),
@@ -241,6 +263,13 @@ struct Attempt {
     username: String,
     password: Secret,
     device: Option<Device>,
+}
+
+/// The password is right.
+struct Proven {
+    identity: Identity,
+    /// Whether it is enough, or the account has a second factor.
+    alone: bool,
 }
 
 enum Refused {
@@ -264,16 +293,7 @@ impl Attempt {
         }
     }
 
-    /// The name under which failures are counted: hashed, so that the table keeps no list
-    /// of what people typed. Unknown accounts are counted like known ones.
-    fn counter(&self, identity: Option<IdentityId>) -> String {
-        let device = self.device.as_ref().filter(|device| Some(device.identity) == identity);
-        let who = device.map_or_else(|| "login".to_owned(), |device| format!("device:{}", device.nonce));
-        let hash = token_format::hash(&format!("{who}:{}", self.username));
-        format!("login:{}", URL_SAFE_NO_PAD.encode(hash.0))
-    }
-
-    async fn run(&self, app: &App, ctx: &Ctx) -> Result<Identity, Refused> {
+    async fn run(&self, app: &App, ctx: &Ctx) -> Result<Proven, Refused> {
         app.limits.login(ctx.address)?;
         let username = self.username.clone();
         let found = app
@@ -286,21 +306,18 @@ impl Attempt {
                 Ok(Some((identity, hash)))
             })
             .await?;
-        let counter = self.counter(found.as_ref().map(|(identity, _)| identity.id));
-        let knows_browser = self.device.as_ref().is_some_and(|device| {
+        let known = self.device.as_ref().filter(|device| {
             found
                 .as_ref()
                 .is_some_and(|(identity, _)| identity.id == device.identity)
         });
-        if !knows_browser {
+        let counter = attempts::counter(known.map(|device| device.nonce.as_str()), &self.username);
+        if known.is_none() {
             app.limits.unknown_browser()?;
         }
-        let (name, now) = (counter.clone(), ctx.now);
-        let failures = app.db.read(move |tx| passwords::find_failures(tx, &name)).await?;
-        if let Some((_, blocked_until)) = failures
-            && blocked_until > now
-        {
-            return Err(Refused::Later(blocked_until.since(now)));
+        let (name, unit_ctx) = (counter.clone(), ctx.clone());
+        if let Some(delay) = app.db.read(move |tx| attempts::wait(tx, &unit_ctx, &name)).await? {
+            return Err(Refused::Later(delay));
         }
         let usable = found
             .and_then(|(identity, hash)| Some((identity, hash?)))
@@ -319,75 +336,41 @@ impl Attempt {
             None
         };
         let id = identity.id;
-        app.db
+        let alone = app
+            .db
             .write(move |tx| {
-                passwords::clear_failures(tx, &counter)?;
-                match &stronger {
-                    Some(hash) => passwords::update_hash(tx, id, hash),
-                    None => Ok(()),
+                // With a second step to come the failures stay: else the right password
+                // would give new attempts to guess codes.
+                let alone = !factors::has_second_factor(tx, id)?;
+                if alone {
+                    attempts::clear(tx, &counter)?;
                 }
+                if let Some(hash) = &stronger {
+                    passwords::update_hash(tx, id, hash)?;
+                }
+                Ok::<_, Error>(alone)
             })
             .await?;
-        Ok(identity)
+        Ok(Proven { identity, alone })
     }
 
     /// Counts the failure and decides how long the next attempt has to wait.
-    async fn fail(&self, app: &App, ctx: &Ctx, counter: String, identity: Option<IdentityId>) -> Refused {
+    async fn fail(
+        &self,
+        app: &App,
+        ctx: &Ctx,
+        counter: String,
+        identity: Option<portolan_types::IdentityId>,
+    ) -> Refused {
         app.limits.failed_login();
         let ctx = ctx.clone();
         let counted = app
             .db
-            .write(move |tx| {
-                let failures = passwords::count_failure(tx, &counter, ctx.now)?;
-                if let Some(delay) = delay_after(failures) {
-                    passwords::block(tx, &counter, ctx.now, delay)?;
-                }
-                // Only accounts that exist have a trail; what was typed may be a password.
-                if let Some(id) = identity {
-                    audit::insert(tx, &ctx, &event("login.refused", Actor::System, id))?;
-                }
-                Ok::<_, Error>(())
-            })
+            .write(move |tx| attempts::count_failure(tx, &ctx, &counter, identity, "pwd"))
             .await;
         match counted {
-            Ok(()) => Refused::Wrong,
+            Ok(_) => Refused::Wrong,
             Err(error) => Refused::Error(error),
         }
-    }
-}
-
-fn event(action: &'static str, actor: Actor, id: IdentityId) -> Event {
-    Event {
-        action,
-        actor,
-        resource_kind: "identity",
-        resource_id: id.to_string(),
-        detail: serde_json::json!({}),
-    }
-}
-
-/// Five free attempts, then waits that double up to a minute, and a quarter of an hour
-/// once a hundred have failed. An owner who signed in here before is counted apart.
-fn delay_after(failures: i64) -> Option<Duration> {
-    match failures {
-        ..5 => None,
-        5..100 => Some(Duration::from_secs(1 << (failures - 5).min(6)).min(Duration::from_secs(60))),
-        _ => Some(Duration::from_secs(900)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_and_stay_bounded() {
-        let seconds = |failures| delay_after(failures).map(|delay| delay.as_secs());
-        assert_eq!(seconds(4), None);
-        assert_eq!(
-            (seconds(5), seconds(6), seconds(10), seconds(11), seconds(99)),
-            (Some(1), Some(2), Some(32), Some(60), Some(60))
-        );
-        assert_eq!((seconds(100), seconds(100_000)), (Some(900), Some(900)));
     }
 }

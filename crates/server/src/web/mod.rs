@@ -6,10 +6,12 @@ pub mod consent;
 pub mod consents;
 pub mod destination;
 mod device;
+pub mod factor;
 pub mod home;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod security;
 pub mod setup;
 mod sign_in;
 

@@ -5,6 +5,7 @@ mod clients;
 mod codes;
 mod consents;
 mod developers;
+mod factors;
 mod identities;
 mod sessions;
 mod tokens;
