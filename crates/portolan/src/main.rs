@@ -69,6 +69,9 @@ enum Command {
     /// What people allowed, and taking it back
     #[command(subcommand)]
     Consent(commands::consent::Consent),
+    /// Where somebody is signed in, and signing them out
+    #[command(subcommand)]
+    Session(commands::session::Session),
     /// Where people authenticate
     #[command(subcommand)]
     Idp(commands::idp::Idp),
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         Command::Scope(command) => command.run(&options),
         Command::Policy(command) => command.run(&options),
         Command::Consent(command) => command.run(&options),
+        Command::Session(command) => command.run(&options),
         Command::Idp(command) => command.run(&options),
         Command::Audit(command) => command.run(&options),
         Command::Keys(command) => command.run(&options),

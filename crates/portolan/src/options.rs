@@ -92,5 +92,6 @@ pub fn context() -> Ctx {
         now: system_now(),
         request_id: portolan_server::app::RequestId::new(),
         address: None,
+        user_agent: None,
     }
 }

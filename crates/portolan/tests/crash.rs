@@ -85,9 +85,8 @@ fn what_was_acknowledged_survives_kill_9_on_postgresql() {
     }
 }
 
-#[test]
-fn a_backup_under_load_holds_all_that_was_acknowledged_before_it_began() {
-    let place = Place::on_sqlite();
+/// Saves `place` while clients work, restores it to `restored` and judges what is there.
+fn save_under_load(place: &Place, restored: &Place) {
     let server = place.start();
     let people = place.populate();
     let mut browser = Browser::new();
@@ -108,8 +107,7 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it_began() {
         thread::sleep(Duration::from_millis(300));
     });
     drop(server);
-    let restored = Place::on_sqlite();
-    fs::create_dir(restored.data()).unwrap();
+    fs::create_dir_all(restored.data()).unwrap();
     fs::copy(place.master_key(), restored.master_key()).unwrap();
     restored.run(&["restore", file.to_str().unwrap()], "");
     let server = restored.start();
@@ -150,4 +148,16 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it_began() {
     }
     assert!(connection.is_active(&people, &quiet.access[0].text));
     judge_continuation(&mut connection, &people, &quiet);
+}
+
+#[test]
+fn a_backup_under_load_holds_all_that_was_acknowledged_before_it_began_on_sqlite() {
+    save_under_load(&Place::on_sqlite(), &Place::on_sqlite());
+}
+
+#[test]
+fn a_backup_under_load_holds_all_that_was_acknowledged_before_it_began_on_postgresql() {
+    if let (Some(place), Some(restored)) = (Place::on_postgres(), Place::on_postgres()) {
+        save_under_load(&place, &restored);
+    }
 }

@@ -1134,3 +1134,52 @@ fn base64(text: &str) -> String {
     }
     encoded
 }
+
+#[test]
+fn sessions_are_listed_and_ended_with_what_apps_got() {
+    on_each_engine(|place| {
+        let chain = chain(place);
+        let mut browser = Browser {
+            place,
+            cookies: HashMap::new(),
+        };
+        let token = text(&browser.log_in(&chain.app, &chain.run)["access_token"]);
+        assert!(place.is_active(&chain.cluster, &token));
+        let sessions = place.json(&["session", "list", "--user", "alice"])["sessions"].take();
+        let session = &sessions[0];
+        assert_eq!(
+            (sessions.as_array().unwrap().len(), &session["signed_in"]),
+            (1, &json!(true))
+        );
+        assert_eq!(session["apps"], json!(["Laptop tool"]));
+        assert!(
+            place
+                .text(&["session", "list", "--user", "alice"])
+                .contains("Laptop tool")
+        );
+        place.assert_refused(
+            &[
+                "session",
+                "end",
+                "--user",
+                "alice",
+                "00000000-0000-4000-8000-000000000000",
+            ],
+            1,
+            "alice@portolan.local has no session",
+        );
+        assert!(place.is_active(&chain.cluster, &token));
+
+        let ended = place.json(&["session", "end", "--user", "alice", &text(&session["id"])]);
+
+        assert_eq!(ended["ended"], json!([session["id"]]));
+        assert!(!place.is_active(&chain.cluster, &token));
+        let nowhere = place.text(&["session", "list", "--user", "alice"]);
+        assert!(
+            nowhere.contains("alice@portolan.local is signed in nowhere"),
+            "{nowhere}"
+        );
+        let none = place.text(&["session", "end", "--user", "alice"]);
+        assert!(none.contains("Ended no sessions"), "{none}");
+    });
+}

@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
+use http::HeaderValue;
 use http::request::Parts;
 use portolan_db::Db;
 use portolan_types::Timestamp;
@@ -20,6 +21,8 @@ use crate::domain::password::Hasher;
 use crate::domain::sealing::MasterKey;
 use crate::http::limits::Limits;
 use crate::metrics::Metrics;
+use crate::upstream::discovery::Discovery;
+use crate::upstream::fetch::Fetcher;
 
 /// The state of the server; cheap to clone.
 #[derive(Clone)]
@@ -34,6 +37,9 @@ pub struct Shared {
     pub hasher: Hasher,
     pub limits: Limits,
     pub metrics: Metrics,
+    pub fetcher: Fetcher,
+    /// What other identity providers tell about themselves.
+    pub discovery: Discovery,
     keys: RwLock<Arc<KeySet>>,
 }
 
@@ -60,6 +66,8 @@ impl App {
             hasher,
             limits: Limits::new(&config),
             metrics: Metrics::new(),
+            fetcher: Fetcher::new(&config.outgoing_allow),
+            discovery: Discovery::default(),
             config,
             db,
             clock,
@@ -89,6 +97,7 @@ impl App {
             now: self.clock.now(),
             request_id: RequestId::new(),
             address: None,
+            user_agent: None,
         }
     }
 }
@@ -108,6 +117,18 @@ pub struct Ctx {
     pub request_id: RequestId,
     /// The client's address; from a forwarding header only behind a trusted proxy.
     pub address: Option<IpAddr>,
+    /// What the caller's program calls itself, as it was sent.
+    pub user_agent: Option<HeaderValue>,
+}
+
+impl Ctx {
+    /// What the caller's program calls itself: printable, and short enough to be kept.
+    pub fn user_agent(&self) -> Option<String> {
+        let sent = self.user_agent.as_ref()?.to_str().ok()?;
+        let printable = sent.chars().filter(|c| matches!(c, ' '..='~'));
+        let text: String = printable.take(256).collect();
+        (!text.is_empty()).then_some(text)
+    }
 }
 
 /// Put into every request by `http::context`.

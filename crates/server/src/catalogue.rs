@@ -350,6 +350,7 @@ mod tests {
             now: Timestamp::from_micros(seconds * 1_000_000),
             request_id: RequestId::new(),
             address: None,
+            user_agent: None,
         }
     }
 

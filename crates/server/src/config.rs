@@ -126,6 +126,24 @@ settings! {
         pub session_gate: bool = true,
         /// The DNS server that is asked for the proof of a domain name; none: those of the system.
         pub dns_resolver: Option<SocketAddr> = None; example "\"127.0.0.1:53\"",
+        /// The mail server that messages are given to: `smtp://HOST:PORT` demands STARTTLS (`?tls=none` leaves
+        /// it out, for a server on this machine), `smtps://HOST:PORT` speaks TLS from the start. None: no mail
+        /// is sent, and nobody can reset a password by mail.
+        pub smtp_url: Option<String> = None; example "\"smtp://mail.example.org:587\"",
+        /// The name to log in with at the mail server.
+        pub smtp_username: Option<String> = None; example "\"portolan\"",
+        /// A file whose first line is the password for the mail server.
+        pub smtp_password_file: Option<PathBuf> = None; example "\"/etc/portolan/smtp-password\"",
+        /// A certificate (PEM) that the mail server's certificate may chain to, beside the public ones.
+        pub smtp_ca_file: Option<PathBuf> = None; example "\"/etc/portolan/smtp-ca.pem\"",
+        /// The sender of messages.
+        pub mail_from: Option<String> = None; example "\"Portolan <portolan@example.org>\"",
+        /// `open` lets everybody open a local account with an e-mail address that they can read; `off`: only
+        /// operators make accounts.
+        pub sign_up: SignUp = SignUp::Off,
+        /// Networks that this server may call although they are not public: identity providers and apps inside
+        /// your own network. Only these may be called without https. None by default.
+        pub outgoing_allow: Vec<IpNet> = Vec::new(); example "[\"10.20.0.0/16\"]",
         /// How long the audit trail is kept.
         pub audit_retention_days: u64 = 400,
         /// `human` or `json`, to standard error.
@@ -150,6 +168,10 @@ settings! {
         pub failed_client_authentications_per_minute: u32 = 30,
         /// Template registrations per address and hour.
         pub template_registrations_per_hour: u32 = 60,
+        /// Requests for mail (new passwords, new accounts) per address and hour.
+        pub mail_requests_per_hour: u32 = 20,
+        /// Requests for mail from all addresses per hour.
+        pub mail_requests_in_all_per_hour: u32 = 2000,
         /// The largest body of a request.
         pub body_bytes: usize = 256 * 1024,
         /// How long a client may take to send the header of a request.
@@ -174,6 +196,29 @@ pub enum RefreshRotation {
     Never,
     Public,
     Always,
+}
+
+/// Who may open a local account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignUp {
+    Off,
+    Open,
+}
+
+/// The mail server, as `smtp_url` names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmtpServer {
+    pub host: String,
+    pub port: u16,
+    pub tls: SmtpTls,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpTls {
+    None,
+    StartTls,
+    FromTheStart,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -259,6 +304,7 @@ impl Config {
         self.check_files(&mut findings);
         self.check_names(&mut findings);
         self.check_ranges(&mut findings);
+        self.check_mail(&mut findings);
         if findings.is_empty() {
             Ok(())
         } else {
@@ -346,6 +392,65 @@ impl Config {
         }
     }
 
+    fn check_mail(&self, findings: &mut Vec<String>) {
+        let server = self.smtp_server().unwrap_or_else(|reason| {
+            findings.push(reason);
+            None
+        });
+        if self.smtp_url.is_some() && self.mail_from.is_none() {
+            findings.push("mail_from: set it too: messages need a sender".into());
+        }
+        if self.smtp_url.is_none() && (self.smtp_username.is_some() || self.smtp_password_file.is_some()) {
+            findings.push("smtp_username, smtp_password_file: only with smtp_url".into());
+        }
+        if self.smtp_username.is_some() != self.smtp_password_file.is_some() {
+            findings.push("smtp_username, smtp_password_file: set both or neither".into());
+        }
+        if self.smtp_username.is_some()
+            && server.is_some_and(|server| server.tls == SmtpTls::None && !is_this_machine(&server.host))
+        {
+            findings.push("smtp_url: without TLS the password would cross the network in the clear".into());
+        }
+        if let Some(from) = &self.mail_from
+            && !is_sender(from)
+        {
+            findings.push(format!(
+                "mail_from = \"{from}\": write an address such as Portolan <portolan@example.org>"
+            ));
+        }
+        if self.sign_up == SignUp::Open && self.smtp_url.is_none() {
+            findings
+                .push("sign_up: opening accounts needs mail: set smtp_url and mail_from, or sign_up = \"off\"".into());
+        }
+    }
+
+    /// The mail server; none if no mail is sent.
+    pub fn smtp_server(&self) -> Result<Option<SmtpServer>, String> {
+        let Some(text) = &self.smtp_url else { return Ok(None) };
+        let wrong = || format!("smtp_url = \"{text}\": write for example smtp://mail.example.org:587");
+        let url = Url::parse(text).map_err(|_| wrong())?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("smtp_url: name and password belong in smtp_username and smtp_password_file".into());
+        }
+        let (tls, port) = match (url.scheme(), url.query()) {
+            ("smtp", None) => (SmtpTls::StartTls, 587),
+            ("smtp", Some("tls=none")) => (SmtpTls::None, 25),
+            ("smtps", None) => (SmtpTls::FromTheStart, 465),
+            _ => return Err(wrong()),
+        };
+        Ok(Some(SmtpServer {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: url.port().unwrap_or(port),
+            tls,
+        }))
+    }
+
+    /// Whether messages reach anybody.
+    pub fn sends_mail(&self) -> bool {
+        self.smtp_url.is_some()
+    }
+
     fn check_ranges(&self, findings: &mut Vec<String>) {
         let mut check = |name: &str, value: u64, least: u64, most: u64| {
             if !(least..=most).contains(&value) {
@@ -421,6 +526,18 @@ impl Config {
         check(
             "limits.template_registrations_per_hour",
             limits.template_registrations_per_hour.into(),
+            1,
+            1_000_000,
+        );
+        check(
+            "limits.mail_requests_per_hour",
+            limits.mail_requests_per_hour.into(),
+            1,
+            1_000_000,
+        );
+        check(
+            "limits.mail_requests_in_all_per_hour",
+            limits.mail_requests_in_all_per_hour.into(),
             1,
             1_000_000,
         );
@@ -631,6 +748,27 @@ fn insert(table: &mut toml::Table, path: &[&'static str], value: toml::Value) {
         }
         _ => unreachable!("settings are at most one table deep"),
     }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// `a@b` or `Name <a@b>`, on one line.
+fn is_sender(text: &str) -> bool {
+    let address = match text.split_once('<') {
+        Some((_, rest)) => match rest.strip_suffix('>') {
+            Some(address) => address,
+            None => return false,
+        },
+        None => text,
+    };
+    let well_formed = address
+        .split_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    well_formed
+        && !text.contains(char::is_control)
+        && !address.contains(|c: char| c.is_whitespace() || "<>,;".contains(c))
 }
 
 fn check_public_url(text: &str, insecure_http: bool) -> Result<(), String> {
@@ -919,5 +1057,66 @@ mod tests {
         config.validate().unwrap_err();
         assert_eq!(config.limits.connections, LimitsConfig::default().connections);
         assert_eq!(config.signing_key_rotation_days, Some(90));
+    }
+
+    #[test]
+    fn a_mail_server_is_named_with_a_sender_and_never_gets_a_password_in_the_clear() {
+        let config = |url: &str| Config {
+            smtp_url: Some(url.into()),
+            mail_from: Some("Portolan <p@example.org>".into()),
+            ..Config::default()
+        };
+        let server = |url: &str| {
+            config(url)
+                .smtp_server()
+                .map(|server| server.map(|server| (server.host, server.port, server.tls)))
+        };
+        let named = |host: &str, port, tls| Ok(Some((host.to_owned(), port, tls)));
+        assert_eq!(
+            server("smtp://mail.example.org"),
+            named("mail.example.org", 587, SmtpTls::StartTls)
+        );
+        assert_eq!(server("smtp://[::1]:2525?tls=none"), named("::1", 2525, SmtpTls::None));
+        assert_eq!(
+            server("smtps://mail.example.org"),
+            named("mail.example.org", 465, SmtpTls::FromTheStart)
+        );
+        for wrong in [
+            "mail.example.org",
+            "smtp://",
+            "http://x",
+            "smtp://x?tls=maybe",
+            "smtp://me:secret@x",
+            "smtps://x?tls=none",
+        ] {
+            assert!(config(wrong).validate().is_err(), "{wrong}");
+        }
+        let with_password = |url: &str| Config {
+            smtp_username: Some("me".into()),
+            smtp_password_file: Some("/nowhere".into()),
+            ..config(url)
+        };
+        assert!(with_password("smtp://mail.example.org").validate().is_ok());
+        assert!(with_password("smtp://localhost?tls=none").validate().is_ok());
+        assert!(with_password("smtp://mail.example.org?tls=none").validate().is_err());
+        for from in [None, Some("nobody"), Some("a@b\r\nBcc: c@d"), Some("A <a@b")] {
+            let from = from.map(str::to_owned);
+            assert!(
+                Config {
+                    mail_from: from,
+                    ..config("smtps://x")
+                }
+                .validate()
+                .is_err()
+            );
+        }
+        assert!(
+            Config {
+                sign_up: SignUp::Open,
+                ..Config::default()
+            }
+            .validate()
+            .is_err()
+        );
     }
 }

@@ -34,6 +34,8 @@ struct Extra {
     allow: Option<String>,
     /// Path and name of the page where a person can mend it.
     way_on: Option<(&'static str, &'static str)>,
+    /// A login must not be older than this (RFC 9470 section 3).
+    maximum_age: Option<Duration>,
 }
 
 /// What went wrong, as the caller can act on it.
@@ -56,6 +58,8 @@ pub enum Kind {
     LoginRequired,
     ConsentRequired,
     InteractionRequired,
+    /// OpenID Connect Core Unmet Authentication Requirements 1.0.
+    UnmetAuthenticationRequirements,
     RequestNotSupported,
     RequestUriNotSupported,
     RegistrationNotSupported,
@@ -110,6 +114,7 @@ impl Kind {
             Kind::LoginRequired => "login_required",
             Kind::ConsentRequired => "consent_required",
             Kind::InteractionRequired => "interaction_required",
+            Kind::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Kind::RequestNotSupported => "request_not_supported",
             Kind::RequestUriNotSupported => "request_uri_not_supported",
             Kind::RegistrationNotSupported => "registration_not_supported",
@@ -148,6 +153,7 @@ impl Kind {
             Kind::LoginRequired => "LOGIN_REQUIRED",
             Kind::ConsentRequired => "CONSENT_REQUIRED",
             Kind::InteractionRequired => "INTERACTION_REQUIRED",
+            Kind::UnmetAuthenticationRequirements => "UNMET_AUTHENTICATION_REQUIREMENTS",
             Kind::RequestNotSupported => "REQUEST_NOT_SUPPORTED",
             Kind::RequestUriNotSupported => "REQUEST_URI_NOT_SUPPORTED",
             Kind::RegistrationNotSupported => "REGISTRATION_NOT_SUPPORTED",
@@ -273,6 +279,11 @@ impl Error {
         self.with(|extra| extra.authorization_parameters = Some(parameters))
     }
 
+    /// The same in the words of RFC 9470, for clients that know nothing of wire.md.
+    pub fn requiring_login_within(self, age: Duration) -> Self {
+        self.with(|extra| extra.maximum_age = Some(age))
+    }
+
     /// Where a person can do something about it: a path of this server, and its name.
     pub fn leading_to(self, way_on: Option<(&'static str, &'static str)>) -> Self {
         self.with(|extra| extra.way_on = way_on)
@@ -316,6 +327,10 @@ impl Error {
 
     pub fn required_scope(&self) -> Option<&str> {
         self.extra.as_ref()?.required_scope.as_deref()
+    }
+
+    pub fn maximum_age(&self) -> Option<Duration> {
+        self.extra.as_ref()?.maximum_age
     }
 
     pub fn way_on(&self) -> Option<(&'static str, &'static str)> {

@@ -28,6 +28,8 @@ pub struct Metrics {
     tokens: Family<GrantLabels, Counter>,
     logins: Family<LoginLabels, Counter>,
     rows_removed: Counter,
+    mail: Family<MailLabels, Counter>,
+    mail_waiting: Gauge,
     store: StoreMetrics,
 }
 
@@ -50,6 +52,20 @@ struct GrantLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LoginLabels {
     outcome: Login,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MailLabels {
+    outcome: Mail,
+}
+
+/// What became of an attempt to send a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Mail {
+    Sent,
+    /// It is tried again.
+    Failed,
+    GivenUp,
 }
 
 /// How an attempt to log in ended.
@@ -153,6 +169,10 @@ impl Metrics {
         let tokens = Family::default();
         let logins = Family::default();
         let rows_removed = Counter::default();
+        let mail = Family::default();
+        let mail_waiting = Gauge::default();
+        registry.register("mail", "Attempts to send a message, by outcome", Family::clone(&mail));
+        registry.register("mail_waiting", "Messages that wait to be sent", mail_waiting.clone());
         let store = StoreMetrics::default();
         let started = Gauge::<f64, AtomicU64>::default();
         started.set(system_now().micros() as f64 / 1e6);
@@ -183,6 +203,8 @@ impl Metrics {
             tokens,
             logins,
             rows_removed,
+            mail,
+            mail_waiting,
             store,
         }
     }
@@ -220,6 +242,14 @@ impl Metrics {
 
     pub fn rows_removed(&self, count: u64) {
         self.rows_removed.inc_by(count);
+    }
+
+    pub fn mail(&self, outcome: Mail) {
+        self.mail.get_or_create(&MailLabels { outcome }).inc();
+    }
+
+    pub fn mail_waiting(&self, count: i64) {
+        self.mail_waiting.set(count);
     }
 
     /// The whole page.

@@ -17,8 +17,9 @@ use crate::http::{context, cors, render};
 use crate::oauth::{authorize, discovery, introspect, jwks, revoke, token, userinfo};
 use crate::openapi;
 use crate::serve::{healthz, readyz};
+use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
-use crate::web::{consent, factor, home, login, logout, security, setup};
+use crate::web::{address, consent, factor, home, login, logout, provider_login, reset, security, setup, sign_up};
 
 pub fn router(app: App) -> Router {
     let oauth = Router::new()
@@ -119,6 +120,8 @@ pub fn router(app: App) -> Router {
         )
         .route("/p/authorize", get(authorize::resume))
         .route("/p/login", get(login::login_page).post(login::login))
+        .route("/p/login/with/{provider_id}", get(provider_login::begin_provider_login))
+        .route("/p/callback/{provider_id}", get(provider_login::provider_callback))
         .route("/p/login/factor", get(factor::factor_page).post(factor::present_factor))
         .route("/p/login/passkey", post(factor::login_with_passkey))
         .route("/p/account/security", get(security::security_page))
@@ -158,6 +161,18 @@ pub fn router(app: App) -> Router {
             get(consent::continue_page).post(consent::decide_continue),
         )
         .route("/p/setup/{token}", get(setup::setup_page).post(setup::setup))
+        .route("/p/reset", get(reset::reset_page).post(reset::ask_reset))
+        .route("/p/reset/{token}", get(reset::new_password_page).post(reset::reset))
+        .route("/p/sign-up", get(sign_up::sign_up_page).post(sign_up::ask_sign_up))
+        .route(
+            "/p/sign-up/{token}",
+            get(sign_up::open_account_page).post(sign_up::open_account),
+        )
+        .route("/p/address", get(address::address_page).post(address::ask_address))
+        .route(
+            "/p/address/{token}",
+            get(address::confirm_page).post(address::confirm_address),
+        )
         .route("/v2/web/auth-code", get(home::auth_code))
         .route("/v2/web/logout", get(logout::logout_page).post(logout::logout))
         .route("/v2/web/logout/", get(logout::logout_page).post(logout::logout))
@@ -166,6 +181,10 @@ pub fn router(app: App) -> Router {
         .route(
             "/v2/web/consents/{consent_id}",
             get(consent_pages::revocation_page).post(consent_pages::revoke_by_person),
+        )
+        .route(
+            "/p/account/sessions",
+            get(session_pages::sessions_page).post(session_pages::end_sessions),
         )
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))

@@ -142,6 +142,14 @@ fn announce(app: &App, started: &Started) -> io::Result<()> {
     if !started.migrations.is_empty() {
         tracing::info!(versions = ?started.migrations, "migrations applied");
     }
+    let allowed = &app.config.outgoing_allow;
+    if !allowed.is_empty() {
+        let networks = allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        tracing::warn!(
+            networks,
+            "outgoing_allow: this server may call machines in these networks"
+        );
+    }
     let mut out = io::stdout().lock();
     if let Some(link) = &started.setup_link {
         writeln!(out, "Create the first administrator at {link}")?;

@@ -20,6 +20,7 @@ use crate::domain::sealing::{MasterKey, MasterKeyError, OpenError};
 use crate::domain::token_format;
 use crate::error::Error;
 use crate::store::{MIGRATIONS, identities, keys, links, settings};
+use crate::upstream::smtp::Smtp;
 use crate::{catalogue, jobs};
 
 /// The names of the server's symmetric keys in the store.
@@ -62,6 +63,8 @@ pub enum StartError {
 pub fn start(config: Config, clock: Clock) -> Result<(App, Started), StartError> {
     create_folder(&config.data_dir)?;
     let db = Db::open(config.store_options()?)?;
+    // A server that would send mail and cannot read how shall not start.
+    Smtp::new(&config).map_err(StartError::Refused)?;
     let mode = match config.migrate {
         Migrate::Auto => MigrateMode::Auto,
         Migrate::Check => MigrateMode::Check,
@@ -93,6 +96,7 @@ pub fn assemble(
         now,
         request_id: RequestId::new(),
         address: None,
+        user_agent: None,
     };
     let names = config.clone();
     db.write_blocking(move |tx| catalogue::install(tx, &ctx, &names))?;

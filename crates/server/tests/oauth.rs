@@ -26,6 +26,8 @@ mod nodes;
 mod relying_party;
 #[path = "oauth/revoke.rs"]
 mod revoke;
+#[path = "oauth/session_requirements.rs"]
+mod session_requirements;
 #[path = "oauth/token_client_credentials.rs"]
 mod token_client_credentials;
 #[path = "oauth/token_code.rs"]

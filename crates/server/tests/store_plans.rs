@@ -44,11 +44,20 @@ const SCANS: &[(&str, &str)] = &[
     ("factors::list_sealed_seeds", "for operators who seal with another key"),
     ("identities::has_administrator", "takes the first row"),
     ("identities::list_by_provider", "for operators"),
+    ("identity_providers::delete", "for operators; looks for what names it"),
+    ("identity_providers::has_identities", "for operators"),
     ("identity_providers::list", "for operators; a handful of providers"),
+    (
+        "identity_providers::list_choices",
+        "walks the index of names until a page is full",
+    ),
     ("keys::list", "a handful of keys"),
     ("keys::list_secrets", "a handful of keys"),
     ("keys::list_provider_secrets", "a handful of providers"),
     ("links::delete_by_purpose", "a handful of links"),
+    ("outbox::count_waiting", "walks the partial index of what waits"),
+    ("outbox::list_sealed", "walks the partial index of what waits"),
+    ("mail_requests::list", "walks the index of time; a handful of rows"),
     ("policies::list", "for operators"),
     ("projects::find_by_name", "for operators"),
     ("projects::list", "for server administrators"),
@@ -268,6 +277,7 @@ fn the_plans_of_the_hot_statements() {
         "consents::list_approved_roots",
         "consents::list_approved",
         "sessions::find",
+        "sessions::authentications_of_token",
     ];
     let statements = statements();
     let db = portolan_db::testing::TestDb::sqlite(MIGRATIONS);

@@ -22,7 +22,17 @@ mod login;
 mod logout;
 #[path = "web/parked.rs"]
 mod parked;
+#[path = "web/provider_choice.rs"]
+mod provider_choice;
+#[path = "web/provider_faults.rs"]
+mod provider_faults;
+#[path = "web/provider_login.rs"]
+mod provider_login;
+#[path = "web/reset.rs"]
+mod reset;
 #[path = "web/sessions.rs"]
 mod sessions;
 #[path = "web/setup.rs"]
 mod setup;
+#[path = "web/sign_up.rs"]
+mod sign_up;

@@ -84,6 +84,10 @@ pub struct UserInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub email: Option<String>,
+    /// Whether the person has shown that they read mail at that address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub email_verified: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub organization: Option<String>,
@@ -139,6 +143,14 @@ pub struct ActiveIntrospection {
     pub exp: i64,
     pub iat: i64,
     pub nbf: i64,
+    /// When the person last authenticated in the session of the token (RFC 9470 section 6.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub auth_time: Option<i64>,
+    /// How they did, if that has a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub acr: Option<String>,
     pub dependent_tokens_cache_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]

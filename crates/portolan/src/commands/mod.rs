@@ -12,5 +12,6 @@ pub mod policy;
 pub mod project;
 pub mod scope;
 pub mod serve;
+pub mod session;
 pub mod settings;
 pub mod user;

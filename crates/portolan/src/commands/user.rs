@@ -230,7 +230,11 @@ fn set_enabled(options: &Options, user: &str, enabled: bool) -> Result<()> {
     let (ctx, id) = (context(), identity.id);
     let action = if enabled { "identity.enable" } else { "identity.disable" };
     db.write_blocking(move |tx| {
-        identity::set_enabled(tx, id, enabled)?;
+        if enabled {
+            identity::set_enabled(tx, id, true)?;
+        } else {
+            identity::switch_off(tx, &ctx, id)?;
+        }
         audit::insert(tx, &ctx, &event(action, id, json!({})))
     })
     .map_err(output::explain)?;

@@ -36,6 +36,12 @@ pub struct AuthorizationRequest {
     pub required_domains: Vec<String>,
     pub required_policies: Vec<PolicyId>,
     pub required_mfa: bool,
+    /// From `acr_values`: which kinds of login the app would like, of those we know.
+    #[serde(default)]
+    pub wished_acr: Vec<String>,
+    /// From `claims`: one of these kinds of login, or an error (OpenID Connect Core 5.5.1.1).
+    #[serde(default)]
+    pub essential_acr: Vec<String>,
 }
 
 /// The `prompt` parameter (OpenID Connect Core 3.1.2.1).
@@ -83,6 +89,8 @@ pub struct Situation<'a> {
     pub scope_domains: &'a [Vec<String>],
     /// When the person authenticated for this very request.
     pub authenticated_at: Option<Timestamp>,
+    /// Who logged in for this very request, in this order.
+    pub logins: &'a [IdentityId],
     /// The set has the identity that the client's tokens speak for.
     pub has_effective_identity: bool,
     pub consents_complete: bool,
@@ -125,9 +133,13 @@ pub enum Unmet {
     /// The login was for another account than the app asked for.
     OtherAccount,
     Identities,
+    /// Several identities are demanded that are not one person's.
+    NotLinked,
     Domains,
     Policies,
     Mfa,
+    /// An essential `acr`; the app is told, not the person.
+    Context,
     /// A scope is only for people of certain domains.
     ScopeDomains,
 }
@@ -141,14 +153,19 @@ pub fn next_step(s: &Situation<'_>) -> Step {
         return Step::Login(reason);
     }
     if let Some(unmet) = unmet_requirement(s) {
-        // A login may still help, once.
         let reason = if unmet == Unmet::OtherAccount {
             Reason::OtherAccount
         } else {
             Reason::StepUp
         };
-        let helps = s.authenticated_at.is_none() && !matches!(unmet, Unmet::RequiredProvider | Unmet::ScopeDomains);
-        return if helps { Step::Login(reason) } else { Step::Unmet(unmet) };
+        return if login_may_help(s, unmet) {
+            Step::Login(reason)
+        } else {
+            Step::Unmet(unmet)
+        };
+    }
+    if wishes_another_login(s) {
+        return Step::Login(Reason::StepUp);
     }
     if !s.consents_complete || (s.request.prompt.consent && !s.decided) {
         return Step::Consent;
@@ -157,6 +174,37 @@ pub fn next_step(s: &Situation<'_>) -> Step {
         return Step::Confirm;
     }
     Step::Done
+}
+
+/// One login may help, and another one after each that brought something that was
+/// demanded. Nobody is asked twice for the same account, so this ends.
+fn login_may_help(s: &Situation<'_>, unmet: Unmet) -> bool {
+    if matches!(unmet, Unmet::RequiredProvider | Unmet::ScopeDomains | Unmet::NotLinked) {
+        return false;
+    }
+    match s.logins.split_last() {
+        None => s.authenticated_at.is_none(),
+        Some((last, before)) => unmet != Unmet::OtherAccount && !before.contains(last) && brought_something(s, *last),
+    }
+}
+
+/// Whether more would be missing without the authentication of this identity.
+fn brought_something(s: &Situation<'_>, id: IdentityId) -> bool {
+    let mut others = s.authentications.to_vec();
+    others.retain(|authentication| authentication.identity_id != id);
+    let session = s.session();
+    let without = Session {
+        authentications: &others,
+        ..session
+    };
+    without.unmet().len() > session.unmet().len()
+}
+
+/// What is only wished for is asked for once, and never without pages (standards.md H9).
+fn wishes_another_login(s: &Situation<'_>) -> bool {
+    let request = s.request;
+    let asked = s.authenticated_at.is_some() || request.prompt.none;
+    !asked && !s.session().shows_context(&request.wished_acr)
 }
 
 fn wants_new_login(s: &Situation<'_>) -> Option<Reason> {
@@ -177,59 +225,127 @@ fn wants_new_login(s: &Situation<'_>) -> Option<Reason> {
     too_old.then_some(Reason::Again)
 }
 
+/// A demand on the session that a login can meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    Identity(IdentityId),
+    Domains,
+    Policy(PolicyId),
+    Mfa,
+    /// An essential `acr`.
+    Context,
+}
+
+/// A session as the demands of a request see it.
+#[derive(Clone, Copy)]
+pub struct Session<'a> {
+    pub request: &'a AuthorizationRequest,
+    pub now: Timestamp,
+    /// The newest first.
+    pub authentications: &'a [Authentication],
+    pub set: &'a [Identity],
+    pub policies: &'a [Policy],
+    pub logins: &'a [IdentityId],
+}
+
+impl<'a> Situation<'a> {
+    fn session(&self) -> Session<'a> {
+        Session {
+            request: self.request,
+            now: self.now,
+            authentications: self.authentications,
+            set: self.set,
+            policies: self.policies,
+            logins: self.logins,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// What is demanded and not there, in the order of wire.md 2.1.2.
+    pub fn unmet(&self) -> Vec<Demand> {
+        let request = self.request;
+        let identities = request.required_identities.iter().filter(|id| !self.has_recent(**id));
+        let mut unmet: Vec<Demand> = identities.map(|id| Demand::Identity(*id)).collect();
+        let domains = &request.required_domains;
+        let in_domains = |identity: &Identity| self.has_recent(identity.id) && is_in_domains(identity, domains);
+        if !domains.is_empty() && !self.set.iter().any(in_domains) {
+            unmet.push(Demand::Domains);
+        }
+        // A policy says itself how recent a login must be; an unknown one is never satisfied.
+        let satisfied = |id: &PolicyId| {
+            let policy = self.policies.iter().find(|policy| policy.id == *id);
+            policy.is_some_and(|policy| policy::evaluate(policy, self.set, self.authentications, self.now))
+        };
+        let policies = request.required_policies.iter().filter(|id| !satisfied(id));
+        unmet.extend(policies.map(|id| Demand::Policy(*id)));
+        if request.required_mfa && !self.recent().any(policy::shows_mfa) {
+            unmet.push(Demand::Mfa);
+        }
+        if !self.shows_context(&request.essential_acr) {
+            unmet.push(Demand::Context);
+        }
+        unmet
+    }
+
+    /// The authentications that count. One from before the request counts unless the app
+    /// wants a new one (`prompt=login`) or it is older than `max_age`.
+    fn recent(&self) -> impl Iterator<Item = &Authentication> {
+        self.authentications.iter().filter(|authentication| {
+            let young_enough = |seconds: u64| {
+                seconds > 0 && self.now.since(authentication.authenticated_at) <= Duration::from_secs(seconds)
+            };
+            self.logins.contains(&authentication.identity_id)
+                || (!self.request.prompt.login && self.request.max_age.is_none_or(young_enough))
+        })
+    }
+
+    fn has_recent(&self, id: IdentityId) -> bool {
+        self.recent().any(|authentication| authentication.identity_id == id)
+    }
+
+    /// Whether the login that ID token and introspection tell of, the newest, was of one of
+    /// these kinds; of any if there are none.
+    pub fn shows_context(&self, wanted: &[String]) -> bool {
+        let newest = self.authentications.first();
+        let acr = newest.and_then(|authentication| authentication.acr.as_ref());
+        wanted.is_empty() || acr.is_some_and(|acr| wanted.contains(acr))
+    }
+}
+
+fn is_in_domains(identity: &Identity, domains: &[String]) -> bool {
+    domains
+        .iter()
+        .any(|domain| policy::domain_matches(domain, identity.domain()))
+}
+
 fn unmet_requirement(s: &Situation<'_>) -> Option<Unmet> {
-    let request = s.request;
-    if request
-        .hinted_identity
-        .is_some_and(|hinted| !s.set.iter().any(|identity| identity.id == hinted))
-    {
+    let hinted = s.request.hinted_identity;
+    if hinted.is_some_and(|hinted| !s.set.iter().any(|identity| identity.id == hinted)) {
         return Some(Unmet::OtherAccount);
     }
     if !s.has_effective_identity {
         return Some(Unmet::RequiredProvider);
     }
-    let authenticated = |id: IdentityId| {
-        s.authentications
-            .iter()
-            .any(|authentication| authentication.identity_id == id)
-    };
-    if !request.required_identities.iter().all(|id| authenticated(*id)) {
-        return Some(Unmet::Identities);
+    if let Some(demand) = s.session().unmet().first() {
+        return Some(match demand {
+            Demand::Identity(id) if is_out_of_reach(s, *id) => Unmet::NotLinked,
+            Demand::Identity(_) => Unmet::Identities,
+            Demand::Domains => Unmet::Domains,
+            Demand::Policy(_) => Unmet::Policies,
+            Demand::Mfa => Unmet::Mfa,
+            Demand::Context => Unmet::Context,
+        });
     }
-    let in_domains = |identity: &Identity, domains: &[String]| {
-        domains
-            .iter()
-            .any(|domain| policy::domain_matches(domain, identity.domain()))
-    };
-    let required = &request.required_domains;
-    if !required.is_empty()
-        && !s
-            .set
-            .iter()
-            .any(|identity| authenticated(identity.id) && in_domains(identity, required))
-    {
-        return Some(Unmet::Domains);
-    }
-    let known = |id: &PolicyId| s.policies.iter().find(|policy| policy.id == *id);
-    let satisfied = |policy: &Policy| policy::evaluate(policy, s.set, s.authentications, s.now);
-    if !request
-        .required_policies
-        .iter()
-        .all(|id| known(id).is_some_and(satisfied))
-    {
-        return Some(Unmet::Policies);
-    }
-    if request.required_mfa && !s.authentications.iter().any(policy::shows_mfa) {
-        return Some(Unmet::Mfa);
-    }
-    if !s
-        .scope_domains
-        .iter()
-        .all(|domains| s.set.iter().any(|identity| in_domains(identity, domains)))
-    {
-        return Some(Unmet::ScopeDomains);
-    }
-    None
+    let is_for_them = |domains: &Vec<String>| s.set.iter().any(|identity| is_in_domains(identity, domains));
+    (!s.scope_domains.iter().all(is_for_them)).then_some(Unmet::ScopeDomains)
+}
+
+/// A session is one person's: somebody who came with one of the demanded identities cannot
+/// add one that is not linked with it.
+fn is_out_of_reach(s: &Situation<'_>, id: IdentityId) -> bool {
+    let demanded = &s.request.required_identities;
+    s.logins.last().is_some_and(|last| demanded.contains(last)) && !s.set.iter().any(|identity| identity.id == id)
 }
 
 impl Unmet {
@@ -241,12 +357,17 @@ impl Unmet {
             }
             Unmet::OtherAccount => "this app asked for another account than the one you signed in with",
             Unmet::Identities => "this app needs you to sign in with a particular identity",
+            Unmet::NotLinked => {
+                "this app needs you to sign in with several identities, but they are not linked with each other; \
+                 link them first"
+            }
             Unmet::Domains => "this app needs an identity from a particular organisation",
             Unmet::Policies => "your sign-in does not satisfy the policy that this app demands",
             Unmet::Mfa => {
                 "this app needs a sign-in with two factors, and your account has no second one: \
                  set one up, then start again in the app"
             }
+            Unmet::Context => "this app needs another kind of sign-in than yours",
             Unmet::ScopeDomains => "what this app asks for is only for people of certain organisations",
         }
     }
@@ -286,6 +407,8 @@ mod tests {
             required_domains: vec![],
             required_policies: vec![],
             required_mfa: false,
+            wished_acr: vec![],
+            essential_acr: vec![],
         }
     }
 
@@ -329,6 +452,7 @@ mod tests {
             policies: &[],
             scope_domains: &[],
             authenticated_at: None,
+            logins: &[],
             has_effective_identity: true,
             consents_complete: true,
             decided: false,
@@ -443,6 +567,176 @@ mod tests {
         );
     }
 
+    /// A person with the identities 1 (`a@x.org`), 2 (`b@y.org`) and 3 (`c@z.org`).
+    struct Linked {
+        request: AuthorizationRequest,
+        /// Who signed in in this session, and how many seconds ago.
+        session: Vec<(u128, u64)>,
+        logins: Vec<u128>,
+    }
+
+    impl Linked {
+        fn new(change: impl FnOnce(&mut AuthorizationRequest), session: &[(u128, u64)]) -> Self {
+            let mut request = request();
+            change(&mut request);
+            Self {
+                request,
+                session: session.to_vec(),
+                logins: Vec::new(),
+            }
+        }
+
+        fn login(&mut self, id: u128) -> Step {
+            self.session.retain(|(known, _)| *known != id);
+            self.session.insert(0, (id, 0));
+            self.logins.push(id);
+            self.step()
+        }
+
+        fn step(&self) -> Step {
+            let now = Timestamp::from_seconds(100_000);
+            let set = [(1, "a@x.org"), (2, "b@y.org"), (3, "c@z.org")].map(|(id, username)| Identity {
+                id: IdentityId::from_u128(id),
+                username: username.into(),
+                ..identity()
+            });
+            let authentications: Vec<Authentication> = self
+                .session
+                .iter()
+                .map(|(id, age)| {
+                    let at = now - Duration::from_secs(*age);
+                    Authentication::new(
+                        IdentityId::from_u128(*id),
+                        IdentityProviderId::from_u128(1),
+                        at,
+                        &["pwd"],
+                    )
+                })
+                .collect();
+            let logins: Vec<IdentityId> = self.logins.iter().map(|id| IdentityId::from_u128(*id)).collect();
+            next_step(&Situation {
+                request: &self.request,
+                now,
+                authentications: &authentications,
+                set: &set,
+                policies: &[],
+                scope_domains: &[],
+                authenticated_at: (!logins.is_empty()).then_some(now),
+                logins: &logins,
+                has_effective_identity: true,
+                consents_complete: true,
+                decided: false,
+                page_shown: true,
+                confirm_native: false,
+            })
+        }
+    }
+
+    fn ids(ids: &[u128]) -> Vec<IdentityId> {
+        ids.iter().map(|id| IdentityId::from_u128(*id)).collect()
+    }
+
+    const STEP_UP: Step = Step::Login(Reason::StepUp);
+
+    #[test]
+    fn demanded_identities_are_asked_for_one_after_the_other() {
+        let mut person = Linked::new(|r| r.required_identities = ids(&[1, 2, 3]), &[(1, 50_000)]);
+        assert_eq!(person.step(), STEP_UP);
+        assert_eq!(person.login(3), STEP_UP, "in any order");
+        assert_eq!(person.login(2), Step::Done, "the first was there");
+    }
+
+    #[test]
+    fn prompt_login_wants_each_demanded_identity_anew() {
+        let all = |r: &mut AuthorizationRequest| {
+            r.prompt.login = true;
+            r.required_identities = ids(&[1, 2]);
+        };
+        let mut person = Linked::new(all, &[(1, 10), (2, 10)]);
+        assert_eq!(person.step(), Step::Login(Reason::Again));
+        assert_eq!(person.login(1), STEP_UP);
+        assert_eq!(person.login(2), Step::Done);
+        let one = |r: &mut AuthorizationRequest| {
+            r.prompt.login = true;
+            r.required_domains = vec!["y.org".into()];
+        };
+        let mut person = Linked::new(one, &[(2, 10), (1, 20)]);
+        assert_eq!(person.step(), Step::Login(Reason::Again));
+        assert_eq!(
+            person.login(1),
+            Step::Unmet(Unmet::Domains),
+            "the old login does not count"
+        );
+    }
+
+    #[test]
+    fn max_age_holds_for_each_demanded_identity() {
+        let both = |r: &mut AuthorizationRequest| {
+            r.max_age = Some(100);
+            r.required_identities = ids(&[1, 2]);
+        };
+        assert_eq!(Linked::new(both, &[(1, 99), (2, 100)]).step(), Step::Done);
+        let mut person = Linked::new(both, &[(1, 99), (2, 101)]);
+        assert_eq!(person.step(), STEP_UP);
+        assert_eq!(person.login(2), Step::Done);
+    }
+
+    #[test]
+    fn a_login_that_brings_nothing_ends_it() {
+        let both = |r: &mut AuthorizationRequest| r.required_identities = ids(&[1, 2]);
+        let mut person = Linked::new(both, &[(3, 10)]);
+        assert_eq!(person.login(3), Step::Unmet(Unmet::Identities), "nobody asked for it");
+        let mut person = Linked::new(both, &[(3, 10)]);
+        assert_eq!(person.login(1), STEP_UP);
+        assert_eq!(person.login(1), Step::Unmet(Unmet::Identities), "it was there already");
+    }
+
+    #[test]
+    fn however_they_log_in_it_ends() {
+        let demands: [fn(&mut AuthorizationRequest); 3] = [
+            |r| r.required_identities = ids(&[1, 2, 3]),
+            |r| r.required_identities = ids(&[1, 2, 3, 4]),
+            |r| {
+                r.required_identities = ids(&[1]);
+                r.required_domains = vec!["y.org".into()];
+                r.required_mfa = true;
+            },
+        ];
+        for demand in demands {
+            for walk in 0..81 {
+                let mut person = Linked::new(demand, &[(1, 10)]);
+                let steps = (0..4).map(|place| person.login(1 + walk / 3_u128.pow(place) % 3));
+                let asked = steps.take_while(|step| matches!(step, Step::Login(_))).count();
+                assert!(asked <= 3, "walk {walk}");
+            }
+        }
+    }
+
+    #[test]
+    fn identities_of_somebody_else_cannot_be_added() {
+        let stranger = |r: &mut AuthorizationRequest| r.required_identities = ids(&[1, 9]);
+        let mut person = Linked::new(stranger, &[(1, 10)]);
+        assert_eq!(person.step(), STEP_UP, "the other person may sign in");
+        assert_eq!(person.login(1), Step::Unmet(Unmet::NotLinked));
+    }
+
+    #[test]
+    fn a_wish_is_asked_for_once_and_a_demand_kept() {
+        let wish = |r: &mut AuthorizationRequest| r.wished_acr = vec![policy::REFEDS_MFA.into()];
+        let mut person = Linked::new(wish, &[(1, 10)]);
+        assert_eq!(person.step(), STEP_UP);
+        assert_eq!(person.login(1), Step::Done);
+        let silent = |r: &mut AuthorizationRequest| {
+            r.wished_acr = vec![policy::REFEDS_MFA.into()];
+            r.prompt.none = true;
+        };
+        assert_eq!(Linked::new(silent, &[(1, 10)]).step(), Step::Done);
+        let demand = |r: &mut AuthorizationRequest| r.essential_acr = vec!["urn:strong".into()];
+        let mut person = Linked::new(demand, &[(1, 10)]);
+        assert_eq!(person.step(), STEP_UP);
+        assert_eq!(person.login(1), Step::Unmet(Unmet::Context));
+    }
+
     #[test]
     fn what_no_login_can_mend_ends_at_once() {
         assert_eq!(
@@ -466,6 +760,7 @@ mod tests {
             policies: &[],
             scope_domains: &domains,
             authenticated_at: None,
+            logins: &[],
             has_effective_identity: true,
             consents_complete: true,
             decided: false,

@@ -216,14 +216,15 @@ pub fn check_redirect_uri(client_type: &str, uri: &str) -> Result<()> {
     if has_dot_segment {
         return refuse("has dot segments");
     }
-    if !url.username().is_empty() || url.password().is_some() || authority(uri).contains('@') {
+    if authority(uri).contains('@') {
         return refuse("carries a user name or password");
     }
     match url.scheme() {
-        "https" if url.host_str().is_some_and(|host| !host.is_empty()) => Ok(()),
+        // The parser takes `https:a.example` and `https:///a.example` for whole addresses.
+        "https" | "http" if authority(uri).is_empty() => refuse("has no host"),
+        "https" => Ok(()),
         "http" if matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) => Ok(()),
         "http" => refuse("uses plain http; only loopback addresses may"),
-        "https" => refuse("has no host"),
         scheme if client_type == PUBLIC_INSTALLED && scheme.contains('.') => Ok(()),
         _ if client_type == PUBLIC_INSTALLED => {
             refuse("uses a private scheme without a dot, such as org.example.app:/callback")
@@ -579,22 +580,69 @@ mod tests {
         for (client_type, uri) in good {
             check_redirect_uri(client_type, uri).unwrap();
         }
+        let long = format!("https://a.example/{}", "x".repeat(2048 - 18));
+        check_redirect_uri(CONFIDENTIAL, &long).unwrap();
+        let longer = format!("{long}x");
+        let (plain, scheme) = ("uses plain http", "must use https");
+        let (characters, user) = ("contains characters", "carries a user name");
         let bad = [
-            (CONFIDENTIAL, "http://a.example/cb"),
-            (CONFIDENTIAL, "https://a.example/cb#x"),
-            (CONFIDENTIAL, "https://*.example/cb"),
-            (CONFIDENTIAL, "https://u:p@a.example/"),
-            (CONFIDENTIAL, "https://a.example/x/../cb"),
-            (CONFIDENTIAL, "https://a.example/x/%2E%2e/cb"),
-            (CONFIDENTIAL, "org.example.app:/cb"),
-            (PUBLIC_INSTALLED, "myapp:/cb"),
-            (CONFIDENTIAL, "javascript:alert(1)"),
-            (CONFIDENTIAL, "/relative"),
-            (CONFIDENTIAL, "https://a.example\\@evil.example/"),
-            (CONFIDENTIAL, ""),
+            (CONFIDENTIAL, longer.as_str(), "is longer than 2048"),
+            (CONFIDENTIAL, "https://a.example/\u{fc}", characters),
+            (CONFIDENTIAL, "https://a.example/\u{7f}", characters),
+            (CONFIDENTIAL, "https://a.example/\n", characters),
+            (CONFIDENTIAL, "https://a.example/ ", characters),
+            (CONFIDENTIAL, "https://a.example/<b>", characters),
+            (CONFIDENTIAL, "https://a.example\\@evil.example/", characters),
+            (CONFIDENTIAL, "https://a.example/cb#x", "has a fragment"),
+            (CONFIDENTIAL, "https://*.example/cb", "has a wildcard"),
+            (CONFIDENTIAL, "/relative", "is not an absolute URI"),
+            (CONFIDENTIAL, "", "is not an absolute URI"),
+            (CONFIDENTIAL, "https://a.example/x/../cb", "has dot segments"),
+            (CONFIDENTIAL, "https://a.example/x/%2E%2e/cb", "has dot segments"),
+            (CONFIDENTIAL, "https://u:p@a.example/", user),
+            (CONFIDENTIAL, "https://:p@a.example", user),
+            (CONFIDENTIAL, "https://@a.example?x", user),
+            (PUBLIC_INSTALLED, "org.example.app://u@host/cb", user),
+            (CONFIDENTIAL, "https:a.example", "has no host"),
+            (CONFIDENTIAL, "https:///a.example/cb", "has no host"),
+            (CONFIDENTIAL, "http:localhost", "has no host"),
+            (CONFIDENTIAL, "http://a.example/cb", plain),
+            (CONFIDENTIAL, "http://localhost.evil.example/cb", plain),
+            (CONFIDENTIAL, "org.example.app:/cb", scheme),
+            (CONFIDENTIAL, "javascript:alert(1)", scheme),
+            (PUBLIC_INSTALLED, "myapp:/cb", "uses a private scheme without a dot"),
         ];
-        for (client_type, uri) in bad {
-            assert!(check_redirect_uri(client_type, uri).is_err(), "{uri}");
+        for (client_type, uri, reason) in bad {
+            let refused = check_redirect_uri(client_type, uri).unwrap_err();
+            assert!(refused.detail().contains(reason), "{uri}: {}", refused.detail());
+        }
+    }
+
+    #[test]
+    fn names_and_links_have_bounds() {
+        check_name(&"n".repeat(255)).unwrap();
+        check_name(&format!(" {} ", "n".repeat(255))).unwrap();
+        for bad in ["", " ", &"n".repeat(256), "two\nlines"] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+        let good = format!("https://a.example/{}", "x".repeat(2048 - 18));
+        let other = "http://b.example/terms";
+        check_links(None, None).unwrap();
+        check_links(Some(&good), Some(other)).unwrap();
+        assert!(check_links(Some(other), None).is_err());
+        assert!(check_links(None, Some(other)).is_err());
+        let longer = format!("{good}x");
+        for bad in [
+            longer.as_str(),
+            "ftp://a.example/",
+            "mailto:a@b.example",
+            "javascript:1",
+            "terms",
+        ] {
+            let in_terms = check_links(Some(bad), Some(other)).unwrap_err();
+            assert!(in_terms.detail().starts_with("links.terms_and_conditions"));
+            let in_privacy = check_links(Some(other), Some(bad)).unwrap_err();
+            assert!(in_privacy.detail().starts_with("links.privacy_policy"));
         }
     }
 }

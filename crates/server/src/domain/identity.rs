@@ -3,6 +3,7 @@
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::{BrowserSessionId, IdentityId, IdentityProviderId, IdentitySetId};
 
+use super::mail;
 use crate::app::{Ctx, new_uuid};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
@@ -202,13 +203,24 @@ pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()
     Ok(())
 }
 
+/// Switches an account off and tells its owner.
+pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
+    set_enabled(tx, id, false)?;
+    let identity = identities::get(tx, id)?;
+    let what = "Your account was switched off: nobody can sign in with it, and what it was signed in to has ended.";
+    mail::notify(tx, ctx, &identity, "Your account was switched off", what)
+}
+
 /// A new password, set by the person or an operator: other browsers are signed out and
 /// tokens from before end, since whoever knew the old one may hold them.
 pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> Result<()> {
     passwords::upsert(tx, id, hash, ctx.now)?;
     identities::raise_generation(tx, id)?;
     sessions::delete_authentications_of(tx, id)?;
-    factors::delete_pending_logins(tx, id)
+    factors::delete_pending_logins(tx, id)?;
+    let identity = identities::get(tx, id)?;
+    let what = "The password of your account was changed. What you were signed in to elsewhere has ended.";
+    mail::notify(tx, ctx, &identity, "Your password was changed", what)
 }
 
 /// The same by the person in this browser, which stays signed in.

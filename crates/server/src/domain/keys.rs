@@ -519,8 +519,8 @@ fn der_element(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     // The long form; a key needs one or two bytes of length.
     let (length, der) = der
         .split_at_checked(usize::from(length & 0x7f))
-        .filter(|(length, _)| length.len() <= 2)?;
-    let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        .filter(|(length, _)| (1..=2).contains(&length.len()))?;
+    let length = length.iter().fold(0, |length, byte| length * 256 + usize::from(*byte));
     der.split_at_checked(length)
 }
 
@@ -592,6 +592,50 @@ pub(crate) mod tests {
                 format!("{} {index}", jwk["alg"].as_str().unwrap())
             })
             .collect()
+    }
+
+    #[test]
+    fn an_element_says_how_long_it_is_in_one_of_two_forms() {
+        let element = |length: &[u8], content: usize| [&[0x30], length, &vec![7; content]].concat();
+        let table: [(&[u8], usize, Option<usize>); 9] = [
+            (&[0x00], 2, Some(0)),
+            (&[0x7f], 0x7f, Some(0x7f)),
+            (&[0x7f], 0x7e, None),
+            // The form that ends with a mark is not for keys.
+            (&[0x80], 200, None),
+            (&[0x81, 0x80], 0x81, Some(0x80)),
+            (&[0x82, 0x01, 0x02], 300, Some(0x102)),
+            (&[0x82, 0x01, 0x02], 0x101, None),
+            (&[0x83, 0x00, 0x00, 0x01], 10, None),
+            (&[0x81], 0, None),
+        ];
+        for (length, content, expected) in table {
+            let der = element(length, content);
+            let found = der_element(0x30, &der).map(|(content, _)| content.len());
+            assert_eq!(found, expected, "{length:x?}");
+            assert_eq!(der_element(0x02, &der), None);
+        }
+    }
+
+    #[test]
+    fn a_jws_longer_than_any_of_ours_is_not_even_decoded() {
+        let keys = key_set(&[ec(0, 0, 0, None)]);
+        let sign = |typ: &str, filler: usize| {
+            let claims = serde_json::json!({ "filler": "x".repeat(filler) });
+            keys.sign_jws(SigningAlgorithm::Es256, at(1), typ, &claims).unwrap()
+        };
+        // Base64 grows by one or two characters, so the type in the header makes up the rest.
+        let (typ, longest) = (1..6)
+            .map(|length| "t".repeat(length))
+            .find_map(|typ| {
+                let filler = (12_000..12_300).find(|filler| sign(&typ, *filler).len() == JWS_LIMIT)?;
+                Some((typ, filler))
+            })
+            .unwrap();
+        assert!(keys.verify_jws(&sign(&typ, longest), &typ).is_ok());
+        let longer = keys.verify_jws(&sign(&typ, longest + 2), &typ);
+        assert!(matches!(longer, Err(JwsError::Malformed)));
+        assert_eq!(JWS_LIMIT, 16_384);
     }
 
     #[test]

@@ -1,22 +1,109 @@
-//! What people are told by mail. Messages are plain text, never hold a secret but a link
-//! that was asked for, and are queued in the transaction of the change they tell of.
+//! What people are told by mail. Messages are plain text and are queued in the transaction
+//! of the change they tell of. The one secret that a message may hold, a link that was
+//! asked for, is sealed until it is sent.
+//!
+//! Nobody is flooded: a recipient gets so many messages of a kind in an hour, the rest are
+//! dropped. An owner whom a stranger keeps asking for still gets working links: those.
+
+use std::time::Duration;
 
 use portolan_db::WriteTx;
+use portolan_types::Timestamp;
+use uuid::Uuid;
 
+use super::sealing::MasterKey;
 use crate::app::{Ctx, new_uuid};
 use crate::error::Result;
+use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::Identity;
-use crate::store::outbox::{self, Message};
+use crate::store::outbox::{self, LINK, Message, NOTICE};
+
+/// For so long sending is tried again.
+pub const LIFETIME: Duration = Duration::from_secs(2 * 86_400);
+
+const HOUR: Duration = Duration::from_secs(3600);
+const NOTICES_PER_HOUR: i64 = 20;
+const LINKS_PER_HOUR: i64 = 5;
+
+/// Stands in a body where the sealed link comes.
+pub const LINK_MARK: &str = "{link}";
+
+/// Where the link of a message is sealed for.
+pub fn link_place(id: Uuid) -> String {
+    format!("outbox/sealed_link/{id}")
+}
 
 /// Queues a message to an address.
 pub fn queue(tx: &mut WriteTx, ctx: &Ctx, recipient: &str, subject: &str, body: &str) -> Result<()> {
+    if outbox::count_since(tx, recipient, NOTICE, ctx.now - HOUR)? >= NOTICES_PER_HOUR {
+        return dropped(tx, ctx, subject);
+    }
     let message = Message {
         id: new_uuid(),
+        kind: NOTICE,
         recipient: recipient.to_owned(),
-        subject: subject.to_owned(),
+        subject: on_one_line(subject),
         body: body.to_owned(),
+        sealed_link: None,
+        expires_at: ctx.now + LIFETIME,
     };
     outbox::insert(tx, &message, ctx.now)
+}
+
+/// A link for the owner of an address, and until when it works.
+pub struct Link<'a> {
+    pub address: &'a str,
+    pub expires_at: Timestamp,
+}
+
+/// Queues a message with a secret link, which stands in the body as `{link}`. False if the
+/// recipient has got too many already.
+pub fn queue_link(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    master_key: &MasterKey,
+    recipient: &str,
+    subject: &str,
+    body: &str,
+    link: &Link,
+) -> Result<bool> {
+    if outbox::count_since(tx, recipient, LINK, ctx.now - HOUR)? >= LINKS_PER_HOUR {
+        dropped(tx, ctx, subject)?;
+        return Ok(false);
+    }
+    let id = new_uuid();
+    let message = Message {
+        id,
+        kind: LINK,
+        recipient: recipient.to_owned(),
+        subject: on_one_line(subject),
+        body: body.to_owned(),
+        sealed_link: Some(master_key.seal(&link_place(id), link.address.as_bytes())),
+        expires_at: link.expires_at,
+    };
+    outbox::insert(tx, &message, ctx.now)?;
+    Ok(true)
+}
+
+/// No header can be smuggled in with a name that somebody chose.
+fn on_one_line(subject: &str) -> String {
+    let plain: String = subject
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(200)
+        .collect();
+    plain.trim().to_owned()
+}
+
+fn dropped(tx: &mut WriteTx, ctx: &Ctx, subject: &str) -> Result<()> {
+    let event = Event {
+        action: "mail.drop",
+        actor: Actor::System,
+        resource_kind: "mail",
+        resource_id: String::new(),
+        detail: serde_json::json!({ "subject": on_one_line(subject), "reason": "too many for one recipient in an hour" }),
+    };
+    audit::insert(tx, ctx, &event)
 }
 
 /// Tells a person that something about their account has changed. Without an address
@@ -25,11 +112,33 @@ pub fn notify(tx: &mut WriteTx, ctx: &Ctx, identity: &Identity, subject: &str, w
     let Some(address) = &identity.email else {
         return Ok(());
     };
+    notify_at(tx, ctx, identity, address, subject, what)
+}
+
+/// The same to an address that is no longer or not yet that of the account.
+pub fn notify_at(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    identity: &Identity,
+    address: &str,
+    subject: &str,
+    what: &str,
+) -> Result<()> {
     let body = format!(
         "Hello {},\n\n{what}\n\nAccount: {}\n\nIf this was not you, sign in, end all other sessions and change your \
          password, and tell the operators.\n",
-        identity.name.as_deref().unwrap_or(&identity.username),
+        on_one_line(identity.name.as_deref().unwrap_or(&identity.username)),
         identity.username
     );
     queue(tx, ctx, address, subject, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_one_line() {
+        assert_eq!(on_one_line("Hello\r\nBcc: a@x.org\0"), "Hello  Bcc: a@x.org");
+    }
 }

@@ -2,18 +2,26 @@
 
 pub mod registration;
 
+use std::time::Duration;
+
 use portolan_types::Timestamp;
 
 use crate::store::identities::Identity;
 use crate::store::policies::Policy;
 use crate::store::sessions::Authentication;
 
+/// The context class of a login with two factors, as the REFEDS MFA profile names it.
+pub const REFEDS_MFA: &str = "https://refeds.org/profile/mfa";
+
 /// True if the person, as they authenticated, satisfies the policy.
 pub fn evaluate(policy: &Policy, set: &[Identity], authentications: &[Authentication], now: Timestamp) -> bool {
     let candidates: Vec<&Identity> = set.iter().filter(|identity| is_candidate(policy, identity)).collect();
     let in_time = |authentication: &Authentication| match policy.authentication_assurance_timeout {
         None => true,
-        Some(seconds) => now.since(authentication.authenticated_at).as_secs() <= u64::try_from(seconds).unwrap_or(0),
+        Some(seconds) => {
+            let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+            now.since(authentication.authenticated_at) <= limit
+        }
     };
     let authenticated = candidates.iter().any(|identity| {
         authentications.iter().any(|authentication| {
@@ -44,24 +52,39 @@ fn is_candidate(policy: &Policy, identity: &Identity) -> bool {
     named && included && !excluded
 }
 
-/// Exact, or `*.rest` for any name that ends in `.rest`; without regard to case.
+/// Exact, or `*.rest` for any name that ends in `.rest`; without regard to case and to the
+/// two ways of writing a name with letters beyond ASCII.
 pub fn domain_matches(pattern: &str, domain: &str) -> bool {
-    let (pattern, domain) = (pattern.to_lowercase(), domain.to_lowercase());
+    let (pattern, domain) = (in_ascii(pattern), in_ascii(domain));
     match pattern.strip_prefix('*') {
         Some(suffix) if suffix.starts_with('.') => domain.len() > suffix.len() && domain.ends_with(&suffix),
         _ => pattern == domain,
     }
 }
 
+/// A domain in lower case, and in the form of the DNS (`xn--…`) if it is international.
+fn in_ascii(domain: &str) -> String {
+    let (wildcard, name) = match domain.strip_prefix("*.") {
+        Some(name) => ("*.", name),
+        None => ("", domain),
+    };
+    let ascii = match url::Host::parse(name) {
+        Ok(url::Host::Domain(ascii)) if !name.is_ascii() => ascii,
+        _ => name.to_lowercase(),
+    };
+    format!("{wildcard}{ascii}")
+}
+
 /// Two factors were really used: RFC 8176 `mfa`, or the REFEDS profile as context class.
 pub fn shows_mfa(authentication: &Authentication) -> bool {
-    authentication.acr.as_deref() == Some("https://refeds.org/profile/mfa")
+    authentication.acr.as_deref() == Some(REFEDS_MFA)
         || authentication
             .amr()
             .is_some_and(|amr| amr.iter().any(|method| method == "mfa"))
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId, PolicyId, ProjectId};
@@ -112,23 +135,167 @@ mod tests {
         )
     }
 
+    /// From words: `high`, `within 1800`, `mfa`, `+domain` to include, `-domain` to exclude.
+    /// `+` and `-` alone are lists without a member.
+    fn policy_of(words: &str) -> Policy {
+        let mut policy = policy();
+        let mut words = words.split_whitespace();
+        while let Some(word) = words.next() {
+            let listed = |list: &mut Option<Vec<String>>, domain: &str| {
+                let list = list.get_or_insert_default();
+                list.extend((!domain.is_empty()).then(|| domain.to_owned()));
+            };
+            match word {
+                "high" => policy.high_assurance = true,
+                "within" => policy.authentication_assurance_timeout = words.next().unwrap().parse().ok(),
+                "mfa" => policy.required_mfa = true,
+                _ => match word.split_at(1) {
+                    ("+", domain) => listed(&mut policy.domain_constraints_include, domain),
+                    ("-", domain) => listed(&mut policy.domain_constraints_exclude, domain),
+                    _ => panic!("unknown word {word}"),
+                },
+            }
+        }
+        policy
+    }
+
+    /// From words such as `a@x.org:1800:pwd+mfa`: who, how many seconds ago, how. A method
+    /// that is an address is the `acr`.
+    fn session_of(words: &str, set: &[Identity], now: Timestamp) -> Vec<Authentication> {
+        words
+            .split_whitespace()
+            .map(|login| {
+                let mut parts = login.splitn(3, ':');
+                let (who, age, how) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+                let id = set
+                    .iter()
+                    .find(|identity| identity.username == who)
+                    .map_or(99, |i| i.id.0.as_u128());
+                let age = Duration::from_secs_f64(age.parse().unwrap());
+                let (acr, amr): (Vec<&str>, Vec<&str>) = how.split('+').partition(|method| method.contains("://"));
+                let at = now - age;
+                Authentication::new(IdentityId::from_u128(id), IdentityProviderId::from_u128(1), at, &amr)
+                    .with_acr(acr.first().map(|acr| (*acr).to_owned()))
+            })
+            .collect()
+    }
+
+    /// Policy, the person's identities, the session, and whether that will do.
+    #[rustfmt::skip]
+    const TABLE: &[(&str, &str, &str, bool)] = &[
+        // Without high assurance the identities decide, whoever of them signed in.
+        ("", "a@x.org", "", true),
+        ("", "", "", false),
+        ("", "a@x.org b@lab.edu", "a@x.org:10:pwd", true),
+        ("+lab.edu", "a@x.org", "a@x.org:10:pwd", false),
+        ("+lab.edu", "a@x.org b@lab.edu", "", true),
+        ("+lab.edu", "a@x.org b@lab.edu", "a@x.org:10:pwd", true),
+        ("+lab.edu +x.org", "a@x.org", "", true),
+        ("-x.org", "a@x.org", "", false),
+        ("-x.org", "a@x.org b@lab.edu", "a@x.org:10:pwd", true),
+        ("-x.org -lab.edu", "a@x.org b@lab.edu", "", false),
+        // With a time-out one of them must have signed in within it.
+        ("within 1800", "a@x.org", "", false),
+        ("within 1800", "a@x.org", "a@x.org:1800:pwd", true),
+        ("within 1800", "a@x.org", "a@x.org:1801:pwd", false),
+        ("within 1800", "a@x.org", "a@x.org:1800.000001:pwd", false),
+        ("within 1800 +lab.edu", "a@x.org b@lab.edu", "a@x.org:10:pwd", false),
+        ("within 1800 +lab.edu", "a@x.org b@lab.edu", "b@lab.edu:10:pwd", true),
+        ("within 1800 +lab.edu", "a@x.org b@lab.edu", "b@lab.edu:1801:pwd a@x.org:10:pwd", false),
+        ("within 1800 -x.org", "a@x.org b@lab.edu", "a@x.org:10:pwd", false),
+        // High assurance: only who signed in counts.
+        ("high", "a@x.org", "", false),
+        ("high", "a@x.org", "a@x.org:999999:pwd", true),
+        ("high", "a@x.org b@lab.edu", "b@lab.edu:10:pwd", true),
+        ("high", "a@x.org", "stranger@y.org:10:pwd", false),
+        ("high +lab.edu", "a@x.org b@lab.edu", "a@x.org:10:pwd", false),
+        ("high +lab.edu", "a@x.org b@lab.edu", "b@lab.edu:10:pwd", true),
+        ("high +lab.edu", "a@x.org b@lab.edu", "a@x.org:10:pwd b@lab.edu:10:pwd", true),
+        ("high -x.org", "a@x.org", "a@x.org:10:pwd", false),
+        ("high -x.org", "a@x.org b@lab.edu", "b@lab.edu:10:pwd", true),
+        // Time-outs, to the second.
+        ("high within 1800", "a@x.org", "", false),
+        ("high within 1800", "a@x.org", "a@x.org:0:pwd", true),
+        ("high within 1800", "a@x.org", "a@x.org:1799:pwd", true),
+        ("high within 1800", "a@x.org", "a@x.org:1800:pwd", true),
+        ("high within 1800", "a@x.org", "a@x.org:1800.000001:pwd", false),
+        ("high within 1800", "a@x.org", "a@x.org:1801:pwd", false),
+        ("high within 1", "a@x.org", "a@x.org:1:pwd", true),
+        ("high within 1", "a@x.org", "a@x.org:2:pwd", false),
+        ("high within 1800", "a@x.org b@lab.edu", "a@x.org:1801:pwd b@lab.edu:10:pwd", true),
+        ("high within 1800 +x.org", "a@x.org b@lab.edu", "a@x.org:1801:pwd b@lab.edu:10:pwd", false),
+        // Two factors: the method, or the class of the REFEDS profile, and nothing alike.
+        ("high mfa", "a@x.org", "a@x.org:10:pwd", false),
+        ("high mfa", "a@x.org", "a@x.org:10:pwd+otp", false),
+        ("high mfa", "a@x.org", "a@x.org:10:pwd+otp+mfa", true),
+        ("high mfa", "a@x.org", "a@x.org:10:mfa", true),
+        ("high mfa", "a@x.org", "a@x.org:10:MFA", false),
+        ("high mfa", "a@x.org", "a@x.org:10:pwd+https://refeds.org/profile/mfa", true),
+        ("high mfa", "a@x.org", "a@x.org:10:pwd+https://refeds.org/profile/sfa", false),
+        ("high mfa", "a@x.org", "a@x.org:10:pwd+https://refeds.org/profile/mfa/", false),
+        ("high mfa", "a@x.org b@lab.edu", "a@x.org:10:pwd b@lab.edu:10:mfa", true),
+        // All of it by one and the same login.
+        ("high mfa within 1800", "a@x.org", "a@x.org:1801:mfa", false),
+        ("high mfa within 1800", "a@x.org b@lab.edu", "a@x.org:10:pwd b@lab.edu:1801:mfa", false),
+        ("high mfa +lab.edu", "a@x.org b@lab.edu", "a@x.org:10:mfa b@lab.edu:10:pwd", false),
+        ("high mfa within 1800 +lab.edu", "a@x.org b@lab.edu", "b@lab.edu:1800:pwd+mfa", true),
+        // Exclusion beats inclusion.
+        ("+*.edu -lab.edu", "b@lab.edu", "", false),
+        ("+lab.edu -lab.edu", "b@lab.edu", "", false),
+        ("+lab.edu -*.edu", "b@lab.edu", "", false),
+        ("+*.edu -lab.edu", "b@lab.edu c@art.edu", "", true),
+        ("high +*.edu -lab.edu", "b@lab.edu c@art.edu", "b@lab.edu:10:pwd", false),
+        ("high +*.edu -lab.edu", "b@lab.edu c@art.edu", "c@art.edu:10:pwd", true),
+        // Wildcards hold at the border of a label, and not for the domain itself.
+        ("+*.edu", "b@lab.edu", "", true),
+        ("+*.edu", "b@deep.lab.edu", "", true),
+        ("+*.lab.edu", "b@lab.edu", "", false),
+        ("+*.lab.edu", "b@deep.lab.edu", "", true),
+        ("+*.lab.edu", "b@collab.edu", "", false),
+        ("+*.edu", "b@edu", "", false),
+        ("+*.edu", "b@lab.edu.evil.org", "", false),
+        ("+lab.edu", "b@deep.lab.edu", "", false),
+        ("+*", "b@lab.edu", "", false),
+        ("+*edu", "b@lab.edu", "", false),
+        ("+la*.edu", "b@lab.edu", "", false),
+        // Case makes no difference.
+        ("+LAB.edu", "b@lab.EDU", "", true),
+        ("-*.EDU", "b@Lab.edu", "", false),
+        // An empty list restricts nothing.
+        ("+", "a@x.org", "", true),
+        ("-", "a@x.org", "", true),
+        ("+ - high", "a@x.org", "a@x.org:10:pwd", true),
+        // The domain is what follows the last @.
+        ("+x.org", "a@lab.edu@x.org", "", true),
+        ("+lab.edu", "a@lab.edu@x.org", "", false),
+        ("+x.org", "a", "", false),
+        // International names in either form.
+        ("+münchen.example", "a@münchen.example", "", true),
+        ("+MÜNCHEN.example", "a@münchen.example", "", true),
+        ("+münchen.example", "a@xn--mnchen-3ya.example", "", true),
+        ("-xn--mnchen-3ya.example", "a@münchen.example", "", false),
+        ("+*.münchen.example", "a@lab.xn--mnchen-3ya.example", "", true),
+        ("+munchen.example", "a@münchen.example", "", false),
+    ];
+
     #[test]
-    fn without_high_assurance_the_identity_set_decides() {
-        let set = [identity(1, "a@x.org"), identity(2, "b@lab.edu")];
-        let now = Timestamp::from_seconds(1000);
-        let include = |domain: &str| Policy {
-            domain_constraints_include: Some(vec![domain.into()]),
-            ..policy()
-        };
-        assert!(evaluate(&policy(), &set, &[], now));
-        assert!(evaluate(&include("lab.edu"), &set, &[], now));
-        assert!(evaluate(&include("*.edu"), &set, &[], now));
-        assert!(!evaluate(&include("*.lab.edu"), &set, &[], now));
-        let excluded = Policy {
-            domain_constraints_exclude: Some(vec!["LAB.edu".into()]),
-            ..include("*.edu")
-        };
-        assert!(!evaluate(&excluded, &set, &[], now));
+    fn policies_are_evaluated_as_in_the_table() {
+        const { assert!(TABLE.len() >= 60) };
+        let now = Timestamp::from_seconds(10_000_000);
+        let mut wrong = Vec::new();
+        for (words, people, logins, satisfied) in TABLE {
+            let set: Vec<Identity> = (1..)
+                .zip(people.split_whitespace())
+                .map(|(id, name)| identity(id, name))
+                .collect();
+            let session = session_of(logins, &set, now);
+            if evaluate(&policy_of(words), &set, &session, now) != *satisfied {
+                wrong.push(format!(
+                    "{words:?} for {people:?} with {logins:?} should be {satisfied}"
+                ));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]
@@ -147,26 +314,5 @@ mod tests {
             ..admins
         };
         assert!(!evaluate(&nobody, &set, &[authenticated(2, 1000, &["pwd"])], now));
-    }
-
-    #[test]
-    fn high_assurance_wants_the_authentication_in_time_and_with_two_factors() {
-        let set = [identity(1, "a@x.org")];
-        let now = Timestamp::from_seconds(1000);
-        let strict = Policy {
-            high_assurance: true,
-            authentication_assurance_timeout: Some(100),
-            ..policy()
-        };
-        let mfa = Policy {
-            required_mfa: true,
-            ..strict.clone()
-        };
-        assert!(!evaluate(&strict, &set, &[], now));
-        assert!(evaluate(&strict, &set, &[authenticated(1, 900, &["pwd"])], now));
-        assert!(!evaluate(&strict, &set, &[authenticated(1, 899, &["pwd"])], now));
-        assert!(!evaluate(&strict, &set, &[authenticated(2, 950, &["pwd"])], now));
-        assert!(!evaluate(&mfa, &set, &[authenticated(1, 950, &["pwd"])], now));
-        assert!(evaluate(&mfa, &set, &[authenticated(1, 950, &["pwd", "mfa"])], now));
     }
 }

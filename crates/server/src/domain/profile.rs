@@ -77,6 +77,7 @@ impl Described {
             preferred_username: opened.then(|| identity.username.clone()),
             name: identity.name.clone().filter(|_| opened),
             email: identity.email.clone().filter(|_| profile.has(Profile::EMAIL)),
+            email_verified: None,
             organization: identity.organization.clone().filter(|_| opened),
             identity_provider: opened.then_some(identity.provider_id.0),
             identity_provider_display_name: opened.then(|| identity.provider_name.clone()),

@@ -242,7 +242,9 @@ fn gate_closed(policy: Option<PolicyId>) -> Error {
         prompt: policy.is_none().then(|| "login".into()),
         ..AuthorizationParameters::default()
     };
-    Error::forbidden(SESSION_MESSAGE).requiring(parameters)
+    Error::forbidden(SESSION_MESSAGE)
+        .requiring(parameters)
+        .requiring_login_within(Duration::from_secs(ADMIN_SESSION_SECONDS.unsigned_abs()))
 }
 
 /// Makes a project. Whoever makes it is not among its admins unless named.

@@ -259,11 +259,10 @@ fn create_file(path: &Path) -> io::Result<()> {
     removed?;
     // The name must survive a power cut as well as the content: without this key
     // everything that is sealed with it from now on would be lost.
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    match std::path::absolute(path)?.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {

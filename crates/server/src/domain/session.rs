@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use portolan_db::WriteTx;
-use portolan_types::{BrowserSessionId, Timestamp, TokenHash};
+use portolan_db::{ReadTx, WriteTx};
+use portolan_types::{BrowserSessionId, IdentityId, Timestamp, TokenHash};
 
 use crate::app::{Ctx, new_uuid};
 use crate::error::Result;
-use crate::store::authorization_requests;
+use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
-use crate::store::sessions::{self, Authentication};
+use crate::store::sessions::{self, AppSession, Authentication, Browser};
+use crate::store::{authorization_requests, grants};
 
 /// How recent a sign-in must be before an account is changed: linking, factors, addresses
 /// (decisions, section 6).
@@ -40,6 +41,40 @@ pub fn is_fresh(authentication: &Authentication, now: Timestamp) -> bool {
     now.since(authentication.authenticated_at) <= FRESH
 }
 
+/// Who is signed in to a session.
+#[derive(Clone, Debug, Default)]
+pub struct Presence {
+    /// Of identities that may log in, the newest first; empty if nobody is signed in.
+    pub authentications: Vec<Authentication>,
+    /// All identities of the person.
+    pub set: Vec<Identity>,
+}
+
+impl Presence {
+    pub fn of(tx: &mut ReadTx, session: BrowserSessionId) -> Result<Self> {
+        let mut authentications = sessions::list_authentications(tx, session)?;
+        let Some(newest) = authentications.first() else {
+            return Ok(Self::default());
+        };
+        let Some(signed_in) = identities::find(tx, newest.identity_id)? else {
+            return Ok(Self::default());
+        };
+        let set = identities::list_set(tx, signed_in.set_id)?;
+        let may_log_in = |id| set.iter().any(|identity| identity.id == id && identity.is_live());
+        authentications.retain(|authentication| may_log_in(authentication.identity_id));
+        if authentications.is_empty() {
+            return Ok(Self::default());
+        }
+        Ok(Self { authentications, set })
+    }
+
+    /// The identity that signed in last.
+    pub fn signed_in(&self) -> Option<&Identity> {
+        let newest = self.authentications.first()?;
+        self.set.iter().find(|identity| identity.id == newest.identity_id)
+    }
+}
+
 /// The session behind this cookie, or a new one for it that nobody is signed in to.
 pub fn find_or_create(
     tx: &mut WriteTx,
@@ -64,6 +99,7 @@ fn create(tx: &mut WriteTx, ctx: &Ctx, cookie: &TokenHash, absolute: Duration) -
         ctx.now,
         ctx.now + absolute,
         ctx.address.map(|address| address.to_string()),
+        ctx.user_agent(),
     )?;
     Ok(id)
 }
@@ -92,9 +128,80 @@ pub fn sign_in(
         sessions::rotate(tx, session, new_cookie, ctx.now, ctx.now + absolute)?;
         session
     };
+    // A provider whose clock is ahead does not make a login that never grows old.
     let amr: Vec<&str> = proof.amr.iter().map(String::as_str).collect();
     let authentication =
-        Authentication::new(identity.id, identity.provider_id, proof.at, &amr).with_acr(proof.acr.clone());
+        Authentication::new(identity.id, identity.provider_id, proof.at.min(ctx.now), &amr).with_acr(proof.acr.clone());
     sessions::upsert_authentication(tx, session, &authentication)?;
     identities::mark_authenticated(tx, identity.id, ctx.now)
+}
+
+/// A browser in which a person is or was signed in.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub id: BrowserSessionId,
+    /// Gone some time after the session has ended.
+    pub browser: Option<Browser>,
+    /// Somebody is signed in; or else only tokens of apps are left.
+    pub is_live: bool,
+    pub authentications: Vec<Authentication>,
+    pub apps: Vec<AppSession>,
+}
+
+/// Where the person with these identities is signed in, or tokens of apps may still be
+/// alive. What was seen last comes first.
+pub fn places(tx: &mut ReadTx, identities: &[IdentityId], now: Timestamp, idle: Duration) -> Result<Vec<Place>> {
+    let apps = sessions::list_app_sessions_by_identities(tx, now, identities)?;
+    let mut ids = sessions::list_ids_by_identities(tx, identities)?;
+    ids.extend(apps.iter().map(|app| app.browser_session_id));
+    ids.sort_unstable();
+    ids.dedup();
+    let browsers = sessions::list_browsers(tx, &ids)?;
+    let mut places = Vec::new();
+    for id in ids {
+        let browser = browsers.iter().find(|browser| browser.id == id).cloned();
+        let is_live = browser.as_ref().is_some_and(|browser| {
+            browser.ended_at.is_none() && browser.expires_at > now && browser.last_seen_at > now - idle
+        });
+        let apps: Vec<AppSession> = apps
+            .iter()
+            .filter(|app| app.browser_session_id == id)
+            .cloned()
+            .collect();
+        if !is_live && apps.is_empty() {
+            continue;
+        }
+        let authentications = if is_live {
+            sessions::list_authentications(tx, id)?
+        } else {
+            Vec::new()
+        };
+        places.push(Place {
+            id,
+            browser,
+            is_live: is_live && !authentications.is_empty(),
+            authentications,
+            apps,
+        });
+    }
+    places.sort_by_key(|place| std::cmp::Reverse(place.browser.as_ref().map(|browser| browser.last_seen_at)));
+    Ok(places)
+}
+
+/// Ends the session of a browser, and by one mark for each client every token that names
+/// its session there (decisions, section 5).
+pub fn end_place(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, place: &Place) -> Result<()> {
+    sessions::end(tx, place.id, ctx.now)?;
+    let apps = sessions::list_app_sessions(tx, place.id)?;
+    for app in &apps {
+        grants::end(tx, app.id.0, ctx.now)?;
+    }
+    let event = Event {
+        action: "session.end",
+        actor,
+        resource_kind: "session",
+        resource_id: place.id.to_string(),
+        detail: serde_json::json!({ "clients": apps.iter().map(|app| app.client_id).collect::<Vec<_>>() }),
+    };
+    audit::insert(tx, ctx, &event)
 }

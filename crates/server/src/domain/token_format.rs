@@ -85,7 +85,7 @@ fn write_base62(bytes: &[u8; 32], digits: &mut [u8]) {
     for group in digits.rchunks_mut(5) {
         let mut remainder = 0;
         for limb in limbs.iter_mut() {
-            let value = remainder << 32 | u64::from(*limb);
+            let value = (remainder << 32) + u64::from(*limb);
             *limb = u32::try_from(value / FIVE_DIGITS).expect("the remainder is below the divisor");
             remainder = value % FIVE_DIGITS;
         }

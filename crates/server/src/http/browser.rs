@@ -89,6 +89,18 @@ impl Cookie {
     }
 }
 
+/// The value of another cookie of ours, which must not matter more than a convenience.
+pub fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let texts = headers
+        .get_all(COOKIE)
+        .into_iter()
+        .filter_map(|header| header.to_str().ok());
+    texts.flat_map(|text| text.split(';')).find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then_some(value)
+    })
+}
+
 pub fn stale_form() -> Error {
     Error::forbidden("this form is out of date or comes from another site; go back, reload the page and try again")
 }

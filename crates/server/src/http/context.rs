@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::response::Response;
-use http::header::HeaderName;
+use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
@@ -90,10 +90,12 @@ where
         let request_id = RequestId::new();
         let metrics = self.route_metrics(&request);
         let line = tracing::enabled!(target: LOG_TARGET, tracing::Level::INFO).then(|| Line::of(&request, address));
+        let user_agent = request.headers().get(USER_AGENT).cloned();
         request.extensions_mut().insert(Ctx {
             now: self.app.clock.now(),
             request_id,
             address,
+            user_agent,
         });
         ContextFuture {
             inner: self.inner.call(request),

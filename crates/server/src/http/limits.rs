@@ -30,6 +30,8 @@ pub struct Limits {
     failed_client_authentications: Limiter,
     template_registrations: Limiter,
     failed_logins: Limiter,
+    mail_requests: Limiter,
+    mail_requests_in_all: Limiter,
     /// Until when only browsers that are known may try to log in.
     strained_until: Mutex<Option<Instant>>,
 }
@@ -45,6 +47,8 @@ impl Limits {
             failed_client_authentications: limiter(limits.failed_client_authentications_per_minute, minute),
             template_registrations: limiter(limits.template_registrations_per_hour, hour),
             failed_logins: limiter(limits.failed_logins_per_minute, minute),
+            mail_requests: limiter(limits.mail_requests_per_hour, hour),
+            mail_requests_in_all: limiter(limits.mail_requests_in_all_per_hour, hour),
             strained_until: Mutex::new(None),
         }
     }
@@ -91,12 +95,23 @@ impl Limits {
             .count(&network(address), "too many registrations from your address")
     }
 
+    /// Counts a form that makes the server send mail.
+    pub fn mail_request(&self, address: Option<IpAddr>) -> Result<()> {
+        self.mail_requests.count(
+            &network(address),
+            "too many requests for mail from your address; wait a little",
+        )?;
+        self.mail_requests_in_all
+            .count(&(), "too many requests for mail at this moment; wait a little")
+    }
+
     /// Forgets who has been quiet; called by a job.
     pub fn forget_old(&self) {
         for limiter in [
             &self.logins,
             &self.failed_client_authentications,
             &self.template_registrations,
+            &self.mail_requests,
         ] {
             limiter.states.retain_recent();
         }

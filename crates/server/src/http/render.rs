@@ -224,9 +224,18 @@ pub(super) fn error_document(error: &Error, surface: Surface, id: String) -> Err
     document
 }
 
-/// RFC 6750 section 3: without credentials no error code, so that a client that never
+/// RFC 9470 section 3 for a session that is too old. RFC 6750 section 3: without credentials no error code, so that a client that never
 /// tried learns nothing; RFC 6749 section 5.2: Basic where clients authenticate.
 fn challenge(error: &Error, surface: Surface) -> Option<HeaderValue> {
+    // Beside the document for Globus clients, which need the status 403.
+    if let Some(age) = error.maximum_age() {
+        let text = format!(
+            "Bearer error=\"insufficient_user_authentication\", error_description=\"{}\", max_age=\"{}\"",
+            quotable(error.detail()),
+            age.as_secs()
+        );
+        return HeaderValue::try_from(text).ok();
+    }
     let text = match (error.kind(), surface) {
         (Kind::InvalidClient, _) | (Kind::Unauthorized, Surface::OAuth) => "Basic realm=\"portolan\"".to_owned(),
         (Kind::Unauthorized, _) => "Bearer".to_owned(),

@@ -51,6 +51,9 @@ const TABLES: &[(&str, Remove)] = &[
     ("authorization_requests", |tx, times, limit| {
         cleanup::authorization_requests(tx, times.now, limit)
     }),
+    ("upstream_logins", |tx, times, limit| {
+        cleanup::upstream_logins(tx, times.now, limit)
+    }),
     ("browser_sessions", |tx, times, limit| {
         cleanup::browser_sessions(tx, times.sessions_seen_before, limit)
     }),
@@ -62,6 +65,10 @@ const TABLES: &[(&str, Remove)] = &[
     }),
     ("one_time_links", |tx, times, limit| {
         cleanup::one_time_links(tx, times.now - HOUR, limit)
+    }),
+    ("outbox", |tx, times, limit| cleanup::outbox(tx, times.now - DAY, limit)),
+    ("mail_requests", |tx, times, limit| {
+        cleanup::mail_requests(tx, times.now - HOUR, limit)
     }),
     ("used_challenges", |tx, times, limit| {
         cleanup::used_challenges(tx, times.now - HOUR, limit)

@@ -12,11 +12,12 @@ use crate::config::Config;
 use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
 use crate::domain::keys::{self as signing, KeyKind, KeySet, StoredKey};
+use crate::domain::mail;
 use crate::domain::sealing::MasterKey;
 use crate::domain::totp;
 use crate::error::{Error, Result};
 use crate::start::secret_key_place;
-use crate::store::{factors, keys, settings};
+use crate::store::{factors, keys, outbox, settings};
 
 /// Reads the keys again when they have changed.
 #[derive(Default)]
@@ -152,6 +153,10 @@ pub fn rewrap(tx: &mut WriteTx, old: &MasterKey, new: &MasterKey) -> Result<usiz
         keys::update_provider_secret(tx, id, &reseal(&provider_secret_place(id), &sealed)?)?;
         count += 1;
     }
+    for (id, sealed) in outbox::list_sealed(tx)? {
+        outbox::update_sealed(tx, id, &reseal(&mail::link_place(id), &sealed)?)?;
+        count += 1;
+    }
     for (id, sealed) in factors::list_sealed_seeds(tx)? {
         factors::update_sealed_seed(tx, id, &reseal(&totp::seed_place(id), &sealed)?)?;
         count += 1;
@@ -253,6 +258,7 @@ mod tests {
         app.db
             .write_blocking(move |tx| keys::update_provider_secret(tx, provider, &sealed))
             .unwrap();
+
         let seed_id = Uuid::from_u128(5);
         let sealed = old.seal(&totp::seed_place(seed_id), b"a seed");
         let ctx = app.background();

@@ -4,6 +4,7 @@
 
 pub mod cleanup;
 pub mod keys;
+pub mod mail;
 
 use std::time::Duration;
 
@@ -14,12 +15,15 @@ use crate::app::App;
 /// How soon after a rotation every node signs with the new key, at the latest.
 const KEY_RELOAD_INTERVAL: Duration = Duration::from_secs(30);
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
+/// A person waits for the message with the link.
+const MAIL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Starts the jobs; they end when the set is dropped.
 pub fn start(app: &App) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     jobs.spawn(reload_keys(app.clone()));
     jobs.spawn(clean_up(app.clone()));
+    jobs.spawn(send_mail(app.clone()));
     jobs
 }
 
@@ -42,6 +46,21 @@ async fn clean_up(app: App) {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "expired and dead rows were removed"),
             Err(error) => tracing::warn!(%error, "removing expired rows failed; trying again later"),
+        }
+    }
+}
+
+async fn send_mail(app: App) {
+    let mailer = match mail::Mailer::new(&app) {
+        Ok(Some(mailer)) => mailer,
+        Ok(None) => return,
+        // The start has looked at the same settings; the files must have changed since.
+        Err(reason) => return tracing::error!(%reason, "no mail can be sent"),
+    };
+    loop {
+        tokio::time::sleep(MAIL_INTERVAL).await;
+        if let Err(error) = mailer.run_once(&app).await {
+            tracing::warn!(%error, "the waiting mail could not be looked at; trying again later");
         }
     }
 }

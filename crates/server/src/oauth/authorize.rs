@@ -19,17 +19,18 @@ use uuid::Uuid;
 
 use crate::app::{App, Ctx, new_uuid, random_bytes};
 use crate::config::Config;
-use crate::domain::authorization::{AuthorizationRequest, Prompt, Situation, Step, next_step};
+use crate::domain::authorization::{AuthorizationRequest, Prompt, Situation, Step, Unmet, next_step};
+use crate::domain::session::Presence;
 use crate::domain::token_format::{self, TokenKind};
 use crate::domain::tokens::GrantedScope;
-use crate::domain::{client, consent, id_token, identity, pkce, scope, session};
+use crate::domain::{client, consent, id_token, identity, pkce, policy, scope, session};
 use crate::error::{Error, Kind, Result};
 use crate::http::browser::{Cookie, session_lifetimes};
 use crate::http::extract::{Form, Params, Query};
 use crate::store::authorization_codes::{self, NewCode};
 use crate::store::authorization_requests::{self, Parked};
 use crate::store::clients::{self, Client};
-use crate::store::identities::{self, Identity};
+use crate::store::identities::Identity;
 use crate::store::policies;
 use crate::store::sessions::{self, Authentication};
 
@@ -90,6 +91,7 @@ pub async fn authorize(State(app): State<App>, ctx: Ctx, headers: HeaderMap, que
                 authenticated_at: None,
                 page_shown: false,
                 decision: None,
+                logins: Vec::new(),
             };
             let pass = Pass {
                 app: &shared,
@@ -294,7 +296,44 @@ fn validate_request(
             .collect(),
         required_policies: ids(params, "session_required_policies")?,
         required_mfa: params.flag("session_required_mfa")?.unwrap_or(false),
+        wished_acr: wished_acr(params),
+        essential_acr: essential_acr(params),
     })
+}
+
+/// What `acr_values` wishes for, as far as anybody here can meet it: other values are the
+/// same as none, since a wish is never an error (OpenID Connect Core 3.1.2.1).
+fn wished_acr(params: &Params) -> Vec<String> {
+    let values = params.get("acr_values").unwrap_or("").split(' ');
+    let known = values.filter(|value| *value == policy::REFEDS_MFA);
+    known.map(str::to_owned).collect()
+}
+
+/// The one demand in `claims` that may not be passed over: an essential `acr` of certain
+/// values (OpenID Connect Core 5.5.1.1). All else in it is ignored, as discovery says.
+fn essential_acr(params: &Params) -> Vec<String> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Claims {
+        id_token: Option<IdToken>,
+    }
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct IdToken {
+        acr: Option<Acr>,
+    }
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Acr {
+        essential: bool,
+        value: Option<String>,
+        values: Vec<String>,
+    }
+    let claims = params.get("claims").and_then(|text| serde_json::from_str(text).ok());
+    let acr = claims.and_then(|claims: Claims| claims.id_token?.acr);
+    acr.filter(|acr| acr.essential)
+        .map(|acr| acr.values.into_iter().chain(acr.value).collect())
+        .unwrap_or_default()
 }
 
 /// Whom `id_token_hint` names; an expired one is good enough (standards.md H8).
@@ -398,6 +437,7 @@ impl Pass<'_> {
             policies: &policies,
             scope_domains: &scope_domains,
             authenticated_at: self.parked.authenticated_at,
+            logins: &self.parked.logins,
             has_effective_identity: person.effective.is_some(),
             consents_complete: granted.is_some(),
             decided: self.parked.decision.as_deref() == Some("allow"),
@@ -410,6 +450,10 @@ impl Pass<'_> {
             Step::Login(_) => Ok(Outcome::Page("/p/login", self.parked.id)),
             Step::Consent => Ok(Outcome::Page("/p/consent", self.parked.id)),
             Step::Confirm => Ok(Outcome::Page("/p/continue", self.parked.id)),
+            Step::Unmet(Unmet::Context) => Ok(self.refuse(Error::new(
+                Kind::UnmetAuthenticationRequirements,
+                "the person cannot sign in in a way that the essential acr allows",
+            ))),
             Step::Unmet(unmet) => {
                 let error = Error::forbidden(unmet.text()).leading_to(unmet.way_on());
                 Ok(Outcome::Rejected(Rejected::Page(error)))
@@ -438,29 +482,17 @@ impl Pass<'_> {
     }
 
     fn person(&self, tx: &mut WriteTx) -> Result<Person> {
-        let nobody = Person {
-            authentications: Vec::new(),
-            set: Vec::new(),
-            effective: None,
+        let presence = match self.session {
+            Some(session) => Presence::of(tx, session)?,
+            None => Presence::default(),
         };
-        let Some(session) = self.session else { return Ok(nobody) };
-        let mut authentications = sessions::list_authentications(tx, session)?;
-        let Some(newest) = authentications.first() else {
-            return Ok(nobody);
+        let effective = match presence.signed_in() {
+            Some(signed_in) => identity::effective(tx, signed_in, self.client.required_idp)?,
+            None => None,
         };
-        let Some(signed_in) = identities::find(tx, newest.identity_id)? else {
-            return Ok(nobody);
-        };
-        let set = identities::list_set(tx, signed_in.set_id)?;
-        let may_log_in = |id| set.iter().any(|identity| identity.id == id && identity.is_live());
-        authentications.retain(|authentication| may_log_in(authentication.identity_id));
-        if authentications.is_empty() {
-            return Ok(nobody);
-        }
-        let effective = identity::effective(tx, &signed_in, self.client.required_idp)?;
         Ok(Person {
-            authentications,
-            set,
+            authentications: presence.authentications,
+            set: presence.set,
             effective,
         })
     }
@@ -495,10 +527,6 @@ impl Pass<'_> {
             .iter()
             .map(|scope| (scope.consent_id, scope.requested.clone()))
             .collect();
-        let own = person
-            .authentications
-            .iter()
-            .find(|authentication| authentication.identity_id == identity.id);
         let scope = portolan_types::scope::flat(granted.iter().map(|scope| &scope.requested));
         authorization_codes::insert(
             tx,
@@ -516,7 +544,8 @@ impl Pass<'_> {
                 offline: self.request.offline && client::may_use(self.client, client::REFRESH_TOKEN),
                 nonce: self.request.nonce.as_deref(),
                 state: self.request.state.as_deref(),
-                auth_time: own.unwrap_or(newest).authenticated_at,
+                // Of the person, whichever of their identities they signed in with.
+                auth_time: newest.authenticated_at,
                 auth_time_requested: self.request.max_age.is_some(),
                 issued_at: now,
                 expires_at,

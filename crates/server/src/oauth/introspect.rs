@@ -121,13 +121,19 @@ async fn answer(
         .ok()
         .and_then(|token| tokens::presented(TokenKind::Access, token));
     let secrets = clients::with_secrets(presented.id);
-    let (secrets, rows, mut below) = match hash {
+    let (secrets, rows, mut below, authentications) = match hash {
         Some(hash) => {
             let token = access_tokens::active(&hash, now);
-            app.db.find((secrets, token, consents::stamps_below(&hash))).await?
+            let queries = (
+                secrets,
+                token,
+                consents::stamps_below(&hash),
+                sessions::authentications_of_token(&hash),
+            );
+            app.db.find(queries).await?
         }
         // What cannot be a token of ours is not looked for.
-        None => (app.db.find(secrets).await?, Vec::new(), Vec::new()),
+        None => (app.db.find(secrets).await?, Vec::new(), Vec::new(), Vec::new()),
     };
     let caller = prove(secrets, presented)?.client;
     if caller.is_public() {
@@ -144,7 +150,7 @@ async fn answer(
         return Ok(inactive());
     }
     below.sort_unstable();
-    describe(app, now, owns, token, &below, &include).await
+    describe(app, now, owns, token, &below, authentications, &include).await
 }
 
 async fn describe(
@@ -153,22 +159,24 @@ async fn describe(
     owns: bool,
     token: ActiveToken,
     below: &[(ConsentId, Timestamp)],
+    authentications: Vec<Authentication>,
     include: &Include,
 ) -> Result<Introspection> {
     // A client that only asked for the token sees of the person what the person showed it.
     let shows = |profile: Profile| owns || token.profile.has(profile);
     let shows_set = shows(Profile::OPENID.with(Profile::IDENTITY_SET));
     let wants_ids = shows_set && (include.identity_set || include.identities_set);
-    let (set_ids, authentications) = if wants_ids || include.session_info {
-        let queries = (
-            identities::set_ids(token.set_id),
-            sessions::session_authentications(token.app_session_id),
-        );
-        app.db.find(queries).await?
+    let set_ids = if wants_ids {
+        let ids = app.db.find(identities::set_ids(token.set_id)).await?;
+        Some(ids.into_iter().map(|(id,)| id.0).collect::<Vec<_>>())
     } else {
-        Default::default()
+        None
     };
-    let set_ids = wants_ids.then(|| set_ids.into_iter().map(|(id,)| id.0).collect::<Vec<_>>());
+    let newest = authentications
+        .iter()
+        .max_by_key(|authentication| authentication.authenticated_at);
+    let auth_time = newest.map(|authentication| authentication.authenticated_at.seconds());
+    let acr = newest.and_then(|authentication| authentication.acr.clone());
     let (people, policy_evaluations) = if include.wants_people() {
         let (identity_id, session, policies) = (token.identity_id, token.app_session_id, include.policies.clone());
         app.db
@@ -192,6 +200,8 @@ async fn describe(
         exp: token.expires_at.seconds(),
         iat: token.issued_at.seconds(),
         nbf: token.issued_at.seconds(),
+        auth_time,
+        acr,
         dependent_tokens_cache_id: cache_id(&token, below),
         identity_set: set_ids.clone().filter(|_| include.identity_set),
         identities_set: set_ids.filter(|_| include.identities_set),

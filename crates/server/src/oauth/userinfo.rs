@@ -14,6 +14,7 @@ use crate::http::bearer;
 use crate::http::extract::{Form, Query};
 use crate::http::no_store;
 use crate::http::openapi::{BadRequest, Forbidden, ReadRefused, TooLarge};
+use crate::store::addresses;
 
 /// `GET /v2/oauth2/userinfo`
 #[utoipa::path(
@@ -70,9 +71,11 @@ async fn describe(app: App, ctx: Ctx, hash: TokenHash) -> Result<Response> {
         .db
         .read(move |tx| {
             let token = bearer::authenticate(tx, &hash, now, &resource_server, "openid")?;
-            Ok::<_, crate::Error>(
-                profile::describe(tx, token.identity_id, token.app_session_id)?.userinfo(token.profile),
-            )
+            let mut document = profile::describe(tx, token.identity_id, token.app_session_id)?.userinfo(token.profile);
+            if document.email.is_some() {
+                document.email_verified = Some(addresses::is_verified(tx, token.identity_id)?);
+            }
+            Ok::<_, crate::Error>(document)
         })
         .await?;
     Ok((no_store(), axum::Json(document)).into_response())

@@ -176,6 +176,7 @@ mod tests {
                 now: Timestamp::from_seconds(second),
                 request_id: RequestId::new(),
                 address: Some("192.0.2.1".parse().unwrap()),
+                user_agent: None,
             };
             let event = Event {
                 action: "client.create",

@@ -2,7 +2,7 @@
 //! or decides. Bound to the browser session that made them.
 
 use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
-use portolan_types::{BrowserSessionId, ClientId, Timestamp};
+use portolan_types::{BrowserSessionId, ClientId, IdentityId, Timestamp};
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -25,6 +25,8 @@ pub struct Parked {
     pub page_shown: bool,
     /// `allow` or `deny` from the consent page, `continue` from the shorter one.
     pub decision: Option<String>,
+    /// Who logged in for this request, in this order.
+    pub logins: Vec<IdentityId>,
 }
 
 impl FromRow for Parked {
@@ -37,14 +39,21 @@ impl FromRow for Parked {
             authenticated_at: row.take()?,
             page_shown: row.take()?,
             decision: row.take()?,
+            logins: logins(row.take()?),
         })
     }
+}
+
+/// Ids separated by spaces; written by [`mark_authenticated`].
+fn logins(text: Option<String>) -> Vec<IdentityId> {
+    let text = text.unwrap_or_default();
+    text.split(' ').filter_map(|id| id.parse().ok()).collect()
 }
 
 /// Of this browser only: a request id from elsewhere is worth nothing.
 pub fn find(tx: &mut ReadTx, id: Uuid, browser: BrowserSessionId, now: Timestamp) -> Result<Option<Parked>> {
     Ok(tx.fetch_optional(
-        "SELECT id, client_id, parameters, parked_at, authenticated_at, page_shown, decision
+        "SELECT id, client_id, parameters, parked_at, authenticated_at, page_shown, decision, logged_in
            FROM authorization_requests WHERE id = $1 AND browser_session_id = $2 AND expires_at > $3",
         params![id, browser, now],
     )?)
@@ -84,10 +93,13 @@ pub fn insert(tx: &mut WriteTx, parked: &Parked, browser: BrowserSessionId, expi
     Ok(true)
 }
 
-pub fn mark_authenticated(tx: &mut WriteTx, id: Uuid, now: Timestamp) -> Result<()> {
+/// Somebody logged in for the request.
+pub fn mark_authenticated(tx: &mut WriteTx, id: Uuid, identity: IdentityId, now: Timestamp) -> Result<()> {
     tx.execute(
-        "UPDATE authorization_requests SET authenticated_at = $2, page_shown = 1 WHERE id = $1",
-        params![id, now],
+        "UPDATE authorization_requests
+            SET authenticated_at = $2, page_shown = 1, logged_in = coalesce(logged_in || ' ', '') || $3
+          WHERE id = $1",
+        params![id, now, identity.to_string()],
     )?;
     Ok(())
 }

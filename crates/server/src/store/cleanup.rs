@@ -99,6 +99,32 @@ pub fn authorization_requests(tx: &mut WriteTx, expired_before: Timestamp, limit
     )?)
 }
 
+/// Messages that were handed over, given up, or that nobody needs any more.
+pub fn outbox(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM outbox
+          WHERE id IN (SELECT id FROM outbox WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        params![expired_before, limit],
+    )?)
+}
+
+pub fn upstream_logins(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM upstream_logins
+          WHERE state_hash IN (SELECT state_hash FROM upstream_logins WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        params![expired_before, limit],
+    )?)
+}
+
+/// Requests that no node has answered: none sends mail.
+pub fn mail_requests(tx: &mut WriteTx, created_before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM mail_requests
+          WHERE id IN (SELECT id FROM mail_requests WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
+        params![created_before, limit],
+    )?)
+}
+
 pub fn used_challenges(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) -> Result<u64> {
     Ok(tx.execute(
         "DELETE FROM used_challenges
@@ -392,13 +418,25 @@ mod tests {
             );
             execute(
                 db,
+                "INSERT INTO outbox (id, kind, recipient, recipient_key, subject, body, created_at, expires_at, attempts,
+                                     next_attempt_at, claimed_until)
+                 VALUES ($1, 'notice', 'r', 'r', 's', 'b', 0, $2, 0, 0, 0)",
+                params![id, at].into(),
+            );
+            execute(
+                db,
+                "INSERT INTO mail_requests (id, kind, typed, created_at) VALUES ($1, 'k', 't', $2)",
+                params![id, at].into(),
+            );
+            execute(
+                db,
                 "INSERT INTO audit_events (id, happened_at, action, actor_kind, resource_kind, resource_id, detail)
                  VALUES ($1, $2, 'a', 'system', 'r', 'r', '{}')",
                 params![id, at].into(),
             );
         }
         type Remove = fn(&mut WriteTx) -> Result<u64>;
-        let cases: [(&str, Remove, i64); 8] = [
+        let cases: [(&str, Remove, i64); 10] = [
             ("authorization_codes", |tx| authorization_codes(tx, LIMIT, 10), 1),
             ("ended_grants", |tx| ended_grants(tx, LIMIT, 10), 1),
             ("authorization_requests", |tx| authorization_requests(tx, LIMIT, 10), 1),
@@ -406,6 +444,8 @@ mod tests {
             ("app_sessions", |tx| app_sessions(tx, LIMIT, 10), 1),
             ("failure_counters", |tx| failure_counters(tx, LIMIT, YOUNG, 10), 1),
             ("one_time_links", |tx| one_time_links(tx, LIMIT, 10), 1),
+            ("outbox", |tx| outbox(tx, LIMIT, 10), 1),
+            ("mail_requests", |tx| mail_requests(tx, LIMIT, 10), 1),
             ("audit_events", |tx| audit_events(tx, LIMIT, 10), 1),
         ];
         for (table, work, left) in cases {
@@ -414,6 +454,27 @@ mod tests {
             assert_eq!(count(db, table), left, "{table}");
         }
     });
+
+    db_test!(
+        people_who_do_not_come_back_from_a_provider_are_forgotten,
+        MIGRATIONS,
+        |db| {
+            setup(db);
+            let one = uuid::Uuid::from_u128(1);
+            for (number, at) in [(10, OLD), (11, YOUNG)] {
+                execute(
+                    db,
+                    "INSERT INTO upstream_logins (state_hash, identity_provider_id, browser_session_id, destination,
+                                              started_at, expires_at)
+                 VALUES ($1, $2, $2, '', 0, $3)",
+                    params![hash(number), one, at].into(),
+                );
+            }
+            assert_eq!(remove(db, |tx| upstream_logins(tx, LIMIT, 10)), 1);
+            assert_eq!(remove(db, |tx| upstream_logins(tx, LIMIT, 10)), 0);
+            assert_eq!(count(db, "upstream_logins"), 1);
+        }
+    );
 
     db_test!(a_counter_that_still_blocks_stays, MIGRATIONS, |db| {
         let blocked = params![YOUNG, OLD].into();

@@ -81,6 +81,16 @@ pub fn find_by_username(tx: &mut ReadTx, username: &str) -> Result<Option<Identi
     )?)
 }
 
+/// Who a provider's subject is here; a closed identity is nobody any more.
+pub fn find_by_subject(tx: &mut ReadTx, provider: IdentityProviderId, subject: &str) -> Result<Option<Identity>> {
+    Ok(tx.fetch_optional(
+        &format!(
+            "{SELECT} WHERE i.identity_provider_id = $1 AND i.subject = $2 AND i.subject IS NOT NULL AND i.status <> 'closed'"
+        ),
+        params![provider, subject],
+    )?)
+}
+
 /// Several at once; the unknown are left out.
 pub fn list_by_ids(tx: &mut ReadTx, ids: &[IdentityId]) -> Result<Vec<Identity>> {
     let mut values = Vec::new();
@@ -222,6 +232,62 @@ pub fn claim(tx: &mut WriteTx, identity: &Identity) -> Result<Option<IdentityId>
 /// The name that look-ups and pages show.
 pub fn set_name(tx: &mut WriteTx, id: IdentityId, name: &str) -> Result<()> {
     tx.execute("UPDATE identities SET name = $2 WHERE id = $1", params![id, name])?;
+    Ok(())
+}
+
+pub fn set_email(tx: &mut WriteTx, id: IdentityId, email: &str) -> Result<()> {
+    tx.execute("UPDATE identities SET email = $2 WHERE id = $1", params![id, email])?;
+    Ok(())
+}
+
+/// The identities of a provider with this e-mail address, in any case of letters.
+pub fn list_by_email(tx: &mut ReadTx, provider: IdentityProviderId, email: &str, limit: i64) -> Result<Vec<Identity>> {
+    Ok(tx.fetch_all(
+        &format!(
+            "{SELECT} WHERE lower(i.email) = lower(cast($1 AS TEXT)) AND i.email IS NOT NULL
+                        AND i.identity_provider_id = $2 AND i.status <> 'closed'
+                      ORDER BY i.username LIMIT $3"
+        ),
+        params![email, provider, limit],
+    )?)
+}
+
+/// What its provider says of it today.
+pub fn update_profile(
+    tx: &mut WriteTx,
+    id: IdentityId,
+    username: &str,
+    name: Option<&str>,
+    email: Option<&str>,
+    organization: Option<&str>,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE identities SET username = $2, name = $3, email = $4, organization = $5 WHERE id = $1",
+        params![
+            id,
+            username,
+            name.map(str::to_owned),
+            email.map(str::to_owned),
+            organization.map(str::to_owned)
+        ],
+    )?;
+    Ok(())
+}
+
+/// The oldest identity of a set that is not closed speaks for it from now on, if the
+/// present one is closed.
+pub fn replace_closed_primary(tx: &mut WriteTx, set_id: IdentitySetId) -> Result<()> {
+    let next: Option<(IdentityId,)> = tx.fetch_optional(
+        "SELECT id FROM identities WHERE set_id = $1 AND status <> 'closed' ORDER BY created_at, id LIMIT 1",
+        params![set_id],
+    )?;
+    if let Some((next,)) = next {
+        tx.execute(
+            "UPDATE identity_sets SET primary_id = $2
+              WHERE id = $1 AND primary_id IN (SELECT id FROM identities WHERE set_id = $1 AND status = 'closed')",
+            params![set_id, next],
+        )?;
+    }
     Ok(())
 }
 

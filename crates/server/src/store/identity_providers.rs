@@ -1,7 +1,7 @@
 //! Identity providers and the username domains they assert. A domain belongs to one provider.
 
 use portolan_db::{Error as DbError, FromRow, IntoValue, ReadTx, Row, WriteTx, params};
-use portolan_types::{IdentityProviderId, Timestamp};
+use portolan_types::{IdentityId, IdentityProviderId, Timestamp};
 
 use crate::error::Result;
 
@@ -114,4 +114,173 @@ pub fn upsert(tx: &mut WriteTx, provider: &IdentityProvider, domains: &[&str], n
         )?;
     }
     Ok(())
+}
+
+/// What it takes to sign in through a provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Setup {
+    pub issuer: Option<String>,
+    /// JSON of `upstream::provider::Configuration`.
+    pub configuration: String,
+    /// Our secret there, sealed.
+    pub sealed_secret: Option<Vec<u8>>,
+}
+
+impl FromRow for Setup {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            issuer: row.take()?,
+            configuration: row.take()?,
+            sealed_secret: row.take()?,
+        })
+    }
+}
+
+pub fn find_setup(tx: &mut ReadTx, id: IdentityProviderId) -> Result<Option<Setup>> {
+    Ok(tx.fetch_optional(
+        "SELECT issuer, configuration, sealed_secret FROM identity_providers WHERE id = $1",
+        params![id],
+    )?)
+}
+
+pub fn find_by_short_name(tx: &mut ReadTx, short_name: &str) -> Result<Option<IdentityProvider>> {
+    Ok(tx.fetch_optional(&format!("{SELECT} WHERE short_name = $1"), params![short_name])?)
+}
+
+/// A provider of the operator's; false if the short name is taken.
+pub fn insert(tx: &mut WriteTx, provider: &IdentityProvider, setup: &Setup, now: Timestamp) -> Result<bool> {
+    let inserted = tx.execute(
+        "INSERT INTO identity_providers (id, name, short_name, kind, alternative_names, issuer, configuration,
+                                         sealed_secret, enabled, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT DO NOTHING",
+        params![
+            provider.id,
+            &provider.name,
+            &provider.short_name,
+            &provider.kind,
+            &provider.alternative_names,
+            setup.issuer.clone(),
+            &setup.configuration,
+            setup.sealed_secret.clone(),
+            provider.enabled,
+            now
+        ],
+    )?;
+    Ok(inserted == 1)
+}
+
+/// Everything but its kind and whether it is enabled.
+pub fn update(tx: &mut WriteTx, provider: &IdentityProvider, setup: &Setup) -> Result<()> {
+    tx.execute(
+        "UPDATE identity_providers
+            SET name = $2, short_name = $3, alternative_names = $4, issuer = $5, configuration = $6, sealed_secret = $7
+          WHERE id = $1",
+        params![
+            provider.id,
+            &provider.name,
+            &provider.short_name,
+            &provider.alternative_names,
+            setup.issuer.clone(),
+            &setup.configuration,
+            setup.sealed_secret.clone()
+        ],
+    )?;
+    Ok(())
+}
+
+pub fn set_enabled(tx: &mut WriteTx, id: IdentityProviderId, enabled: bool) -> Result<()> {
+    tx.execute(
+        "UPDATE identity_providers SET enabled = $2 WHERE id = $1",
+        params![id, enabled],
+    )?;
+    Ok(())
+}
+
+/// Only where no identity names it.
+pub fn delete(tx: &mut WriteTx, id: IdentityProviderId) -> Result<()> {
+    tx.execute("DELETE FROM identity_providers WHERE id = $1", params![id])?;
+    Ok(())
+}
+
+pub fn has_identities(tx: &mut ReadTx, id: IdentityProviderId) -> Result<bool> {
+    let row: Option<(IdentityId,)> = tx.fetch_optional(
+        "SELECT id FROM identities WHERE identity_provider_id = $1 LIMIT 1",
+        params![id],
+    )?;
+    Ok(row.is_some())
+}
+
+/// Gives the provider a domain that is nobody's; false if it is somebody's.
+pub fn insert_domain(tx: &mut WriteTx, id: IdentityProviderId, domain: &str) -> Result<bool> {
+    let inserted = tx.execute(
+        "INSERT INTO idp_domains (domain, identity_provider_id) VALUES ($1, $2) ON CONFLICT (domain) DO NOTHING",
+        params![domain, id],
+    )?;
+    Ok(inserted == 1)
+}
+
+pub fn delete_domain(tx: &mut WriteTx, domain: &str) -> Result<()> {
+    tx.execute("DELETE FROM idp_domains WHERE domain = $1", params![domain])?;
+    Ok(())
+}
+
+/// The domains of several providers.
+pub fn list_domains_of(tx: &mut ReadTx, ids: &[IdentityProviderId]) -> Result<Vec<(IdentityProviderId, String)>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, ids.iter().map(|id| id.into_value()));
+    Ok(tx.fetch_all(
+        &format!(
+            "SELECT identity_provider_id, domain FROM idp_domains
+              WHERE identity_provider_id IN ({list}) ORDER BY domain"
+        ),
+        values,
+    )?)
+}
+
+/// Replaces the words that a provider is found by.
+pub fn replace_words(tx: &mut WriteTx, id: IdentityProviderId, words: &[String]) -> Result<()> {
+    tx.execute("DELETE FROM idp_words WHERE identity_provider_id = $1", params![id])?;
+    for word in words {
+        tx.execute(
+            "INSERT INTO idp_words (word, identity_provider_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            params![word, id],
+        )?;
+    }
+    Ok(())
+}
+
+/// Those that people can sign in through, by name.
+pub fn list_choices(tx: &mut ReadTx, limit: i64) -> Result<Vec<IdentityProvider>> {
+    Ok(tx.fetch_all(
+        &format!("{SELECT} WHERE enabled = 1 AND kind IN ('oidc', 'oauth2') ORDER BY name, id LIMIT $1"),
+        params![limit],
+    )?)
+}
+
+/// Those that people can sign in through and that have a word which begins with each of
+/// these; a provider may come twice. The first word should be the rarest: its part of the
+/// index is what is read.
+pub fn search(tx: &mut ReadTx, words: [&str; 3], limit: i64) -> Result<Vec<IdentityProvider>> {
+    // The last character there is: no word that begins like this one is greater.
+    let end = |word: &str| format!("{word}\u{10FFFF}");
+    Ok(tx.fetch_all(
+        "SELECT p.id, p.name, p.short_name, p.kind, p.alternative_names, p.enabled
+           FROM idp_words w JOIN identity_providers p ON p.id = w.identity_provider_id
+          WHERE w.word >= $1 AND w.word < $2 AND p.enabled = 1 AND p.kind IN ('oidc', 'oauth2')
+            AND EXISTS (SELECT 1 FROM idp_words a
+                         WHERE a.identity_provider_id = w.identity_provider_id AND a.word >= $3 AND a.word < $4)
+            AND EXISTS (SELECT 1 FROM idp_words b
+                         WHERE b.identity_provider_id = w.identity_provider_id AND b.word >= $5 AND b.word < $6)
+          ORDER BY w.word, w.identity_provider_id LIMIT $7",
+        params![
+            words[0],
+            end(words[0]),
+            words[1],
+            end(words[1]),
+            words[2],
+            end(words[2]),
+            limit
+        ],
+    )?)
 }

@@ -3,6 +3,7 @@
 //! subset that both engines share (design.md section 5).
 
 pub mod access_tokens;
+pub mod addresses;
 pub mod audit;
 pub mod authorization_codes;
 pub mod authorization_requests;
@@ -16,6 +17,7 @@ pub mod identity_providers;
 pub mod keys;
 pub mod leases;
 pub mod links;
+pub mod mail_requests;
 pub mod outbox;
 pub mod passwords;
 pub mod policies;
@@ -24,6 +26,7 @@ pub mod refresh_tokens;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;
+pub mod upstream_logins;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +45,12 @@ pub const MIGRATIONS: &[Migration] = &[
         include_str!("../../migrations/0005_consents_and_tokens.sql"),
     ),
     migration(6, "mail", include_str!("../../migrations/0006_mail.sql")),
+    migration(
+        9,
+        "sessions_of_people",
+        include_str!("../../migrations/0009_sessions_of_people.sql"),
+    ),
+    migration(10, "upstream", include_str!("../../migrations/0010_upstream.sql")),
     migration(11, "factors", include_str!("../../migrations/0011_factors.sql")),
 ];
 

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use portolan_db::{Error as DbError, FromRow, Query, ReadTx, Row, WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, IntoValue, Query, ReadTx, Row, WriteTx, params};
 use portolan_types::{AppSessionId, BrowserSessionId, ClientId, IdentityId, IdentityProviderId, Timestamp, TokenHash};
 
+use super::in_list;
 use crate::error::Result;
 
 #[derive(Clone, Debug)]
@@ -21,6 +22,49 @@ impl FromRow for BrowserSession {
             id: row.take()?,
             last_seen_at: row.take()?,
             expires_at: row.take()?,
+        })
+    }
+}
+
+/// What is kept of a browser: for its person, and for the operator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Browser {
+    pub id: BrowserSessionId,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// When the session began.
+    pub address: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+impl FromRow for Browser {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            last_seen_at: row.take()?,
+            expires_at: row.take()?,
+            ended_at: row.take()?,
+            address: row.take()?,
+            user_agent: row.take()?,
+        })
+    }
+}
+
+/// The session of a client in a browser.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppSession {
+    pub id: AppSessionId,
+    pub browser_session_id: BrowserSessionId,
+    pub client_id: ClientId,
+}
+
+impl FromRow for AppSession {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            browser_session_id: row.take()?,
+            client_id: row.take()?,
         })
     }
 }
@@ -84,11 +128,12 @@ pub fn insert(
     now: Timestamp,
     expires_at: Timestamp,
     address: Option<String>,
+    user_agent: Option<String>,
 ) -> Result<()> {
     tx.execute(
-        "INSERT INTO browser_sessions (id, cookie_hash, created_at, last_seen_at, expires_at, address)
-         VALUES ($1, $2, $3, $3, $4, $5)",
-        params![id, *cookie, now, expires_at, address],
+        "INSERT INTO browser_sessions (id, cookie_hash, created_at, last_seen_at, expires_at, address, user_agent)
+         VALUES ($1, $2, $3, $3, $4, $5, $6)",
+        params![id, *cookie, now, expires_at, address, user_agent],
     )?;
     Ok(())
 }
@@ -252,6 +297,17 @@ pub fn list_session_authentications(tx: &mut ReadTx, id: AppSessionId) -> Result
     Ok(tx.fetch(&session_authentications(Some(id)))?)
 }
 
+/// Those of the session that an access token names.
+pub fn authentications_of_token(hash: &TokenHash) -> Query<Authentication> {
+    Query::new(
+        "SELECT a.identity_id, a.identity_provider_id, a.authenticated_at, a.acr, a.amr
+           FROM access_tokens t
+           JOIN session_authentications a ON a.app_session_id = t.app_session_id
+          WHERE t.hash = $1 ORDER BY a.identity_id",
+        params![*hash],
+    )
+}
+
 /// The same to be asked together with others; without a session there are none.
 pub fn session_authentications(id: Option<AppSessionId>) -> Query<Authentication> {
     Query::new(
@@ -259,4 +315,57 @@ pub fn session_authentications(id: Option<AppSessionId>) -> Query<Authentication
            FROM session_authentications WHERE app_session_id = $1 ORDER BY identity_id",
         params![id],
     )
+}
+
+/// The browsers in which one of these identities is signed in.
+pub fn list_ids_by_identities(tx: &mut ReadTx, identities: &[IdentityId]) -> Result<Vec<BrowserSessionId>> {
+    let mut params = Vec::new();
+    let list = in_list(&mut params, identities.iter().map(|id| id.into_value()));
+    let rows: Vec<(BrowserSessionId,)> = tx.fetch_all(
+        &format!("SELECT DISTINCT browser_session_id FROM browser_authentications WHERE identity_id IN ({list})"),
+        &params,
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The sessions of clients that one of these identities opened, as far as they were not
+/// ended and tokens may still name them.
+pub fn list_app_sessions_by_identities(
+    tx: &mut ReadTx,
+    now: Timestamp,
+    identities: &[IdentityId],
+) -> Result<Vec<AppSession>> {
+    let mut params = vec![now.into_value()];
+    let list = in_list(&mut params, identities.iter().map(|id| id.into_value()));
+    Ok(tx.fetch_all(
+        &format!(
+            "SELECT DISTINCT p.id, p.browser_session_id, p.client_id
+               FROM session_authentications a
+               JOIN app_sessions p ON p.id = a.app_session_id
+              WHERE p.token_expires_at > $1 AND a.identity_id IN ({list})
+                AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = p.id)"
+        ),
+        &params,
+    )?)
+}
+
+/// The last seen first. Sessions that have ended stay for a while.
+pub fn list_browsers(tx: &mut ReadTx, ids: &[BrowserSessionId]) -> Result<Vec<Browser>> {
+    let mut params = Vec::new();
+    let list = in_list(&mut params, ids.iter().map(|id| id.into_value()));
+    Ok(tx.fetch_all(
+        &format!(
+            "SELECT id, last_seen_at, expires_at, ended_at, address, user_agent
+               FROM browser_sessions WHERE id IN ({list}) ORDER BY last_seen_at DESC, id"
+        ),
+        &params,
+    )?)
+}
+
+/// The sessions of clients in a browser, whoever opened them.
+pub fn list_app_sessions(tx: &mut ReadTx, id: BrowserSessionId) -> Result<Vec<AppSession>> {
+    Ok(tx.fetch_all(
+        "SELECT id, browser_session_id, client_id FROM app_sessions WHERE browser_session_id = $1 ORDER BY id",
+        params![id],
+    )?)
 }

@@ -10,6 +10,7 @@ use portolan_db::ReadTx;
 use portolan_types::{ClientId, Timestamp};
 
 use super::SignedIn;
+use super::account_sessions::SESSIONS;
 use super::pages::{CarriedField, Href, Link};
 use crate::domain::{client, session};
 use crate::error::Result;
@@ -18,6 +19,7 @@ use crate::store::clients::{self, Client};
 use crate::store::identity_providers::LOCAL;
 
 pub const CONSENTS: &str = "/v2/web/consents";
+pub const ADDRESS: &str = "/p/address";
 pub const SECURITY: &str = "/p/account/security";
 
 /// Pages that change how a person signs in: each with its name in `next` and its path.
@@ -34,6 +36,9 @@ const SECURITY_PAGES: [(&str, &str); 5] = [
 pub enum Destination {
     Home,
     Consents(CameFrom),
+    Sessions,
+    /// The e-mail address of the account.
+    Address,
     /// By its name and its path.
     Security(&'static str, &'static str),
 }
@@ -43,6 +48,8 @@ impl Destination {
     pub fn read(params: &Params) -> Self {
         match params.get("next") {
             Some("consents") => Destination::Consents(CameFrom::read(params)),
+            Some("sessions") => Destination::Sessions,
+            Some("address") => Destination::Address,
             Some(name) => SECURITY_PAGES
                 .into_iter()
                 .find(|(known, _)| *known == name)
@@ -62,14 +69,23 @@ impl Destination {
 
     /// Whether the person has to sign in again before they can go there.
     pub fn needs_new_login(&self, person: &SignedIn, now: Timestamp) -> bool {
-        let is_recent = person.identity.provider_id == LOCAL && session::is_fresh(&person.authentication, now);
-        matches!(self, Destination::Security(..)) && !is_recent
+        let is_fresh = session::is_fresh(&person.authentication, now);
+        let is_local = person.identity.provider_id == LOCAL;
+        let is_enough = is_fresh && (is_local || !matches!(self, Destination::Security(..)));
+        self.needs_fresh_sign_in() && !is_enough
+    }
+
+    /// What changes an account asks for a recent sign-in (decisions, section 6).
+    pub fn needs_fresh_sign_in(&self) -> bool {
+        matches!(self, Destination::Address | Destination::Security(..))
     }
 
     pub fn path(&self) -> String {
         match self {
             Destination::Home => "/".into(),
             Destination::Consents(came_from) => came_from.address(CONSENTS, &[]),
+            Destination::Sessions => SESSIONS.into(),
+            Destination::Address => ADDRESS.into(),
             Destination::Security(_, path) => (*path).into(),
         }
     }
@@ -79,6 +95,8 @@ impl Destination {
         match self {
             Destination::Home => "/p/login".into(),
             Destination::Consents(came_from) => came_from.address("/p/login", &[("next", "consents")]),
+            Destination::Sessions => "/p/login?next=sessions".into(),
+            Destination::Address => "/p/login?next=address".into(),
             Destination::Security(name, _) => CameFrom::default().address("/p/login", &[("next", name)]),
         }
     }
@@ -91,6 +109,10 @@ impl Destination {
                 name: "next",
                 value: (*name).to_owned(),
             }],
+            Destination::Address => vec![CarriedField {
+                name: "next",
+                value: "address".into(),
+            }],
             Destination::Consents(came_from) => {
                 let next = CarriedField {
                     name: "next",
@@ -98,6 +120,10 @@ impl Destination {
                 };
                 std::iter::once(next).chain(came_from.fields()).collect()
             }
+            Destination::Sessions => vec![CarriedField {
+                name: "next",
+                value: "sessions".into(),
+            }],
         }
     }
 }
@@ -173,10 +199,12 @@ mod tests {
         let table = [
             ("", "/"),
             ("next=consents", "/v2/web/consents"),
+            ("next=sessions", "/p/account/sessions"),
             ("next=home", "/"),
             ("next=security", "/p/account/security"),
             ("next=security-totp", "/p/account/security/totp"),
             ("next=security-nothing", "/"),
+            ("next=address", "/p/address"),
             ("next=/v2/web/consents", "/"),
             ("next=https://evil.example/", "/"),
             ("next=//evil.example", "/"),

@@ -19,6 +19,7 @@ use portolan_db::ReadTx;
 use portolan_types::{Secret, TokenHash};
 use uuid::Uuid;
 
+use super::choice::Asked;
 use super::destination::Destination;
 use super::device::Device;
 use super::pages::{FormErrors, Href, LoginFactorPage};
@@ -330,9 +331,18 @@ pub async fn login_with_passkey(
     let Form(form) = form?;
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
     cookie.check_form(&app, &form)?;
-    let state = login::load(&app, &ctx, Some(&cookie), request_id(&form)?, Destination::read(&form)).await?;
-    app.limits.login(ctx.address)?;
     let device = Device::read(&app, &headers);
+    let state = login::load(
+        &app,
+        &ctx,
+        Some(&cookie),
+        request_id(&form)?,
+        Destination::read(&form),
+        device.as_ref().map(|device| device.identity),
+        Asked::new(&app, &headers, None),
+    )
+    .await?;
+    app.limits.login(ctx.address)?;
     if device.is_none() {
         app.limits.unknown_browser()?;
     }

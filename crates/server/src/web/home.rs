@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
-use super::destination::{CONSENTS, SECURITY};
+use super::account_sessions::SESSIONS;
+use super::destination::{ADDRESS, CONSENTS, SECURITY};
 use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
@@ -41,6 +42,14 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
                 Link {
                     text: "Password, passkeys and other ways to sign in".into(),
                     href: Href::path(SECURITY),
+                },
+                Link {
+                    text: "Where you are signed in".into(),
+                    href: Href::path(SESSIONS),
+                },
+                Link {
+                    text: "E-mail address".into(),
+                    href: Href::path(ADDRESS),
                 },
             ],
             sign_out: Href::path("/v2/web/logout"),

@@ -11,14 +11,17 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use portolan_types::{Secret, Timestamp};
+use portolan_types::{IdentityId, Secret, Timestamp};
 use uuid::Uuid;
 
+use super::choice::{self, Asked, Choice};
+use super::demands::Demands;
 use super::destination::Destination;
 use super::device::Device;
-use super::pages::{FormErrors, LoginPage, LoginReason};
+use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
 use super::{SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in};
 use crate::app::{App, Ctx};
+use crate::config::SignUp;
 use crate::domain::session::Proof;
 use crate::domain::{attempts, factors, identity};
 use crate::error::{Error, Result};
@@ -39,17 +42,15 @@ pub async fn login_page(
     let id = request_id(&params)?;
     let known = Cookie::read(&headers, &app.config);
     let destination = Destination::read(&params);
-    let state = load(&app, &ctx, known.as_ref(), id, destination).await?;
+    let asked = Asked::new(&app, &headers, params.get(choice::SEARCH));
+    let used_here = Device::read(&app, &headers).map(|device| device.identity);
+    let state = load(&app, &ctx, known.as_ref(), id, destination, used_here, asked).await?;
     // Without a request to wait for, a person who is signed in has nothing to do here.
     if state.has_nothing_to_do(&ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
     let cookie = known.clone().unwrap_or_else(Cookie::generate);
-    let username = state
-        .waiting
-        .as_ref()
-        .and_then(|waiting| waiting.request.login_hint.clone())
-        .unwrap_or_default();
+    let username = state.suggested_username();
     let mut response = show(&app, &ctx, &cookie, &state, username, FormErrors::none())?;
     if known.is_none() {
         let (name, value) = cookie.set(&app.config);
@@ -61,8 +62,12 @@ pub async fn login_page(
 pub(super) struct LoginState {
     pub(super) waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
+    /// What the request demands and the session does not have yet.
+    demands: Demands,
     /// Where to go without a request that waits.
     pub(super) destination: Destination,
+    /// Other ways to sign in.
+    choice: Choice,
 }
 
 impl LoginState {
@@ -70,6 +75,12 @@ impl LoginState {
     fn has_nothing_to_do(&self, ctx: &Ctx) -> bool {
         let enough = |person: &SignedIn| !self.destination.needs_new_login(person, ctx.now);
         self.waiting.is_none() && self.signed_in.as_ref().is_some_and(enough)
+    }
+
+    /// The account that the app asks for or hints at.
+    fn suggested_username(&self) -> String {
+        let hint = || self.waiting.as_ref()?.request.login_hint.clone();
+        self.demands.username.clone().or_else(hint).unwrap_or_default()
     }
 }
 
@@ -79,6 +90,8 @@ pub(super) async fn load(
     cookie: Option<&Cookie>,
     id: Option<Uuid>,
     destination: Destination,
+    used_here: Option<IdentityId>,
+    asked: Asked,
 ) -> Result<LoginState> {
     let hash = cookie.map(|cookie| cookie.hash);
     let (shared, ctx) = (app.clone(), ctx.clone());
@@ -89,14 +102,22 @@ pub(super) async fn load(
                 None => None,
             };
             let (session, signed_in) = session.map_or((None, None), |(id, person)| (Some(id), person));
+            let mut demands = Demands::default();
             let waiting = match (id, session) {
                 (None, _) => None,
                 (Some(_), None) => return Err(super::expired()),
-                (Some(id), Some(session)) => Some(find_waiting(tx, &ctx, session, id)?),
+                (Some(id), Some(session)) => {
+                    let waiting = find_waiting(tx, &ctx, session, id)?;
+                    demands = Demands::of(tx, &ctx, &waiting, session, used_here)?;
+                    Some(waiting)
+                }
             };
+            let choice = choice::load(tx, waiting.as_ref(), &asked)?;
             Ok(LoginState {
+                choice,
                 waiting,
                 signed_in,
+                demands,
                 destination: destination.clone(),
             })
         })
@@ -120,43 +141,56 @@ pub(super) fn show(
         client: waiting.map(Waiting::client_view),
         username,
         reason: match (waiting, &state.signed_in) {
-            (Some(waiting), person) => reason(waiting, person.as_ref(), ctx.now),
-            (None, Some(_)) => LoginReason::AskedAgain,
+            (Some(waiting), signed_in) => reason(waiting, signed_in.as_ref(), &state.demands, ctx.now),
+            (None, Some(_)) => LoginReason::TooLongAgo,
             (None, None) => LoginReason::NotSignedIn,
         },
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
+        ways: ways(app),
         carried: state.destination.fields(),
         passkey: factor::sign_in_options(app, ctx, cookie),
+        choice: {
+            let request = waiting.map(|waiting| waiting.parked.id.to_string());
+            state.choice.view(request.as_deref(), &state.destination)
+        },
         can_cancel: waiting.is_some(),
         time_limit: waiting.and_then(|waiting| waiting.time_left(ctx)),
     };
     render(&page, &waiting.map_or_else(PagePolicy::default, Waiting::policy))
 }
 
-/// Why a person who may be signed in is asked to sign in.
-fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, now: Timestamp) -> LoginReason {
-    let request = &waiting.request;
-    let Some(signed_in) = signed_in else {
-        return LoginReason::NotSignedIn;
+/// Only where messages reach people.
+fn ways(app: &App) -> Vec<Link> {
+    let link = |text: &str, path: &str| Link {
+        text: text.to_owned(),
+        href: Href::path(path),
     };
-    let mut demands: Vec<String> = Vec::new();
-    if !request.required_identities.is_empty() {
-        demands.push("a particular account".into());
+    let mut ways = Vec::new();
+    if app.config.sends_mail() {
+        ways.push(link("Forgot your password?", "/p/reset"));
+        if app.config.sign_up == SignUp::Open {
+            ways.push(link("Create an account", "/p/sign-up"));
+        }
     }
-    if !request.required_domains.is_empty() {
-        demands.push(format!("an account at {}", request.required_domains.join(" or ")));
-    }
-    if !request.required_policies.is_empty() {
-        demands.push("a sign-in that satisfies the app's policy".into());
-    }
-    if request.required_mfa {
-        demands.push("a sign-in with two factors".into());
-    }
+    ways
+}
+
+/// Why a person who may be signed in is asked to sign in.
+fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, demands: &Demands, now: Timestamp) -> LoginReason {
+    let request = &waiting.request;
+    let words = &demands.words;
+    let Some(signed_in) = signed_in else {
+        return if words.is_empty() {
+            LoginReason::NotSignedIn
+        } else {
+            LoginReason::Demanded(words.clone())
+        };
+    };
     let age = now.since(signed_in.authentication.authenticated_at);
     match request.max_age {
+        _ if !words.is_empty() => LoginReason::StepUp(words.clone()),
         _ if request.prompt.login || request.prompt.select_account => LoginReason::AskedAgain,
-        _ if !demands.is_empty() => LoginReason::StepUp(demands),
         Some(seconds) if age >= Duration::from_secs(seconds) => LoginReason::TooLongAgo,
         _ => LoginReason::AskedAgain,
     }
@@ -166,11 +200,22 @@ fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, now: Timestamp) -> Lo
 pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
     let Form(form) = form?;
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(crate::http::browser::stale_form)?;
+    let asked = Asked::new(&app, &headers, None);
     if let Err(stale) = cookie.check_form(&app, &form) {
-        return form_again(&app, &ctx, &cookie, &form, stale).await;
+        return form_again(&app, &ctx, &cookie, &form, asked, stale).await;
     }
     let id = request_id(&form)?;
-    let state = load(&app, &ctx, Some(&cookie), id, Destination::read(&form)).await?;
+    let used_here = Device::read(&app, &headers).map(|device| device.identity);
+    let state = load(
+        &app,
+        &ctx,
+        Some(&cookie),
+        id,
+        Destination::read(&form),
+        used_here,
+        asked,
+    )
+    .await?;
     if let (Some(id), Some("deny")) = (id, form.get("decision")) {
         app.db
             .write(move |tx| authorization_requests::decide(tx, id, "deny"))
@@ -211,25 +256,28 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
 /// in a tab that was open before the person signed in in another one, which changes the
 /// cookie. They get the form of today; what was filled in is not taken over, because another
 /// site may have filled it in.
-async fn form_again(app: &App, ctx: &Ctx, cookie: &Cookie, form: &Params, stale: Error) -> Result<Response> {
+async fn form_again(
+    app: &App,
+    ctx: &Ctx,
+    cookie: &Cookie,
+    form: &Params,
+    asked: Asked,
+    stale: Error,
+) -> Result<Response> {
     let Ok(id) = request_id(form) else { return Err(stale) };
-    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form)).await else {
+    let Ok(state) = load(app, ctx, Some(cookie), id, Destination::read(form), None, asked).await else {
         return Err(stale);
     };
     if state.has_nothing_to_do(ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
-    let hint = state
-        .waiting
-        .as_ref()
-        .and_then(|waiting| waiting.request.login_hint.clone());
     let text = "This page was out of date, perhaps because you signed in in another tab. Please sign in here again.";
     let mut response = show(
         app,
         ctx,
         cookie,
         &state,
-        hint.unwrap_or_default(),
+        state.suggested_username(),
         FormErrors::whole(text),
     )?;
     *response.status_mut() = StatusCode::FORBIDDEN;

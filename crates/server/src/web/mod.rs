@@ -1,9 +1,13 @@
 //! HTML pages, one file per area. They know no protocol: a page that belongs to an
 //! authorization request ends with a redirect to `/p/authorize`, which looks again.
 
+pub mod account_sessions;
+pub mod address;
 pub mod assets;
+mod choice;
 pub mod consent;
 pub mod consents;
+mod demands;
 pub mod destination;
 mod device;
 pub mod factor;
@@ -11,9 +15,13 @@ pub mod home;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod provider_login;
+pub mod reset;
 pub mod security;
 pub mod setup;
 mod sign_in;
+pub mod sign_up;
+pub mod user_agent;
 
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};

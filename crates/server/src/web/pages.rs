@@ -18,6 +18,9 @@ use url::Url;
 
 use crate::web::assets;
 
+#[path = "mail_pages.rs"]
+pub mod mail;
+
 /// What every page shows around its content.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
@@ -208,20 +211,61 @@ pub struct LoginPage {
     /// From the request; anybody can write one, so the page does not present it as the app's words.
     pub session_message: Option<String>,
     pub errors: FormErrors,
+    /// For who cannot sign in: a new password, an account.
+    pub ways: Vec<Link>,
     /// Where to go afterwards if no request waits.
     pub carried: Vec<CarriedField>,
     /// Options for passkeys as JSON; none where browsers know no passkeys.
     pub passkey: Option<String>,
+    /// Other identity providers.
+    pub choice: ProviderChoice,
     /// Whether "Cancel" leads back to the app.
     pub can_cancel: bool,
     /// How long the parked request still waits.
     pub time_limit: Option<Duration>,
 }
 
+/// Other identity providers to sign in through.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderChoice {
+    /// What the app or the browser's memory proposes.
+    pub suggested: Vec<ProviderLink>,
+    /// All others, or what a search has found.
+    pub others: Vec<ProviderLink>,
+    /// If there are too many to show them all.
+    pub search: Option<ProviderSearch>,
+}
+
+impl ProviderChoice {
+    fn is_empty(&self) -> bool {
+        self.suggested.is_empty() && self.others.is_empty() && self.search.is_none()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct ProviderLink {
+    pub name: String,
+    /// Of its usernames; tells apart providers of one name.
+    pub domains: String,
+    pub href: Href,
+}
+
+/// Asks again for the page with `idp_search` in its address. It changes nothing, so it
+/// carries no token.
+#[derive(Clone, Debug)]
+pub struct ProviderSearch {
+    pub text: String,
+    /// More were found than are shown.
+    pub more: bool,
+    pub carried: Vec<CarriedField>,
+}
+
 /// Why a person sees the login page.
 #[derive(Clone, Debug)]
 pub enum LoginReason {
     NotSignedIn,
+    /// Nobody is signed in, and not everybody will do: fragments as those below.
+    Demanded(Vec<String>),
     /// `prompt=login`
     AskedAgain,
     /// `max_age`
@@ -535,6 +579,44 @@ pub struct ConsentsPage {
     pub withdrawn: bool,
     /// To the app that sent the person here.
     pub back: Option<Link>,
+}
+
+/// The browsers in which a person is signed in. Posts `session`: an id, or `others`.
+#[derive(Template)]
+#[template(path = "pages/sessions.html")]
+pub struct SessionsPage {
+    pub layout: Layout,
+    pub action: String,
+    pub form_token: String,
+    pub places: Vec<PlaceView>,
+    /// Whether there are others than this one.
+    pub has_others: bool,
+    /// Comes from an end that has just been made.
+    pub ended: bool,
+}
+
+/// One browser.
+#[derive(Clone, Debug)]
+pub struct PlaceView {
+    pub id: String,
+    /// The one that shows the page.
+    pub here: bool,
+    /// Or else only apps go on.
+    pub signed_in: bool,
+    /// "Firefox on Linux"
+    pub browser: String,
+    pub address: Option<String>,
+    pub last_seen: Option<Moment>,
+    pub logins: Vec<SignIn>,
+    /// Names of the apps that the person went to from there.
+    pub apps: Vec<String>,
+}
+
+/// With which account somebody signed in, and when.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub username: String,
+    pub at: Moment,
 }
 
 /// What one app may do.

@@ -120,7 +120,12 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         reason: LoginReason::NotSignedIn,
         session_message: None,
         errors: FormErrors::none(),
+        ways: vec![Link {
+            text: "Forgot your password?".to_owned(),
+            href: Href::path("/p/reset"),
+        }],
         carried: Vec::new(),
+        choice: ProviderChoice::default(),
         passkey: None,
         can_cancel: true,
         time_limit: Some(60 * MINUTES),
@@ -189,6 +194,11 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         what: format!("the passkey “{}”", say("Laptop")),
         last: false,
         errors: FormErrors::none(),
+    };
+    let provider = |name: &str, domains: &str, id: &str| ProviderLink {
+        name: say(name),
+        domains: domains.to_owned(),
+        href: Href::path(format!("/p/login/with/{id}?request=7f1c9a52")),
     };
     let consent = || ConsentPage {
         layout: signed_in("Permission"),
@@ -367,6 +377,44 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         errors: FormErrors::none(),
     };
 
+    let sessions = || SessionsPage {
+        layout: signed_in("Where you are signed in"),
+        action: "/p/account/sessions".to_owned(),
+        form_token: form_token(),
+        places: vec![
+            PlaceView {
+                id: "7f1c9a52".to_owned(),
+                here: true,
+                signed_in: true,
+                browser: say("Firefox on Linux"),
+                address: Some("192.0.2.7".to_owned()),
+                last_seen: Some(moment()),
+                logins: vec![
+                    SignIn {
+                        username: say("alice@portolan.local"),
+                        at: moment(),
+                    },
+                    SignIn {
+                        username: say("alice@example.edu"),
+                        at: moment(),
+                    },
+                ],
+                apps: vec![say("Beamline Portal"), say("Globus CLI")],
+            },
+            PlaceView {
+                id: "81021".to_owned(),
+                here: false,
+                signed_in: false,
+                browser: say("An unknown browser"),
+                address: None,
+                last_seen: None,
+                logins: Vec::new(),
+                apps: Vec::new(),
+            },
+        ],
+        has_others: true,
+        ended: false,
+    };
     fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
         (name, template.dyn_render().unwrap())
     }
@@ -389,6 +437,37 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 ],
                 can_cancel: false,
                 time_limit: None,
+                ..login()
+            },
+        ),
+        page(
+            "login_with_providers",
+            &LoginPage {
+                choice: ProviderChoice {
+                    suggested: vec![provider("ORCID", "orcid.org", "b1")],
+                    others: vec![
+                        provider("University of Example", "example.edu", "b2"),
+                        provider("Université d\u{2019}Exemple", "exemple.fr, etu.exemple.fr", "b3"),
+                    ],
+                    search: Some(ProviderSearch {
+                        text: say("exampl"),
+                        more: true,
+                        carried: vec![CarriedField {
+                            name: "request",
+                            value: "7f1c9a52".to_owned(),
+                        }],
+                    }),
+                },
+                ..login()
+            },
+        ),
+        page(
+            "login_with_few_providers",
+            &LoginPage {
+                choice: ProviderChoice {
+                    others: vec![provider("ORCID", "orcid.org", "b1"), provider("GitHub", "", "b2")],
+                    ..ProviderChoice::default()
+                },
                 ..login()
             },
         ),
@@ -548,6 +627,16 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 ],
             },
         ),
+        page(
+            "login_demanded",
+            &LoginPage {
+                reason: LoginReason::Demanded(vec![
+                    say("the account alice@portolan.local"),
+                    say("an account at example.edu"),
+                ]),
+                ..login()
+            },
+        ),
         page("consent", &consent()),
         page(
             "consent_while_away",
@@ -669,6 +758,16 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 ..consents()
             },
         ),
+        page("sessions", &sessions()),
+        page(
+            "sessions_this_one_alone",
+            &SessionsPage {
+                places: sessions().places[..1].to_vec(),
+                has_others: false,
+                ended: true,
+                ..sessions()
+            },
+        ),
         page("consents_revoke", &revocation()),
         page(
             "consents_revoke_branch",
@@ -737,6 +836,70 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                     "The service could not do this. It has written down why.",
                     "INTERNAL_ERROR",
                 )
+            },
+        ),
+        page(
+            "reset",
+            &mail::ResetPage {
+                layout: layout("New password"),
+                form_token: form_token(),
+                errors: FormErrors::none(),
+            },
+        ),
+        page(
+            "reset_password",
+            &mail::NewPasswordPage {
+                layout: layout("New password"),
+                action: "/p/reset/one-time-secret".to_owned(),
+                form_token: form_token(),
+                username: say("alice@portolan.local"),
+                errors: FormErrors::field("password", "This password is too short."),
+                password_min_length: 15,
+            },
+        ),
+        page(
+            "sign_up",
+            &mail::SignUpPage {
+                layout: layout("Create an account"),
+                form_token: form_token(),
+                email: say("alice@example.org"),
+                errors: FormErrors::field("email", "This is no address."),
+            },
+        ),
+        page(
+            "sign_up_account",
+            &mail::OpenAccountPage {
+                layout: layout("Create an account"),
+                action: "/p/sign-up/one-time-secret".to_owned(),
+                form_token: form_token(),
+                address: say("alice@example.org"),
+                username: say("alice"),
+                name: say("Alice Cartographer"),
+                errors: FormErrors::field("username", "Is taken, choose another one."),
+                local_domain: "portolan.local".to_owned(),
+                password_min_length: 15,
+            },
+        ),
+        page(
+            "address",
+            &mail::AddressPage {
+                layout: signed_in("E-mail address"),
+                form_token: form_token(),
+                username: say("alice@portolan.local"),
+                address: Some(say("alice@example.org")),
+                is_verified: false,
+                email: say("alice@example.org"),
+                errors: FormErrors::none(),
+            },
+        ),
+        page(
+            "address_confirm",
+            &mail::ConfirmAddressPage {
+                layout: layout("Confirm your e-mail address"),
+                action: "/p/address/one-time-secret".to_owned(),
+                form_token: form_token(),
+                username: say("alice@portolan.local"),
+                address: say("alice@example.org"),
             },
         ),
         page("setup", &setup()),
@@ -964,6 +1127,11 @@ fn hostile_words_stay_words() {
         "error_unknown_scopes",
         "setup_refused",
         "setup_done",
+        "reset_password",
+        "sign_up",
+        "sign_up_account",
+        "address",
+        "address_confirm",
         "message",
         "home_signed_in",
         "login_without_request",
@@ -1018,6 +1186,17 @@ fn every_form_carries_its_token() {
             .enumerate()
             .filter(|(_, element)| element.name == "form")
         {
+            // A search changes nothing, and its fields stand in the address.
+            if form.get("role") == Some("search") {
+                assert_eq!(form.get("method"), Some("get"), "{page}");
+                assert!(
+                    !elements.iter().any(
+                        |element| element.get("name") == Some("form_token") && is_inside(&elements, element, index)
+                    ),
+                    "{page}"
+                );
+                continue;
+            }
             let token = elements
                 .iter()
                 .find(|element| element.get("name") == Some("form_token") && is_inside(&elements, element, index));

@@ -43,7 +43,7 @@ pub async fn complete(
             };
             session::sign_in(tx, &unit_ctx, browser, &identity, &proof, &new_hash, lifetimes.1)?;
             if let Some(request) = request {
-                authorization_requests::mark_authenticated(tx, request, unit_ctx.now)?;
+                authorization_requests::mark_authenticated(tx, request, identity.id, unit_ctx.now)?;
             }
             let event = Event {
                 action: "login.succeeded",

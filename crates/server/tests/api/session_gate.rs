@@ -14,6 +14,13 @@ const MESSAGE: &str = "To access this project you must have an identity with adm
 fn assert_gated(answer: &Answer) -> String {
     assert_eq!(answer.refusal(), "403 FORBIDDEN", "{}", answer.summary());
     assert_eq!(answer.detail(), MESSAGE);
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some(format!(
+            "Bearer error=\"insufficient_user_authentication\", error_description=\"{MESSAGE}\", max_age=\"1800\""
+        ))
+        .as_deref()
+    );
     let document = answer.json();
     let parameters = &document["authorization_parameters"];
     assert_eq!(parameters["session_message"], MESSAGE);
@@ -175,6 +182,69 @@ fn the_authorize_endpoint_takes_the_policy_that_the_gate_names() {
         let answer = server.call(&alice.auth, method, &format!("/v2/api/policies/{policy}"), Value::Null);
         assert_eq!(answer.refusal(), "404 POLICY_NOT_FOUND");
     }
+}
+
+/// W1, RFC 9470: a client that knows nothing of Globus steps up with the words of the standard.
+#[test]
+fn a_client_of_the_step_up_standard_gets_through_the_gate() {
+    let server = TestServer::new();
+    let mut alice = server.developer("alice");
+    let project = alice.project("P");
+    server.advance_seconds(1801);
+    let change = json!({ "project": { "display_name": "n" } });
+    let refused = alice.put(&format!("/v2/api/projects/{project}"), change.clone());
+    assert_gated(&refused);
+    let challenge = refused.header("www-authenticate").unwrap();
+    let (_, max_age) = challenge.split_once("max_age=\"").unwrap();
+    let max_age = max_age.trim_end_matches('"');
+
+    let params = alice
+        .console
+        .params(&format!("openid {MANAGE}"))
+        .set("max_age", max_age);
+    assert_eq!(alice.browser.authorize(&alice.console, &params).title(), "Sign in");
+    let tokens = alice.console.exchange(&alice.browser.login(&alice.user).code());
+    let seen = alice.console.introspect(tokens.access_token());
+    assert_eq!(seen["auth_time"], server.now().seconds());
+    alice.auth = Auth::Bearer(tokens.access_token().to_owned());
+    alice.put(&format!("/v2/api/projects/{project}"), change).ok();
+
+    // Other refusals demand no login.
+    let bob = server.developer("bob");
+    let stranger = bob.put(
+        &format!("/v2/api/projects/{project}"),
+        json!({ "project": { "display_name": "n" } }),
+    );
+    assert_eq!(stranger.refusal(), "403 FORBIDDEN");
+    assert!(stranger.header("www-authenticate").is_none());
+}
+
+/// decisions.md section 6: half an hour, again and again.
+#[test]
+fn the_gate_demands_accepts_expires_and_demands_again() {
+    let server = TestServer::new();
+    let mut alice = server.developer("alice");
+    let project = alice.project("P");
+    let change = |alice: &Developer| {
+        alice.put(
+            &format!("/v2/api/projects/{project}"),
+            json!({ "project": { "display_name": "n" } }),
+        )
+    };
+    for _ in 0..2 {
+        change(&alice).ok();
+        server.advance_seconds(1800);
+        change(&alice).ok();
+        server.advance_seconds(1);
+        let policy = assert_gated(&change(&alice));
+        let params = alice.console.params(&format!("openid {MANAGE}"));
+        let params = params.set("session_required_policies", &policy);
+        let page = alice.browser.authorize(&alice.console, &params).page().text();
+        assert!(page.contains("an account that administers the project"), "{page}");
+        let code = alice.browser.login(&alice.user).code();
+        alice.auth = Auth::Bearer(alice.console.exchange(&code).access_token().to_owned());
+    }
+    change(&alice).ok();
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn only_claims_of_granted_scopes_are_told() {
         let client = server.client().confidential().create();
         let table: [(&str, &[&str]); 4] = [
             ("openid", &["identity_set", "sub"]),
-            ("openid email", &["email", "identity_set", "sub"]),
+            ("openid email", &["email", "email_verified", "identity_set", "sub"]),
             (
                 "openid profile",
                 &[
@@ -40,6 +40,7 @@ fn only_claims_of_granted_scopes_are_told() {
                 "openid profile email",
                 &[
                     "email",
+                    "email_verified",
                     "identity_provider",
                     "identity_provider_display_name",
                     "identity_set",

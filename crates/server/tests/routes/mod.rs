@@ -13,7 +13,8 @@ use portolan_server::domain::client;
 use portolan_types::{ClientId, ConsentId};
 
 use crate::support::{
-    Answer, Auth, Authenticator, Browser, Form, Outcome, TestClient, TestResourceServer, TestServer, TestUser, otp,
+    Answer, Auth, Authenticator, Browser, Form, Mailbox, Outcome, TestClient, TestResourceServer, TestServer, TestUser,
+    otp,
 };
 
 const SECURITY: &str = "/p/account/security";
@@ -21,6 +22,8 @@ const SECURITY: &str = "/p/account/security";
 /// Everything that a call may need. Each route starts from a fresh one.
 pub struct World {
     pub server: TestServer,
+    /// Where its mail goes.
+    pub mailbox: Mailbox,
     pub alice: TestUser,
     pub bob: TestUser,
     /// Signed in as Alice, and as Bob.
@@ -60,7 +63,8 @@ pub const AUTH_SCOPES: &str = "openid email profile urn:globus:auth:scope:auth.g
 
 impl World {
     pub fn new() -> Self {
-        let server = TestServer::new();
+        let mailbox = Mailbox::open();
+        let server = TestServer::with_mail(&mailbox);
         let (alice, bob) = (server.user("alice").create(), server.user("bob").create());
         let (browser, others_browser) = (server.browser_of(&alice), server.browser_of(&bob));
         let app = server.client().named("The App").create();
@@ -136,6 +140,7 @@ impl World {
             robot,
             admin_robot,
             server,
+            mailbox,
             alice,
             bob,
             browser,
@@ -611,6 +616,18 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                 w.form_of(w.browser.form_with("/p/account/security/sessions", "form_token"))
             }),
         ),
+        (
+            "GET /p/login/with/{provider_id}",
+            Page(|w| {
+                let waiting = w.waiting_at("/p/login").path;
+                let request = waiting.split_once('?').unwrap().1;
+                page(&format!("/p/login/with/{}?{request}", w.provider()))
+            }),
+        ),
+        (
+            "GET /p/callback/{provider_id}",
+            Page(|w| page(&format!("/p/callback/{}?state=unknown&code=stolen", w.provider()))),
+        ),
         ("GET /p/consent", Page(|w| page(&w.waiting_at("/p/consent").path))),
         ("POST /p/consent", Page(|w| w.deciding_at("/p/consent"))),
         ("GET /p/continue", Page(|w| page(&w.waiting_at("/p/continue").path))),
@@ -633,6 +650,60 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                 }
             }),
         ),
+        ("GET /p/reset", Page(|_| page("/p/reset"))),
+        (
+            "POST /p/reset",
+            Page(|w| w.filled_in("/p/reset", &[("username", "nobody")])),
+        ),
+        (
+            "GET /p/reset/{token}",
+            Page(|w| page(&w.mailed("/p/reset", &[("username", "alice")]))),
+        ),
+        (
+            "POST /p/reset/{token}",
+            Page(|w| {
+                let link = w.mailed("/p/reset", &[("username", "alice")]);
+                w.filled_in(&link, &[("password", NEW_PASSWORD), ("password_again", NEW_PASSWORD)])
+            }),
+        ),
+        ("GET /p/sign-up", Page(|_| page("/p/sign-up"))),
+        (
+            "POST /p/sign-up",
+            Page(|w| w.filled_in("/p/sign-up", &[("email", "new@example.net")])),
+        ),
+        (
+            "GET /p/sign-up/{token}",
+            Page(|w| page(&w.mailed("/p/sign-up", &[("email", "new@example.net")]))),
+        ),
+        (
+            "POST /p/sign-up/{token}",
+            Page(|w| {
+                let link = w.mailed("/p/sign-up", &[("email", "new@example.net")]);
+                let fields = [
+                    ("username", "newcomer"),
+                    ("name", "New"),
+                    ("password", NEW_PASSWORD),
+                    ("password_again", NEW_PASSWORD),
+                ];
+                w.filled_in(&link, &fields)
+            }),
+        ),
+        ("GET /p/address", Page(|_| page("/p/address"))),
+        (
+            "POST /p/address",
+            Page(|w| w.filled_in("/p/address", &[("email", "new@example.net")])),
+        ),
+        (
+            "GET /p/address/{token}",
+            Page(|w| page(&w.mailed("/p/address", &[("email", "new@example.net")]))),
+        ),
+        (
+            "POST /p/address/{token}",
+            Page(|w| {
+                let link = w.mailed("/p/address", &[("email", "new@example.net")]);
+                w.filled_in(&link, &[])
+            }),
+        ),
         ("GET /v2/web/auth-code", Page(|_| page("/v2/web/auth-code?code=abc"))),
         ("GET /v2/web/logout", Page(|_| page("/v2/web/logout"))),
         ("POST /v2/web/logout", Page(|w| w.form_on("/v2/web/logout"))),
@@ -653,6 +724,17 @@ pub fn calls() -> Vec<(&'static str, Call)> {
         (
             "POST /v2/web/consents/{consent_id}",
             Page(|w| w.form_on(&format!("/v2/web/consents/{}", w.consent()))),
+        ),
+        ("GET /p/account/sessions", Page(|_| page("/p/account/sessions"))),
+        (
+            "POST /p/account/sessions",
+            Page(|w| {
+                let call = w.form_on("/p/account/sessions");
+                PageCall {
+                    form: call.form.map(|form| form.set("session", "others")),
+                    ..call
+                }
+            }),
         ),
         ("GET /static/{*path}", Page(|w| page(&w.stylesheet()))),
         ("GET /favicon.ico", Page(|_| page("/favicon.ico"))),
@@ -706,7 +788,29 @@ pub fn authorize_path(world: &World) -> String {
     format!("/v2/oauth2/authorize?{query}")
 }
 
+const NEW_PASSWORD: &str = "seven unlikely words of a form";
+
 impl World {
+    /// The form of a page of Alice's browser, filled in.
+    fn filled_in(&self, path: &str, fields: &[(&str, &str)]) -> PageCall {
+        self.browser.get(path);
+        let form = fields
+            .iter()
+            .fold(self.browser.form(), |form, (name, value)| form.set(name, value));
+        PageCall {
+            path: path.to_owned(),
+            form: Some(form),
+        }
+    }
+
+    /// Sends that form and returns the link in the message that comes of it.
+    fn mailed(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let call = self.filled_in(path, fields);
+        self.browser.submit(&call.form.expect("the page has a form"));
+        self.server.send_mail();
+        self.mailbox.take().pop().expect("a message came").link()
+    }
+
     /// A parked request of Alice's browser that waits at this page.
     fn waiting_at(&self, wanted: &str) -> PageCall {
         let params = match wanted {
@@ -899,4 +1003,36 @@ pub fn assert_complete<'a>(listed: impl IntoIterator<Item = &'a str>) {
     assert!(missing.is_empty(), "nothing is said about {missing:#?}");
     let gone: Vec<_> = listed.difference(&routes).collect();
     assert!(gone.is_empty(), "no such route any more: {gone:#?}");
+}
+
+impl World {
+    /// A provider whose addresses are set, so that nobody is asked on the way there.
+    fn provider(&self) -> portolan_types::IdentityProviderId {
+        use portolan_server::domain::provider::{Wanted, create};
+        use portolan_server::store::audit::Actor;
+        use portolan_server::store::identity_providers::IdentityProvider;
+
+        let preset = portolan_server::upstream::provider::preset("github").unwrap();
+        let id = portolan_types::IdentityProviderId(portolan_server::app::new_uuid());
+        let mut configuration = preset.configuration;
+        configuration.client_id = "portolan".into();
+        let wanted = Wanted {
+            provider: IdentityProvider {
+                id,
+                name: preset.title.into(),
+                short_name: preset.short_name.into(),
+                kind: preset.kind.into(),
+                alternative_names: "[]".into(),
+                enabled: true,
+            },
+            domains: vec!["github.com".into()],
+            issuer: preset.issuer.unwrap().into(),
+            configuration,
+            sealed_secret: None,
+        };
+        let ctx = self.server.ctx();
+        self.server
+            .write(move |tx| create(tx, &ctx, Actor::Operator, "portolan.local", &wanted));
+        id
+    }
 }

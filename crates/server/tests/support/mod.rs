@@ -26,6 +26,8 @@ mod browser;
 mod builders;
 mod dns;
 mod http;
+mod idp;
+mod mail;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -52,6 +54,8 @@ pub use self::builders::{
 };
 pub use self::dns::Zone;
 pub use self::http::{Answer, Auth, Request, encode};
+pub use self::idp::{FakeProvider, Script, Signer};
+pub use self::mail::{Mailbox, Message};
 
 /// The public address of test servers.
 pub const ISSUER: &str = "https://auth.example.org";

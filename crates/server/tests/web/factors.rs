@@ -7,7 +7,7 @@ use portolan_server::domain::identity;
 use portolan_server::store::{factors, sessions};
 use serde_json::Value;
 
-use crate::support::{Authenticator, Browser, Key, Outcome, TestServer, TestUser, otp};
+use crate::support::{Authenticator, Browser, Key, Mailbox, Outcome, TestServer, TestUser, otp};
 
 const SECURITY: &str = "/p/account/security";
 const TOTP: &str = "/p/account/security/totp";
@@ -756,6 +756,35 @@ fn a_new_password_ends_what_began_with_the_old_one() {
     server.write(move |tx| identity::set_password(tx, &ctx, id, "$argon2id$new"));
     let outcome = present(&second, "otp", &otp(&secret, seconds(&server)));
     assert_eq!(status(&outcome), StatusCode::BAD_REQUEST);
+}
+
+/// AA7: a new password by mail does not pass by the second factor.
+#[test]
+fn a_password_by_mail_does_not_replace_the_second_factor() {
+    let mailbox = Mailbox::open();
+    let server = TestServer::with_mail(&mailbox);
+    let alice = server.user("alice").create();
+    let secret = set_up_app(&server.browser_of(&alice));
+    server.send_mail();
+    mailbox.take();
+    let browser = server.browser();
+    browser.get("/p/reset");
+    browser.submit(&browser.form().set("username", "alice"));
+    server.send_mail();
+    let link = mailbox.take().remove(0).link();
+    browser.get(&link);
+    let new = "seven unlikely words of somebody else";
+    browser.submit(&browser.form().set("password", new).set("password_again", new));
+    assert!(!is_signed_in(&browser));
+
+    server.advance_seconds(60);
+    let alice = TestUser {
+        password: new.into(),
+        ..alice
+    };
+    let second = at_second_step(&server, &alice);
+    present(&second, "otp", &otp(&secret, seconds(&server)));
+    assert!(is_signed_in(&second));
 }
 
 /// threats.md 16: the cookie changes with the sign-in, not before and not never.

@@ -404,3 +404,194 @@ fn a_signed_in_person_is_not_asked_on_a_bare_login_page() {
     let answer = browser.send(Method::GET, "/p/login", None);
     assert_eq!(answer.location(), "/");
 }
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+
+/// A browser that says what it is, in which this person is signed in.
+fn firefox_of(server: &TestServer, user: &TestUser, client: &TestClient) -> Browser {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(client.params("openid").0)
+        .finish();
+    let answer = server
+        .request(Method::GET, &format!("/v2/oauth2/authorize?{query}"))
+        .header("user-agent", FIREFOX)
+        .from("192.0.2.9".parse().unwrap())
+        .send();
+    let cookie = answer.header("set-cookie").unwrap();
+    let value = cookie.split(['=', ';']).nth(1).unwrap();
+    let browser = server.browser();
+    browser.set_cookie(COOKIE, value);
+    browser.get(answer.location());
+    browser.login(user);
+    browser
+}
+
+/// AC1: a person sees where they are signed in, in words they understand.
+#[test]
+fn a_person_sees_where_they_are_signed_in() {
+    let server = TestServer::new();
+    let (alice, bob) = (server.user("alice").create(), server.user("bob").create());
+    let portal = server.client().named("Portal").create();
+    let other = server.client().named("Other App").create();
+    let here = firefox_of(&server, &alice, &portal);
+    here.allow();
+    server.advance_seconds(60);
+    let there = server.browser_of(&alice);
+    other.code(&there, "openid");
+    portal.code(&server.browser_of(&bob), "openid");
+
+    let page = here.get("/p/account/sessions").page().text();
+
+    let places: Vec<&str> = page.split("<section").skip(1).collect();
+    assert_eq!(places.len(), 2, "{page}");
+    assert!(places[0].contains("Firefox on Linux (this browser)") && places[0].contains("192.0.2.9"));
+    assert!(places[0].contains("Portal") && !places[0].contains("Other App"));
+    assert!(places[1].contains("Other App") && !places[1].contains("(this browser)"));
+    assert!(places[1].contains("alice@portolan.local") && !page.contains("bob@"));
+    assert!(here.get("/").page().text().contains("/p/account/sessions"));
+}
+
+fn end(browser: &Browser, which: &str) -> crate::support::Outcome {
+    browser.get("/p/account/sessions");
+    browser.submit(&browser.form().set("session", which))
+}
+
+/// The id of the session of this browser, as its own page shows it.
+fn id_here(browser: &Browser) -> String {
+    let page = browser.get("/p/account/sessions").page().text();
+    let section = page.split("<section").nth(1).unwrap();
+    assert!(section.contains("(this browser)"));
+    let (_, rest) = section.split_once("name=\"session\" value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// AC1, decisions.md section 5: what apps got there ends as well; elsewhere nothing does.
+#[test]
+fn ending_a_session_ends_the_tokens_that_came_from_it() {
+    let server = TestServer::new();
+    let (alice, bob) = (server.user("alice").create(), server.user("bob").create());
+    let client = server.client().create();
+    let (here, lost) = (server.browser_of(&alice), server.browser_of(&alice));
+    let of_bob = server.browser_of(&bob);
+    let kept = client.offline_tokens(&here, "openid");
+    let gone = client.offline_tokens(&lost, "openid");
+    let refreshed = client.refresh(gone.refresh_token());
+    let pending = client.code(&lost, "openid");
+    let bobs = client.tokens(&of_bob, "openid");
+    let lost_id = id_here(&lost);
+
+    // Not Bob's to end.
+    end(&of_bob, &lost_id);
+    assert!(client.is_active(gone.access_token()) && is_signed_in(&lost));
+
+    let outcome = end(&here, &lost_id);
+
+    assert!(outcome.page().text().contains("Nobody is signed in there any more"));
+    assert!(!is_signed_in(&lost) && is_signed_in(&here));
+    for token in [gone.access_token(), refreshed.access_token()] {
+        assert!(!client.is_active(token));
+    }
+    assert_eq!(client.try_refresh(gone.refresh_token()).outcome(), "400 invalid_grant");
+    let late = client.try_exchange(&pending);
+    assert!(!late.status.is_success() || !client.is_active(late.json()["access_token"].as_str().unwrap()));
+    assert!(client.is_active(kept.access_token()) && client.is_active(bobs.access_token()));
+    client.refresh(kept.refresh_token());
+    // The consent stays: signing in again is enough.
+    lost.login(&alice);
+    assert!(!lost.authorize(&client, &client.params("openid")).is_page());
+    let trail = server.count(
+        "SELECT count(*) FROM audit_events WHERE action = 'session.end'",
+        params![],
+    );
+    assert_eq!(trail, 1);
+}
+
+#[test]
+fn all_other_sessions_end_at_once_and_this_one_like_a_logout() {
+    let server = TestServer::new();
+    let alice = server.user("alice").create();
+    let client = server.client().create();
+    let browsers: Vec<Browser> = (0..3).map(|_| server.browser_of(&alice)).collect();
+    let tokens: Vec<_> = browsers
+        .iter()
+        .map(|browser| client.tokens(browser, "openid"))
+        .collect();
+
+    end(&browsers[0], "others");
+
+    let signed_in: Vec<bool> = browsers.iter().map(is_signed_in).collect();
+    assert_eq!(signed_in, [true, false, false]);
+    let active: Vec<bool> = tokens
+        .iter()
+        .map(|token| client.is_active(token.access_token()))
+        .collect();
+    assert_eq!(active, [true, false, false]);
+    assert!(
+        !browsers[0]
+            .get("/p/account/sessions")
+            .page()
+            .text()
+            .contains("End all but this one")
+    );
+
+    let before = browsers[0].cookie(COOKIE);
+    let outcome = end(&browsers[0], &id_here(&browsers[0]));
+    assert_eq!(outcome.title(), "Sign in");
+    assert_ne!(browsers[0].cookie(COOKIE), before);
+    assert!(!client.is_active(tokens[0].access_token()));
+    let after = browsers[0].login(&alice);
+    assert_eq!(after.title(), "Where you are signed in", "back to the page");
+}
+
+/// A logout leaves tokens alive, so the place stays in the list until they are ended.
+#[test]
+fn what_a_logout_left_behind_can_be_ended() {
+    let server = TestServer::new();
+    let alice = server.user("alice").create();
+    let client = server.client().named("Portal").create();
+    let left = server.browser_of(&alice);
+    let tokens = client.offline_tokens(&left, "openid");
+    let id = id_here(&left);
+    left.get("/v2/web/logout");
+    left.submit(&left.form());
+    assert!(client.is_active(tokens.access_token()));
+    // Long after the row of the browser was removed.
+    server.advance_seconds(30 * 24 * HOUR);
+    server.sql("DELETE FROM browser_sessions", params![]);
+    let here = server.browser_of(&alice);
+    let page = here.get("/p/account/sessions").page().text();
+    assert!(page.contains("no longer signed in, but apps may go on") && page.contains("Portal"));
+
+    end(&here, &id);
+
+    assert_eq!(
+        client.try_refresh(tokens.refresh_token()).outcome(),
+        "400 invalid_grant"
+    );
+    assert!(!here.get("/p/account/sessions").page().text().contains("apps may go on"));
+}
+
+/// What a browser says of itself is kept short and printable.
+#[test]
+fn the_name_of_a_browser_is_cleaned() {
+    let server = TestServer::new();
+    let client = server.client().create();
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(client.params("openid").0)
+        .finish();
+    for (sent, kept) in [
+        ("x".repeat(5000), Some(256)),
+        ("tab\tin it".to_owned(), Some("tabin it".len())),
+        ("".to_owned(), None),
+    ] {
+        server.sql("DELETE FROM browser_sessions", params![]);
+        server
+            .request(Method::GET, &format!("/v2/oauth2/authorize?{query}"))
+            .header("user-agent", &sent)
+            .send();
+        let length = kept.map_or(0, |length| i64::try_from(length).unwrap());
+        let sql = "SELECT cast(coalesce(sum(length(user_agent)), 0) AS BIGINT) FROM browser_sessions";
+        assert_eq!(server.count(sql, params![]), length, "{sent:.20}");
+        assert_eq!(server.count("SELECT count(*) FROM browser_sessions", params![]), 1);
+    }
+}

@@ -108,10 +108,11 @@ fn sign_id_token(
         SigningAlgorithm::parse(name).ok_or_else(|| Error::internal("an unknown ID token algorithm is configured"))?;
     let issuer = app.config.issuer();
     let people = person.people();
+    // The login that `auth_time` tells of. One that was renewed meanwhile is another one.
     let authentication = person
         .authentications
         .iter()
-        .find(|authentication| authentication.identity_id == person.identity().id);
+        .find(|authentication| Some(authentication.authenticated_at) == facts.auth_time);
     let amr = authentication
         .and_then(|authentication| authentication.amr())
         .unwrap_or_default();

@@ -144,6 +144,7 @@ fn parked(number: u128, seconds: u64) -> Parked {
         authenticated_at: None,
         page_shown: false,
         decision: None,
+        logins: Vec::new(),
     }
 }
 
@@ -183,13 +184,15 @@ db_test!(
         let find = |id| read(db, move |tx| authorization_requests::find(tx, id, session, NOW));
 
         write(db, move |tx| {
-            authorization_requests::mark_authenticated(tx, id, after(5))
+            authorization_requests::mark_authenticated(tx, id, SERVICE.identity(), after(4))?;
+            authorization_requests::mark_authenticated(tx, id, ALICE, after(5))
         });
         let request = find(id).unwrap();
         assert_eq!(
             (request.authenticated_at, request.page_shown, request.decision),
             (Some(after(5)), true, None)
         );
+        assert_eq!(request.logins, [SERVICE.identity(), ALICE], "in their order");
         write(db, move |tx| authorization_requests::decide(tx, id, "allow"));
         assert_eq!(find(id).unwrap().decision.as_deref(), Some("allow"));
         let untouched = find(Uuid::from_u128(8)).unwrap();

@@ -439,6 +439,7 @@ db_test!(deeds_of_one_actor_are_counted_since_a_time, MIGRATIONS, |db| {
             now: after(second),
             request_id: RequestId::new(),
             address: None,
+            user_agent: None,
         };
         let event = Event {
             action,
@@ -472,6 +473,7 @@ db_test!(
                 now: after(second),
                 request_id: RequestId::new(),
                 address: None,
+                user_agent: None,
             };
             let event = Event {
                 action: "thing.change",

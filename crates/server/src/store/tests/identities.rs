@@ -250,3 +250,167 @@ db_test!(an_identity_leaves_its_set_unless_the_others_need_it, MIGRATIONS, |db| 
     let again = write(db, move |tx| identities::leave_set(tx, BOB, own));
     assert!(!again, "it is alone already");
 });
+
+/// A provider that people can sign in through.
+fn upstream(id: u128, name: &str) -> IdentityProvider {
+    IdentityProvider {
+        id: IdentityProviderId::from_u128(id),
+        name: name.into(),
+        short_name: name.to_lowercase(),
+        kind: "oidc".into(),
+        alternative_names: "[]".into(),
+        enabled: true,
+    }
+}
+
+fn names(found: Vec<IdentityProvider>) -> Vec<String> {
+    found.into_iter().map(|one| one.name).collect()
+}
+
+db_test!(a_provider_of_the_operator_comes_and_goes, MIGRATIONS, |db| {
+    populate(db);
+    let id = IdentityProviderId::from_u128(7);
+    let setup = identity_providers::Setup {
+        issuer: Some("https://x.example".into()),
+        configuration: "{}".into(),
+        sealed_secret: Some(vec![1, 2]),
+    };
+    let (one, first) = (upstream(7, "Uni"), setup.clone());
+    let insert = move |db: &Db| {
+        let (one, first) = (one.clone(), first.clone());
+        write(db, move |tx| identity_providers::insert(tx, &one, &first, NOW))
+    };
+    assert!(insert(db));
+    assert!(!insert(db), "the id and the short name are taken");
+    assert_eq!(read(db, move |tx| identity_providers::find_setup(tx, id)), Some(setup));
+    let found = read(db, |tx| identity_providers::find_by_short_name(tx, "uni"));
+    assert_eq!(found.unwrap().id, id);
+
+    let changed = identity_providers::Setup {
+        issuer: Some("https://y.example".into()),
+        configuration: "{\"a\":1}".into(),
+        sealed_secret: None,
+    };
+    let other = changed.clone();
+    write(db, move |tx| {
+        identity_providers::update(tx, &upstream(7, "Other"), &other)
+    });
+    assert_eq!(
+        read(db, move |tx| identity_providers::find_setup(tx, id)),
+        Some(changed)
+    );
+
+    assert!(write(db, move |tx| identity_providers::insert_domain(
+        tx,
+        id,
+        "x.example"
+    )));
+    assert!(!write(db, move |tx| identity_providers::insert_domain(
+        tx,
+        LOCAL,
+        "x.example"
+    )));
+    let domains = read(db, move |tx| identity_providers::list_domains_of(tx, &[id, LOCAL]));
+    assert!(domains.contains(&(id, "x.example".to_owned())));
+    write(db, |tx| identity_providers::delete_domain(tx, "x.example"));
+    assert!(read(db, move |tx| identity_providers::list_domains(tx, id)).is_empty());
+
+    write(db, move |tx| identity_providers::set_enabled(tx, id, false));
+    assert!(!read(db, move |tx| identity_providers::find(tx, id)).unwrap().enabled);
+    assert!(!read(db, move |tx| identity_providers::has_identities(tx, id)));
+    assert!(read(db, |tx| identity_providers::has_identities(tx, LOCAL)));
+    write(db, move |tx| identity_providers::delete(tx, id));
+    assert!(read(db, move |tx| identity_providers::find(tx, id)).is_none());
+});
+
+db_test!(providers_are_found_by_the_beginnings_of_their_words, MIGRATIONS, |db| {
+    populate(db);
+    for (id, name, words) in [
+        (1, "Chicago", vec!["university", "chicago", "edu", "zürich"]),
+        (2, "Chile", vec!["university", "chile", "cl"]),
+        (3, "Off", vec!["university", "chad"]),
+    ] {
+        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        write(db, move |tx| {
+            let provider = upstream(id, name);
+            identity_providers::insert(tx, &provider, &identity_providers::Setup::default(), NOW)?;
+            identity_providers::replace_words(tx, provider.id, &["old".to_owned()])?;
+            identity_providers::replace_words(tx, provider.id, &words)
+        });
+    }
+    write(db, |tx| {
+        identity_providers::set_enabled(tx, IdentityProviderId::from_u128(3), false)
+    });
+    let search = |words: [&'static str; 3], limit| {
+        let mut found = names(read(db, move |tx| identity_providers::search(tx, words, limit)));
+        found.sort();
+        found
+    };
+    assert_eq!(search(["chi", "chi", "chi"], 9), ["Chicago", "Chile"]);
+    assert_eq!(search(["chil", "univ", "chil"], 9), ["Chile"]);
+    assert_eq!(search(["chi", "edu", "uni"], 9), ["Chicago"]);
+    assert_eq!(search(["zür", "zür", "zür"], 9), ["Chicago"]);
+    assert_eq!(search(["university", "university", "university"], 1).len(), 1);
+    for nothing in ["old", "hicago", "chicagoo", "%", "_", "chad"] {
+        assert!(search([nothing, nothing, nothing], 9).is_empty(), "{nothing}");
+    }
+    assert_eq!(
+        names(read(db, |tx| identity_providers::list_choices(tx, 9))),
+        ["Chicago", "Chile"]
+    );
+    assert_eq!(
+        names(read(db, |tx| identity_providers::list_choices(tx, 1))),
+        ["Chicago"]
+    );
+});
+
+db_test!(a_subject_is_one_identity_of_its_provider, MIGRATIONS, |db| {
+    populate(db);
+    let bob = Identity {
+        subject: Some("s".into()),
+        ..identity(BOB, "bob@portolan.local")
+    };
+    assert!(add(db, bob));
+    let found = |subject: &'static str| read(db, move |tx| identities::find_by_subject(tx, LOCAL, subject));
+    assert_eq!(found("s").unwrap().id, BOB);
+    assert!(found("S").is_none());
+    let elsewhere = read(db, |tx| {
+        identities::find_by_subject(tx, IdentityProviderId::from_u128(9), "s")
+    });
+    assert!(elsewhere.is_none());
+
+    write(db, |tx| {
+        identities::update_profile(tx, BOB, "rob@portolan.local", Some("Rob"), None, Some("Org"))
+    });
+    let bob = found("s").unwrap();
+    assert_eq!(
+        (
+            bob.username.as_str(),
+            bob.name.as_deref(),
+            bob.email,
+            bob.organization.as_deref()
+        ),
+        ("rob@portolan.local", Some("Rob"), None, Some("Org"))
+    );
+
+    write(db, |tx| identities::close(tx, BOB));
+    assert!(found("s").is_none());
+});
+
+db_test!(a_closed_primary_gives_way_to_the_oldest_of_its_set, MIGRATIONS, |db| {
+    populate(db);
+    assert!(add(db, identity(BOB, "bob@portolan.local")));
+    execute(
+        db,
+        "UPDATE identities SET set_id = $2 WHERE id = $1",
+        params![BOB, ALICES_SET],
+    );
+    let first = || read(db, |tx| identities::list_set(tx, ALICES_SET))[0].id;
+    write(db, |tx| identities::replace_closed_primary(tx, ALICES_SET));
+    assert_eq!(first(), ALICE, "it is not closed");
+    write(db, |tx| {
+        identities::close(tx, ALICE)?;
+        identities::replace_closed_primary(tx, ALICES_SET)
+    });
+    assert_eq!(first(), BOB);
+});

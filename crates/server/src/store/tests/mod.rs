@@ -1,6 +1,7 @@
 //! Every function of `store`, executed on both engines. One file per table family; the
 //! rows that most tests need stand here, under fixed ids.
 
+mod addresses;
 mod clients;
 mod codes;
 mod consents;
@@ -156,7 +157,7 @@ fn populate(db: &Db) {
 fn browser(db: &Db, number: u8) -> BrowserSessionId {
     let id = BrowserSessionId::from_u128(number.into());
     write(db, move |tx| {
-        super::sessions::insert(tx, id, &hash(number), NOW, after(1000), None)
+        super::sessions::insert(tx, id, &hash(number), NOW, after(1000), None, None)
     });
     id
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::store::authorization_requests::Parked;
 use crate::store::sessions::Authentication;
-use crate::store::{MIGRATIONS, authorization_requests, identities, sessions};
+use crate::store::{MIGRATIONS, authorization_requests, grants, identities, sessions};
 
 const IDLE: Duration = Duration::from_secs(100);
 const BOB: IdentityId = IdentityId::from_u128(0xb0b);
@@ -89,6 +89,7 @@ db_test!(ending_a_session_forgets_its_people_and_requests, MIGRATIONS, |db| {
             authenticated_at: None,
             page_shown: false,
             decision: None,
+            logins: Vec::new(),
         };
         write(db, move |tx| {
             authorization_requests::insert(tx, &parked, session, after(60))
@@ -184,6 +185,7 @@ db_test!(requests_move_from_one_session_to_another, MIGRATIONS, |db| {
             authenticated_at: None,
             page_shown: false,
             decision: None,
+            logins: Vec::new(),
         };
         write(db, move |tx| {
             authorization_requests::insert(tx, &parked, session, after(60))
@@ -254,3 +256,62 @@ db_test!(
         assert!(without.is_empty());
     }
 );
+
+db_test!(the_sessions_of_a_person_are_found_with_their_apps, MIGRATIONS, |db| {
+    two_people(db);
+    let (first, second, bobs) = (browser(db, 1), browser(db, 2), browser(db, 3));
+    let described = BrowserSessionId::from_u128(4);
+    write(db, move |tx| {
+        let (address, program) = (Some("192.0.2.1".into()), Some("curl/8".into()));
+        sessions::insert(tx, described, &hash(4), after(50), after(1000), address, program)
+    });
+    for (session, identity) in [(first, ALICE), (described, ALICE), (bobs, BOB)] {
+        authenticate(db, session, identity, 0);
+    }
+    let open = |number: u128, session, client_id, identity, expires| {
+        write(db, move |tx| {
+            let id = AppSessionId::from_u128(number);
+            let id = sessions::upsert_app_session(tx, id, session, client_id, NOW, after(expires))?;
+            let authentication = Authentication::new(identity, LOCAL, NOW, &["pwd"]);
+            sessions::copy_authentications(tx, id, std::slice::from_ref(&authentication))
+        });
+    };
+    open(1, first, APP, ALICE, 10);
+    open(2, first, SERVICE, ALICE, 20);
+    // She has left this one; its tokens live on.
+    open(3, second, APP, ALICE, 20);
+    open(4, bobs, APP, BOB, 20);
+
+    let mut browsers = read(db, |tx| sessions::list_ids_by_identities(tx, &[ALICE]));
+    browsers.sort_unstable();
+    assert_eq!(browsers, [first, described]);
+    let apps = |seconds| {
+        let list = read(db, move |tx| {
+            sessions::list_app_sessions_by_identities(tx, after(seconds), &[ALICE])
+        });
+        let mut ids: Vec<u128> = list.iter().map(|app| app.id.0.as_u128()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(apps(0), [1, 2, 3]);
+    assert_eq!(apps(10), [2, 3], "no token can name the first any more");
+    write(db, |tx| grants::end(tx, Uuid::from_u128(3), NOW));
+    assert_eq!(apps(0), [1, 2], "one was ended");
+
+    let all = read(db, move |tx| sessions::list_app_sessions(tx, first));
+    assert_eq!(all.iter().map(|app| app.client_id).collect::<Vec<_>>(), [APP, SERVICE]);
+    write(db, move |tx| sessions::end(tx, first, after(60)));
+    let list = read(db, move |tx| sessions::list_browsers(tx, &[first, described]));
+    let expected = sessions::Browser {
+        id: described,
+        last_seen_at: after(50),
+        expires_at: after(1000),
+        ended_at: None,
+        address: Some("192.0.2.1".into()),
+        user_agent: Some("curl/8".into()),
+    };
+    assert_eq!(list[0], expected, "the last seen first");
+    assert_eq!((list[1].id, list[1].ended_at), (first, Some(after(60))));
+    let nobody = read(db, |tx| sessions::list_app_sessions_by_identities(tx, NOW, &[]));
+    assert!(nobody.is_empty());
+});

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::*;
 use crate::store::access_tokens::{ActiveToken, NewAccessToken, Profile, TokenScope};
 use crate::store::refresh_tokens::RefreshToken;
-use crate::store::{MIGRATIONS, access_tokens, clients, consents, grants, identities, refresh_tokens};
+use crate::store::sessions::Authentication;
+use crate::store::{MIGRATIONS, access_tokens, clients, consents, grants, identities, refresh_tokens, sessions};
 
 const ISSUANCE: IssuanceId = IssuanceId::from_u128(0x1550);
 const FAMILY: FamilyId = FamilyId::from_u128(0xfa);
@@ -165,6 +166,24 @@ db_test!(
         assert!(other.is_none());
     }
 );
+
+db_test!(a_token_leads_to_the_authentications_of_its_session, MIGRATIONS, |db| {
+    issue(db);
+    let browser = browser(db, 1);
+    let authentication = Authentication::new(ALICE, LOCAL, after(7), &["pwd"]).with_acr(Some("urn:strong".into()));
+    let copied = authentication.clone();
+    write(db, move |tx| {
+        sessions::upsert_app_session(tx, SESSION, browser, APP, NOW, after(100))?;
+        sessions::copy_authentications(tx, SESSION, std::slice::from_ref(&copied))
+    });
+    let of = |number| {
+        read(db, move |tx| {
+            Ok(tx.fetch(&sessions::authentications_of_token(&hash(number)))?)
+        })
+    };
+    assert_eq!(of(1), [authentication]);
+    assert!(of(9).is_empty(), "no such token");
+});
 
 db_test!(a_token_has_a_row_for_each_consent_it_rests_on, MIGRATIONS, |db| {
     issue(db);

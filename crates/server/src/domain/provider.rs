@@ -1,0 +1,324 @@
+//! Registering identity providers: what an operator may say of one, and by which words
+//! people find it.
+
+use portolan_db::{ReadTx, WriteTx};
+use portolan_types::IdentityProviderId;
+use serde_json::json;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::app::Ctx;
+use crate::domain::identity::check_text;
+use crate::error::{Error, Result};
+use crate::store::audit::{self, Actor, Event};
+use crate::store::identity_providers::{self, CLIENTS, CLIENTS_DOMAIN, IdentityProvider, LOCAL, Setup};
+use crate::upstream::discovery::asymmetric;
+use crate::upstream::provider::{Configuration, OAUTH2, is_upstream};
+
+/// A provider as it is to be.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub provider: IdentityProvider,
+    /// In lower case.
+    pub domains: Vec<String>,
+    pub issuer: String,
+    pub configuration: Configuration,
+    pub sealed_secret: Option<Vec<u8>>,
+}
+
+/// Parameters that are ours; an operator's may not stand beside them.
+const OUR_PARAMETERS: &[&str] = &[
+    "response_type",
+    "response_mode",
+    "client_id",
+    "client_secret",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "request",
+    "request_uri",
+];
+
+impl Wanted {
+    /// Every finding names the option and says what to do.
+    pub fn check(&self, local_domain: &str) -> Result<()> {
+        let refused = |text: String| Err(Error::invalid_parameters(text));
+        check_text("name", &self.provider.name)?;
+        let short = &self.provider.short_name;
+        let is_short = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
+        if short.is_empty() || short.len() > 64 || !short.chars().all(is_short) {
+            return refused("short name: 1 to 64 lower-case letters, digits, dots, dashes and underscores".into());
+        }
+        for name in self.provider.alternative_names() {
+            check_text("alternative name", &name)?;
+        }
+        if self.domains.is_empty() {
+            return refused("domain: name at least one; usernames of this provider end in it".into());
+        }
+        for domain in &self.domains {
+            if !is_domain(domain) {
+                return refused(format!("domain {domain}: write a domain such as example.edu"));
+            }
+            if domain == local_domain || domain == CLIENTS_DOMAIN {
+                return refused(format!("domain {domain}: is this server's own"));
+            }
+        }
+        let configuration = &self.configuration;
+        let default = &configuration.default_domain;
+        if !default.is_empty() && !self.domains.contains(default) {
+            return refused(format!(
+                "default domain {default}: is not one of the provider's domains"
+            ));
+        }
+        if configuration.client_id.trim().is_empty() {
+            return refused("client id: is missing; the provider tells it when this server is registered there".into());
+        }
+        if self.issuer.trim().is_empty() {
+            return refused("issuer: is missing; the provider's documentation tells it".into());
+        }
+        if configuration.scopes.is_empty()
+            || configuration
+                .scopes
+                .iter()
+                .any(|scope| scope.is_empty() || scope.contains(char::is_whitespace))
+        {
+            return refused("scope: name at least one, each without spaces".into());
+        }
+        if self.provider.kind != OAUTH2 && !configuration.scopes.iter().any(|scope| scope == "openid") {
+            return refused("scope: openid is missing, without which nobody is told who signed in".into());
+        }
+        let ways = ["", "client_secret_basic", "client_secret_post", "none"];
+        if !ways.contains(&configuration.client_authentication.as_str()) {
+            return refused("client authentication: client_secret_basic, client_secret_post or none".into());
+        }
+        if let Some(name) = configuration.algorithms.iter().find(|name| asymmetric(name).is_none()) {
+            return refused(format!(
+                "algorithm {name}: choose for example RS256, PS256, ES256 or EdDSA"
+            ));
+        }
+        let ours = |name: &&String| OUR_PARAMETERS.contains(&name.as_str()) || name.is_empty();
+        if let Some(name) = configuration.parameters.keys().find(ours) {
+            return refused(format!("parameter {name}: is one that this server sets itself"));
+        }
+        if configuration.claims.username.is_empty() {
+            return refused("username claim: name at least one".into());
+        }
+        if self.provider.kind == OAUTH2 && configuration.endpoints.is_none() {
+            return refused("endpoints: plain OAuth 2.0 has no document that tells them".into());
+        }
+        Ok(())
+    }
+
+    fn setup(&self) -> Result<Setup> {
+        Ok(Setup {
+            issuer: Some(self.issuer.clone()),
+            configuration: serde_json::to_string(&self.configuration).map_err(Error::internal)?,
+            sealed_secret: self.sealed_secret.clone(),
+        })
+    }
+
+    fn words(&self) -> Vec<String> {
+        let mut texts = vec![self.provider.name.clone(), self.provider.short_name.clone()];
+        texts.extend(self.provider.alternative_names());
+        texts.extend(self.domains.iter().cloned());
+        let mut found: Vec<String> = texts.iter().flat_map(|text| words(text)).collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+pub fn create(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, local_domain: &str, wanted: &Wanted) -> Result<()> {
+    wanted.check(local_domain)?;
+    if !identity_providers::insert(tx, &wanted.provider, &wanted.setup()?, ctx.now)? {
+        return Err(name_taken(&wanted.provider.short_name));
+    }
+    set_domains(tx, wanted)?;
+    identity_providers::replace_words(tx, wanted.provider.id, &wanted.words())?;
+    record(tx, ctx, actor, "identity_provider.create", wanted.provider.id)
+}
+
+pub fn update(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, local_domain: &str, wanted: &Wanted) -> Result<()> {
+    check_own(&wanted.provider)?;
+    wanted.check(local_domain)?;
+    let namesake = identity_providers::find_by_short_name(tx, &wanted.provider.short_name)?;
+    if namesake.is_some_and(|other| other.id != wanted.provider.id) {
+        return Err(name_taken(&wanted.provider.short_name));
+    }
+    identity_providers::update(tx, &wanted.provider, &wanted.setup()?)?;
+    set_domains(tx, wanted)?;
+    identity_providers::replace_words(tx, wanted.provider.id, &wanted.words())?;
+    record(tx, ctx, actor, "identity_provider.update", wanted.provider.id)
+}
+
+/// Switches signing in through it off or on. Off: tokens of its people are inactive at
+/// once, because whether a token is active looks at the provider, too.
+pub fn set_enabled(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    actor: Actor,
+    provider: &IdentityProvider,
+    enabled: bool,
+) -> Result<()> {
+    check_own(provider)?;
+    identity_providers::set_enabled(tx, provider.id, enabled)?;
+    let action = if enabled {
+        "identity_provider.enable"
+    } else {
+        "identity_provider.disable"
+    };
+    record(tx, ctx, actor, action, provider.id)
+}
+
+/// Only one that nobody has ever come from: what its people own has to stay theirs.
+pub fn delete(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, provider: &IdentityProvider) -> Result<()> {
+    check_own(provider)?;
+    if identity_providers::has_identities(tx, provider.id)? {
+        return Err(Error::conflict(format!(
+            "people have signed in through {}, or were prepared for it; disable it instead",
+            provider.name
+        )));
+    }
+    identity_providers::delete(tx, provider.id)?;
+    record(tx, ctx, actor, "identity_provider.delete", provider.id)
+}
+
+fn check_own(provider: &IdentityProvider) -> Result<()> {
+    if provider.id == LOCAL || provider.id == CLIENTS || !is_upstream(&provider.kind) {
+        return Err(Error::conflict(format!(
+            "{} is built in and stays as it is",
+            provider.name
+        )));
+    }
+    Ok(())
+}
+
+fn name_taken(short_name: &str) -> Error {
+    Error::conflict(format!(
+        "another identity provider has the short name {short_name}; choose another one"
+    ))
+}
+
+/// A domain belongs to one provider. One of a placeholder, through which nobody can sign
+/// in, may be taken over.
+fn set_domains(tx: &mut WriteTx, wanted: &Wanted) -> Result<()> {
+    let id = wanted.provider.id;
+    for domain in identity_providers::list_domains(tx, id)? {
+        if !wanted.domains.contains(&domain) {
+            identity_providers::delete_domain(tx, &domain)?;
+        }
+    }
+    for domain in &wanted.domains {
+        match identity_providers::find_by_domain(tx, domain)? {
+            Some(owner) if owner.id == id => continue,
+            Some(owner) if owner.kind != "placeholder" => {
+                return Err(Error::conflict(format!(
+                    "the domain {domain} belongs to {}",
+                    owner.name
+                )));
+            }
+            Some(_) => identity_providers::delete_domain(tx, domain)?,
+            None => {}
+        }
+        identity_providers::insert_domain(tx, id, domain)?;
+    }
+    Ok(())
+}
+
+fn record(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, action: &'static str, id: IdentityProviderId) -> Result<()> {
+    let event = Event {
+        action,
+        actor,
+        resource_kind: "identity_provider",
+        resource_id: id.to_string(),
+        detail: json!({}),
+    };
+    audit::insert(tx, ctx, &event)
+}
+
+fn is_domain(domain: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label)
+}
+
+/// The words of a text as they are compared: in lower case, without accents.
+pub fn words(text: &str) -> Vec<String> {
+    let plain: String = text
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase)
+        .collect();
+    plain
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| word.chars().take(64).collect())
+        .collect()
+}
+
+/// What was found for the text of a search.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub providers: Vec<IdentityProvider>,
+    /// There are more than are told.
+    pub more: bool,
+}
+
+/// Providers that people can sign in through and whose words begin with those of the text,
+/// or whose domain is that of the address.
+pub fn search(tx: &mut ReadTx, text: &str, limit: usize) -> Result<Found> {
+    let text = text.rsplit_once('@').map_or(text, |(_, domain)| domain);
+    let mut words = words(&text.chars().take(100).collect::<String>());
+    // The longest word is in all likelihood the rarest.
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.dedup();
+    let Some(first) = words.first() else {
+        return Ok(Found::default());
+    };
+    let word = |at: usize| words.get(at).unwrap_or(first).as_str();
+    let rows = identity_providers::search(tx, [first.as_str(), word(1), word(2)], 4 * limit as i64)?;
+    let is_cut = rows.len() >= 4 * limit;
+    let mut providers: Vec<IdentityProvider> = Vec::new();
+    for provider in rows {
+        if providers.iter().all(|known| known.id != provider.id) {
+            providers.push(provider);
+        }
+    }
+    let more = is_cut || providers.len() > limit;
+    providers.truncate(limit);
+    providers.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+    Ok(Found { providers, more })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_compared_without_case_and_accents() {
+        assert_eq!(words("Universität Zürich (UZH)"), ["universitat", "zurich", "uzh"]);
+        assert_eq!(words("uchicago.edu"), ["uchicago", "edu"]);
+        assert_eq!(words("ﬁrst  -- 東京大学"), ["first", "東京大学"]);
+        assert!(words(" .,-' ").is_empty());
+        assert_eq!(words(&"x".repeat(100))[0].len(), 64);
+    }
+
+    #[test]
+    fn domains_have_labels_of_letters_and_digits() {
+        for good in ["x.org", "a-b.c1.edu", "xn--bcher-kva.example"] {
+            assert!(is_domain(good), "{good}");
+        }
+        for bad in [
+            "", "x", ".org", "x.", "x..org", "X.org", "a b.org", "*.org", "x.org/", "a@x.org",
+        ] {
+            assert!(!is_domain(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Forms that are answered by mail only. Whoever filled one in learns nothing from the
+//! answer, so nothing is looked up before it is given: a job does that (standards.md AA6).
+
+use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
+use portolan_types::Timestamp;
+use uuid::Uuid;
+
+use crate::error::Result;
+
+pub const PASSWORD_RESET: &str = "password_reset";
+pub const SIGN_UP: &str = "sign_up";
+
+#[derive(Clone, Debug)]
+pub struct MailRequest {
+    pub id: Uuid,
+    pub kind: String,
+    pub typed: String,
+    pub address: Option<String>,
+    pub created_at: Timestamp,
+}
+
+impl FromRow for MailRequest {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            kind: row.take()?,
+            typed: row.take()?,
+            address: row.take()?,
+            created_at: row.take()?,
+        })
+    }
+}
+
+pub fn insert(tx: &mut WriteTx, request: &MailRequest) -> Result<()> {
+    tx.execute(
+        "INSERT INTO mail_requests (id, kind, typed, address, created_at) VALUES ($1, $2, $3, $4, $5)",
+        params![
+            request.id,
+            request.kind.clone(),
+            request.typed.clone(),
+            request.address.clone(),
+            request.created_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// The oldest first.
+pub fn list(tx: &mut ReadTx, limit: i64) -> Result<Vec<MailRequest>> {
+    Ok(tx.fetch_all(
+        "SELECT id, kind, typed, address, created_at FROM mail_requests ORDER BY created_at LIMIT $1",
+        params![limit],
+    )?)
+}
+
+/// Single use: true for the one node that answers it.
+pub fn take(tx: &mut WriteTx, id: Uuid) -> Result<bool> {
+    Ok(tx.execute("DELETE FROM mail_requests WHERE id = $1", params![id])? == 1)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use portolan_db::db_test;
+
+    use super::*;
+    use crate::store::MIGRATIONS;
+
+    db_test!(a_request_is_answered_once, MIGRATIONS, |db| {
+        for number in [2, 1] {
+            let request = MailRequest {
+                id: Uuid::from_u128(number),
+                kind: SIGN_UP.into(),
+                typed: "a@x.org".into(),
+                address: None,
+                created_at: Timestamp::from_seconds(number as i64),
+            };
+            db.write_blocking(move |tx| insert(tx, &request)).unwrap();
+        }
+        let waiting = db.read_blocking(|tx| list(tx, 10)).unwrap();
+        assert_eq!(
+            waiting.iter().map(|request| request.id.as_u128()).collect::<Vec<_>>(),
+            [1, 2]
+        );
+
+        let id = waiting[0].id;
+        assert!(db.write_blocking(move |tx| take(tx, id)).unwrap());
+        assert!(!db.write_blocking(move |tx| take(tx, id)).unwrap());
+    });
+}

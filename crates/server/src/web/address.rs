@@ -1,0 +1,183 @@
+//! The e-mail address of a local account: confirming it and changing it. Both need a fresh
+//! sign-in; a new address counts only when its owner has opened the link (standards.md AA7).
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::HeaderMap;
+
+use super::destination::Destination;
+use super::pages::FormErrors;
+use super::pages::mail::{AddressPage, ConfirmAddressPage};
+use super::reset::{field_error, message, no_mail, refused, with_cookie};
+use super::{SignedIn, find_session, layout, render};
+use crate::app::{App, Ctx};
+use crate::domain::address::{self, Site};
+use crate::domain::{session, token_format};
+use crate::error::{Error, Kind, Result};
+use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::extract::Form;
+use crate::store::addresses;
+use crate::store::identity_providers::LOCAL;
+
+struct Person {
+    person: SignedIn,
+    is_verified: bool,
+}
+
+/// The person of this browser, if they have signed in recently enough.
+async fn find_person(app: &App, ctx: &Ctx, cookie: &Cookie) -> Result<Option<Person>> {
+    let (shared, ctx, hash) = (app.clone(), ctx.clone(), cookie.hash);
+    app.db
+        .read(move |tx| {
+            let Some((_, Some(person))) = find_session(tx, &shared, &ctx, &hash)? else {
+                return Ok(None);
+            };
+            if !session::is_fresh(&person.authentication, ctx.now) {
+                return Ok(None);
+            }
+            let is_verified = addresses::is_verified(tx, person.identity.id)?;
+            Ok::<_, Error>(Some(Person { person, is_verified }))
+        })
+        .await
+}
+
+fn to_login() -> Response {
+    Redirect::to(&Destination::Address.login_path()).into_response()
+}
+
+/// `GET /p/address`
+pub async fn address_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Result<Response> {
+    let Some(cookie) = Cookie::read(&headers, &app.config) else {
+        return Ok(to_login());
+    };
+    let Some(state) = find_person(&app, &ctx, &cookie).await? else {
+        return Ok(to_login());
+    };
+    if state.person.identity.provider_id != LOCAL {
+        return of_provider(&app, &ctx, &state.person);
+    }
+    if !app.config.sends_mail() {
+        return no_mail(&app, &ctx);
+    }
+    let email = state.person.identity.email.clone().filter(|_| !state.is_verified);
+    show(
+        &app,
+        &ctx,
+        &cookie,
+        &state,
+        email.unwrap_or_default(),
+        FormErrors::none(),
+    )
+}
+
+fn of_provider(app: &App, ctx: &Ctx, person: &SignedIn) -> Result<Response> {
+    let text = format!(
+        "The address of {} comes from {} at each sign-in. Change it there.",
+        person.identity.username, person.identity.provider_name
+    );
+    message(app, ctx, "E-mail address", &[&text], Some(("Back", "/")))
+}
+
+fn show(app: &App, ctx: &Ctx, cookie: &Cookie, state: &Person, email: String, errors: FormErrors) -> Result<Response> {
+    let identity = &state.person.identity;
+    let page = AddressPage {
+        layout: layout(app, ctx, "E-mail address", Some(&state.person)),
+        form_token: cookie.form_token(app),
+        username: identity.username.clone(),
+        address: identity.email.clone(),
+        is_verified: state.is_verified,
+        email,
+        errors,
+    };
+    render(&page, &PagePolicy::default())
+}
+
+/// `POST /p/address`
+pub async fn ask_address(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
+    let Form(form) = form?;
+    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
+    cookie.check_form(&app, &form)?;
+    let Some(state) = find_person(&app, &ctx, &cookie).await? else {
+        return Ok(to_login());
+    };
+    if state.person.identity.provider_id != LOCAL {
+        return of_provider(&app, &ctx, &state.person);
+    }
+    if !app.config.sends_mail() {
+        return no_mail(&app, &ctx);
+    }
+    app.limits.mail_request(ctx.address)?;
+    let email = form.get("email").unwrap_or("").trim().to_owned();
+    let (shared, unit_ctx, account, address) = (app.clone(), ctx.clone(), state.person.identity.clone(), email.clone());
+    let asked = app
+        .db
+        .write(move |tx| {
+            let site = Site {
+                public_url: shared.config.public_url(),
+                local_domain: shared.config.local_domain.clone(),
+            };
+            address::send_verification(tx, &unit_ctx, &shared.master_key, &site, &account, &address)
+        })
+        .await;
+    match asked {
+        Ok(()) => {
+            let text = format!("A message is on its way to {email}. Open the link in it within a day.");
+            message(&app, &ctx, "Look into your mail", &[&text], Some(("Back", "/")))
+        }
+        Err(error) if error.kind() == Kind::InvalidParameters => {
+            let errors = field_error(&error, &["email"]);
+            refused(show(&app, &ctx, &cookie, &state, email, errors)?)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `GET /p/address/{token}`
+pub async fn confirm_page(
+    State(app): State<App>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    Path(token): Path<String>,
+) -> Result<Response> {
+    app.limits.login(ctx.address)?;
+    let (unit_ctx, hash) = (ctx.clone(), token_format::hash(&token));
+    let found = app
+        .db
+        .read(move |tx| address::find_verification(tx, &unit_ctx, &hash))
+        .await?;
+    let (account, address) = found.ok_or_else(address::dead_link)?;
+    with_cookie(&app, &headers, |cookie| {
+        let page = ConfirmAddressPage {
+            layout: layout(&app, &ctx, "Confirm your e-mail address", None),
+            action: format!("/p/address/{token}"),
+            form_token: cookie.form_token(&app),
+            username: account.username.clone(),
+            address: address.clone(),
+        };
+        render(&page, &PagePolicy::default())
+    })
+}
+
+/// `POST /p/address/{token}`
+pub async fn confirm_address(
+    State(app): State<App>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    Path(token): Path<String>,
+    form: Result<Form>,
+) -> Result<Response> {
+    let Form(form) = form?;
+    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
+    cookie.check_form(&app, &form)?;
+    app.limits.login(ctx.address)?;
+    let (unit_ctx, hash) = (ctx.clone(), token_format::hash(&token));
+    let address = app.db.write(move |tx| address::confirm(tx, &unit_ctx, &hash)).await?;
+    let text = format!("{address} is the confirmed address of your account.");
+    message(
+        &app,
+        &ctx,
+        "Address confirmed",
+        &[&text],
+        Some(("Go to the start page", "/")),
+    )
+}

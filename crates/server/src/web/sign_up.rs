@@ -1,0 +1,193 @@
+//! Opening an account, where the operator allows it: first the address, then, behind the
+//! link that is sent to it, the rest. Before that there is no account.
+//!
+//! Whether an address has an account is told only to whoever reads its mail. That a name is
+//! taken cannot be hidden from somebody who chooses one; only who has a link can ask, a
+//! limited number of times (docs/design.md).
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::HeaderMap;
+
+use super::pages::FormErrors;
+use super::pages::mail::{OpenAccountPage, SignUpPage};
+use super::reset::{field_error, message, new_password, no_mail, refused, with_cookie};
+use super::{layout, render};
+use crate::app::{App, Ctx};
+use crate::config::SignUp;
+use crate::domain::address::{self, Chosen};
+use crate::domain::identity;
+use crate::domain::password::Factors;
+use crate::domain::token_format;
+use crate::error::{Error, Kind, Result};
+use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::extract::{Form, Params};
+use crate::store::mail_requests::SIGN_UP;
+
+fn check_open(app: &App) -> Result<()> {
+    if app.config.sign_up == SignUp::Open {
+        Ok(())
+    } else {
+        Err(Error::not_found("page"))
+    }
+}
+
+/// `GET /p/sign-up`
+pub async fn sign_up_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Result<Response> {
+    check_open(&app)?;
+    if !app.config.sends_mail() {
+        return no_mail(&app, &ctx);
+    }
+    with_cookie(&app, &headers, |cookie| {
+        show(&app, &ctx, cookie, String::new(), FormErrors::none())
+    })
+}
+
+fn show(app: &App, ctx: &Ctx, cookie: &Cookie, email: String, errors: FormErrors) -> Result<Response> {
+    let page = SignUpPage {
+        layout: layout(app, ctx, "Create an account", None),
+        form_token: cookie.form_token(app),
+        email,
+        errors,
+    };
+    render(&page, &PagePolicy::default())
+}
+
+/// `POST /p/sign-up`
+pub async fn ask_sign_up(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
+    let Form(form) = form?;
+    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
+    cookie.check_form(&app, &form)?;
+    check_open(&app)?;
+    if !app.config.sends_mail() {
+        return no_mail(&app, &ctx);
+    }
+    let email = form.get("email").unwrap_or("").trim().to_owned();
+    if let Err(error) = identity::check_email(&email) {
+        let errors = field_error(&error, &["email"]);
+        return refused(show(&app, &ctx, &cookie, email, errors)?);
+    }
+    app.limits.mail_request(ctx.address)?;
+    let unit_ctx = ctx.clone();
+    app.db
+        .write(move |tx| address::ask(tx, &unit_ctx, SIGN_UP, &email))
+        .await?;
+    let text = [
+        "A message is on its way to the address that you entered. Open the link in it to go on; it works for a day.",
+        "If nothing comes, look among the unwanted mail, and check what you typed.",
+    ];
+    message(&app, &ctx, "Look into your mail", &text, None)
+}
+
+/// `GET /p/sign-up/{token}`
+pub async fn open_account_page(
+    State(app): State<App>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    Path(token): Path<String>,
+) -> Result<Response> {
+    check_open(&app)?;
+    app.limits.login(ctx.address)?;
+    let address = find(&app, &ctx, &token).await?;
+    with_cookie(&app, &headers, |cookie| {
+        show_account(
+            &app,
+            &ctx,
+            cookie,
+            &token,
+            address,
+            &Params::default(),
+            FormErrors::none(),
+        )
+    })
+}
+
+async fn find(app: &App, ctx: &Ctx, token: &str) -> Result<String> {
+    let (ctx, hash) = (ctx.clone(), token_format::hash(token));
+    let found = app.db.read(move |tx| address::find_sign_up(tx, &ctx, &hash)).await?;
+    found.ok_or_else(address::dead_link)
+}
+
+fn show_account(
+    app: &App,
+    ctx: &Ctx,
+    cookie: &Cookie,
+    token: &str,
+    address: String,
+    form: &Params,
+    errors: FormErrors,
+) -> Result<Response> {
+    let text = |name| form.get(name).unwrap_or("").to_owned();
+    let page = OpenAccountPage {
+        layout: layout(app, ctx, "Create an account", None),
+        action: format!("/p/sign-up/{token}"),
+        form_token: cookie.form_token(app),
+        address,
+        username: text("username"),
+        name: text("name"),
+        errors,
+        local_domain: app.config.local_domain.clone(),
+        password_min_length: Factors::PasswordAlone.minimum(),
+    };
+    render(&page, &PagePolicy::default())
+}
+
+/// `POST /p/sign-up/{token}`
+pub async fn open_account(
+    State(app): State<App>,
+    ctx: Ctx,
+    headers: HeaderMap,
+    Path(token): Path<String>,
+    form: Result<Form>,
+) -> Result<Response> {
+    let Form(form) = form?;
+    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
+    cookie.check_form(&app, &form)?;
+    check_open(&app)?;
+    // Each attempt can tell whether a name is taken.
+    app.limits.login(ctx.address)?;
+    let address = find(&app, &ctx, &token).await?;
+    let again = |errors| {
+        refused(show_account(
+            &app,
+            &ctx,
+            &cookie,
+            &token,
+            address.clone(),
+            &form,
+            errors,
+        )?)
+    };
+    let field = |name| form.get(name).unwrap_or("").to_owned();
+    let (username, name) = (field("username"), field("name"));
+    let password = match new_password(&form, &[&username, &name, &address]) {
+        Ok(password) => password,
+        Err(errors) => return again(errors),
+    };
+    let chosen = Chosen {
+        username,
+        name,
+        password_hash: app.hasher.hash(password).await?,
+    };
+    let (unit_ctx, domain, hash) = (ctx.clone(), app.config.local_domain.clone(), token_format::hash(&token));
+    let opened = app
+        .db
+        .write(move |tx| address::sign_up(tx, &unit_ctx, &domain, &hash, &chosen))
+        .await;
+    match opened {
+        Ok(account) => {
+            let text = format!("Your account is {}. You can sign in with it now.", account.username);
+            message(
+                &app,
+                &ctx,
+                "Your account is ready",
+                &[&text],
+                Some(("Sign in", "/p/login")),
+            )
+        }
+        Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => {
+            again(field_error(&error, &["username", "name"]))
+        }
+        Err(error) => Err(error),
+    }
+}
