@@ -10,6 +10,7 @@ import { join } from 'node:path';
 
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
 import { decide, heading, launch, readCode, signIn } from './chromium.mjs';
+import { secondFactors } from './passkeys.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -806,6 +807,8 @@ async function main() {
       await server.addUser('carol', 'Carol C', 'c@example.org'),
       await server.addUser('carol-at-work', 'Carol C', 'c@work.example.org'),
     );
+    const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
+    await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
   } finally {
     await browser.close();
     await server.stop();

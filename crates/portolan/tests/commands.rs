@@ -253,6 +253,14 @@ fn local_accounts_are_kept_while_the_server_runs() {
             .success()
     );
     assert_refused(&place.run(&["user", "show", "nobody"]), 1, "there is no account nobody");
+    assert_eq!(
+        place.json(&["user", "factors", "list", "bob"]),
+        json!({"username": "bob@portolan.local", "factors": [], "recovery_codes": 0})
+    );
+    assert_eq!(
+        place.json(&["user", "factors", "remove", "bob"]),
+        json!({"username": "bob@portolan.local", "removed": false})
+    );
 }
 
 #[test]

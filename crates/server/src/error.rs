@@ -32,6 +32,8 @@ struct Extra {
     required_scope: Option<String>,
     /// The methods of a 405 answer.
     allow: Option<String>,
+    /// Path and name of the page where a person can mend it.
+    way_on: Option<(&'static str, &'static str)>,
     /// A login must not be older than this (RFC 9470 section 3).
     maximum_age: Option<Duration>,
 }
@@ -282,6 +284,11 @@ impl Error {
         self.with(|extra| extra.maximum_age = Some(age))
     }
 
+    /// Where a person can do something about it: a path of this server, and its name.
+    pub fn leading_to(self, way_on: Option<(&'static str, &'static str)>) -> Self {
+        self.with(|extra| extra.way_on = way_on)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Extra)) -> Self {
         change(self.extra.get_or_insert_default());
         self
@@ -324,6 +331,10 @@ impl Error {
 
     pub fn maximum_age(&self) -> Option<Duration> {
         self.extra.as_ref()?.maximum_age
+    }
+
+    pub fn way_on(&self) -> Option<(&'static str, &'static str)> {
+        self.extra.as_ref()?.way_on
     }
 
     pub fn allow(&self) -> Option<&str> {

@@ -20,7 +20,9 @@ use crate::serve::{healthz, readyz};
 use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
 use crate::web::identities as identity_pages;
-use crate::web::{address, consent, home, linking, login, logout, provider_login, reset, setup, sign_up};
+use crate::web::{
+    address, consent, factor, home, linking, login, logout, provider_login, reset, security, setup, sign_up,
+};
 
 pub fn router(app: App) -> Router {
     let oauth = Router::new()
@@ -123,6 +125,39 @@ pub fn router(app: App) -> Router {
         .route("/p/login", get(login::login_page).post(login::login))
         .route("/p/login/with/{provider_id}", get(provider_login::begin_provider_login))
         .route("/p/callback/{provider_id}", get(provider_login::provider_callback))
+        .route("/p/login/factor", get(factor::factor_page).post(factor::present_factor))
+        .route("/p/login/passkey", post(factor::login_with_passkey))
+        .route("/p/account/security", get(security::security_page))
+        .route(
+            "/p/account/security/password",
+            get(security::password_page).post(security::change_password),
+        )
+        .route(
+            "/p/account/security/totp",
+            get(security::totp_page).post(security::begin_totp),
+        )
+        .route("/p/account/security/totp/confirm", post(security::confirm_totp))
+        .route(
+            "/p/account/security/totp/remove",
+            get(security::totp_removal_page).post(security::remove_totp),
+        )
+        .route(
+            "/p/account/security/passkeys",
+            get(security::new_passkey_page).post(security::register_passkey),
+        )
+        .route(
+            "/p/account/security/passkeys/{passkey_id}",
+            get(security::passkey_page).post(security::rename_passkey),
+        )
+        .route(
+            "/p/account/security/passkeys/{passkey_id}/remove",
+            get(security::passkey_removal_page).post(security::remove_passkey),
+        )
+        .route(
+            "/p/account/security/recovery-codes",
+            get(security::recovery_codes_page).post(security::make_recovery_codes),
+        )
+        .route("/p/account/security/sessions", post(security::end_other_sessions))
         .route("/p/consent", get(consent::consent_page).post(consent::decide_consent))
         .route(
             "/p/continue",

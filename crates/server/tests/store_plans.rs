@@ -41,6 +41,7 @@ const SCANS: &[(&str, &str)] = &[
         "clients::count_unused_instances",
         "reads a partial index that is bounded to 10,000 rows",
     ),
+    ("factors::list_sealed_seeds", "for operators who seal with another key"),
     ("identities::has_administrator", "takes the first row"),
     ("identities::list_by_provider", "for operators"),
     ("identity_providers::delete", "for operators; looks for what names it"),

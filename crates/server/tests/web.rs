@@ -12,6 +12,8 @@ mod consent;
 mod consents;
 #[path = "web/continue_as.rs"]
 mod continue_as;
+#[path = "web/factors.rs"]
+mod factors;
 #[path = "web/headers.rs"]
 mod headers;
 #[path = "web/identities.rs"]

@@ -7,17 +7,18 @@ use clap::{Args, Subcommand};
 use portolan_db::{Db, ReadTx};
 use portolan_server::Config;
 use portolan_server::app::new_uuid;
+use portolan_server::domain::factors::{self, Removal};
 use portolan_server::domain::identity::{self, NewLocalIdentity};
 use portolan_server::domain::linking;
 use portolan_server::domain::password::{self, Factors, Hasher};
 use portolan_server::store::audit::{self, Actor, Event};
 use portolan_server::store::identities::{self, Identity};
 use portolan_server::store::identity_providers::LOCAL;
-use portolan_types::{IdentityId, IdentitySetId, Secret};
+use portolan_types::{IdentityId, IdentitySetId, Secret, Timestamp};
 use serde_json::{Value, json};
 
 use crate::options::{Options, context};
-use crate::output;
+use crate::output::{self, Confirmation};
 
 #[derive(Subcommand)]
 pub enum User {
@@ -51,6 +52,9 @@ Example:
     Unlink(Two),
     /// Make the second account the primary of those linked with the first: new logins use it
     Primary(Two),
+    /// Second factors of an account
+    #[command(subcommand)]
+    Factors(FactorsCommand),
 }
 
 #[derive(Args)]
@@ -59,6 +63,29 @@ pub struct Two {
     user: String,
     /// Username or id of the other account
     other: String,
+}
+
+#[derive(Subcommand)]
+pub enum FactorsCommand {
+    /// List the second factors of an account
+    List(Which),
+    /// Remove every second factor: the password alone is enough afterwards
+    #[command(after_help = "\
+For a person who has lost them and their recovery codes. Be sure who asks you: this is
+what somebody would ask for who has their password. Set another password as well if theirs
+is shorter than 15 characters.
+
+Example:
+  portolan user factors remove alice")]
+    Remove(Remove),
+}
+
+#[derive(Args)]
+pub struct Remove {
+    /// Username or id
+    user: String,
+    #[command(flatten)]
+    confirmation: Confirmation,
 }
 
 #[derive(Args)]
@@ -108,6 +135,10 @@ impl User {
             User::Link(two) => two.run(options, Linking::Link),
             User::Unlink(two) => two.run(options, Linking::Unlink),
             User::Primary(two) => two.run(options, Linking::Primary),
+            User::Factors(FactorsCommand::List(Which { user })) => list_factors(options, &user),
+            User::Factors(FactorsCommand::Remove(Remove { user, confirmation })) => {
+                remove_factors(options, &user, &confirmation)
+            }
         }
     }
 }
@@ -295,6 +326,65 @@ fn set_enabled(options: &Options, user: &str, enabled: bool) -> Result<()> {
     let (identity, administrator) = find(&db, &config, &id.to_string())?;
     output::print(options.format, &document(&identity, administrator), || {
         format!("{} is {}.", identity.username, state(&identity))
+    })
+}
+
+fn list_factors(options: &Options, user: &str) -> Result<()> {
+    let (config, db) = options.store()?;
+    let (identity, _) = find(&db, &config, user)?;
+    let id = identity.id;
+    let available = db
+        .read_blocking(move |tx| factors::available(tx, id))
+        .map_err(output::explain)?;
+    let mut rows: Vec<(&str, String, Timestamp, Option<Timestamp>)> = Vec::new();
+    if let Some(totp) = &available.totp {
+        rows.push(("totp", String::new(), totp.created_at, totp.last_used_at));
+    }
+    for passkey in &available.passkeys {
+        rows.push((
+            "passkey",
+            passkey.name.clone(),
+            passkey.created_at,
+            passkey.last_used_at,
+        ));
+    }
+    let documents: Vec<Value> = rows
+        .iter()
+        .map(|(kind, name, created, used)| json!({ "kind": kind, "name": name, "created": created, "last_used": used }))
+        .collect();
+    let document = json!({
+        "username": identity.username,
+        "factors": documents,
+        "recovery_codes": available.recovery_codes,
+    });
+    output::print(options.format, &document, || {
+        let rows = rows.iter().map(|(kind, name, created, used)| {
+            let used = used.map(|at| at.to_string()).unwrap_or_default();
+            vec![(*kind).to_owned(), name.clone(), created.to_string(), used]
+        });
+        let list = output::list(&["kind", "name", "created", "last used"], rows);
+        format!("{list}\nrecovery codes left: {}", available.recovery_codes)
+    })
+}
+
+fn remove_factors(options: &Options, user: &str, confirmation: &Confirmation) -> Result<()> {
+    let (config, db) = options.store()?;
+    let (identity, _) = find(&db, &config, user)?;
+    confirmation.ask(&format!(
+        "Every second factor of {} goes: the password alone is enough to sign in afterwards.",
+        identity.username
+    ))?;
+    let (ctx, owner) = (context(), identity.clone());
+    let removed = db
+        .write_blocking(move |tx| factors::remove(tx, &ctx, Actor::Operator, &owner, Removal::All))
+        .map_err(output::explain)?;
+    let document = json!({ "username": identity.username, "removed": removed });
+    output::print(options.format, &document, || {
+        if removed {
+            format!("{} signs in with the password alone now.", identity.username)
+        } else {
+            format!("{} had no second factor.", identity.username)
+        }
     })
 }
 

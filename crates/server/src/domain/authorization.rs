@@ -364,9 +364,21 @@ impl Unmet {
             }
             Unmet::Domains => "this app needs an identity from a particular organisation",
             Unmet::Policies => "your sign-in does not satisfy the policy that this app demands",
-            Unmet::Mfa => "this app needs a sign-in with two factors, and your account has none set up",
+            Unmet::Mfa => {
+                "this app needs a sign-in with two factors, and your account has no second one: \
+                 set one up, then start again in the app"
+            }
             Unmet::Context => "this app needs another kind of sign-in than yours",
             Unmet::ScopeDomains => "what this app asks for is only for people of certain organisations",
+        }
+    }
+
+    /// The page where the person can do something about it: path and name.
+    pub fn way_on(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Unmet::Mfa => Some(("/p/account/security", "Set up a second factor")),
+            Unmet::Policies => Some(("/p/account/security", "Look at how you sign in")),
+            _ => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Identities of people: local accounts, and which identity of a linked set a token speaks for.
 
 use portolan_db::{ReadTx, WriteTx};
-use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId};
+use portolan_types::{BrowserSessionId, IdentityId, IdentityProviderId, IdentitySetId};
 
 use super::mail;
 use crate::app::{Ctx, new_uuid};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::{self, CLIENTS, LOCAL};
-use crate::store::{passwords, sessions};
+use crate::store::{factors, passwords, sessions};
 
 /// A local account to be made. The hash comes ready: hashing takes its time outside transactions.
 #[derive(Clone, Debug)]
@@ -221,9 +221,23 @@ pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> 
     passwords::upsert(tx, id, hash, ctx.now)?;
     identities::raise_generation(tx, id)?;
     linking::forget_sign_ins(tx, ctx, id)?;
+    factors::delete_pending_logins(tx, id)?;
     let identity = identities::get(tx, id)?;
     let what = "The password of your account was changed. What you were signed in to elsewhere has ended.";
     mail::notify(tx, ctx, &identity, "Your password was changed", what)
+}
+
+/// The same by the person in this browser, which stays signed in.
+pub fn change_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str, here: BrowserSessionId) -> Result<()> {
+    passwords::upsert(tx, id, hash, ctx.now)?;
+    end_other_sessions(tx, id, here)
+}
+
+/// Signs the person out in every other browser and ends the tokens of all apps.
+pub fn end_other_sessions(tx: &mut WriteTx, id: IdentityId, here: BrowserSessionId) -> Result<()> {
+    identities::raise_generation(tx, id)?;
+    sessions::delete_authentications_elsewhere(tx, id, here)?;
+    factors::delete_pending_logins(tx, id)
 }
 
 /// Which identity of the set a client's tokens speak for: the one of the provider it

@@ -23,7 +23,7 @@ use tower::{Layer, Service};
 
 use crate::app::{App, Ctx, RequestId};
 use crate::error::{Error, Kind};
-use crate::web::pages::{ErrorPage, Layout};
+use crate::web::pages::{ErrorPage, Href, Layout, Link};
 
 /// Token, introspection, revocation: errors of RFC 6749 section 5.2 together with the list
 /// of the JSON interface, so that both families of clients find theirs (wire.md 2.2.6).
@@ -279,7 +279,10 @@ fn page(app: &App, error: &Error, occasion: Occasion) -> Response {
         },
         text: sentence(error.detail()),
         advice: advice(error),
-        link: None,
+        link: error.way_on().map(|(path, text)| Link {
+            text: text.to_owned(),
+            href: Href::path(path),
+        }),
         occurred_at: occasion.now.to_string(),
         error_id: occasion.request_id.to_string(),
         error_code: kind.api_code().into_owned(),

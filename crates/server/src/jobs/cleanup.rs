@@ -73,6 +73,15 @@ const TABLES: &[(&str, Remove)] = &[
     ("pending_links", |tx, times, limit| {
         cleanup::pending_links(tx, times.now, limit)
     }),
+    ("used_challenges", |tx, times, limit| {
+        cleanup::used_challenges(tx, times.now - HOUR, limit)
+    }),
+    ("pending_logins", |tx, times, limit| {
+        cleanup::pending_logins(tx, times.now - HOUR, limit)
+    }),
+    ("totp_secrets", |tx, times, limit| {
+        cleanup::unconfirmed_totp(tx, times.now - DAY, limit)
+    }),
     ("audit_events", |tx, times, limit| {
         cleanup::audit_events(tx, times.audit_before, limit)
     }),

@@ -14,9 +14,10 @@ use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
 use crate::domain::keys::{self as signing, KeyKind, KeySet, StoredKey};
 use crate::domain::mail;
 use crate::domain::sealing::MasterKey;
+use crate::domain::totp;
 use crate::error::{Error, Result};
 use crate::start::secret_key_place;
-use crate::store::{keys, outbox, settings};
+use crate::store::{factors, keys, outbox, settings};
 
 /// Reads the keys again when they have changed.
 #[derive(Default)]
@@ -156,6 +157,10 @@ pub fn rewrap(tx: &mut WriteTx, old: &MasterKey, new: &MasterKey) -> Result<usiz
         outbox::update_sealed(tx, id, &reseal(&mail::link_place(id), &sealed)?)?;
         count += 1;
     }
+    for (id, sealed) in factors::list_sealed_seeds(tx)? {
+        factors::update_sealed_seed(tx, id, &reseal(&totp::seed_place(id), &sealed)?)?;
+        count += 1;
+    }
     settings::upsert(tx, settings::MASTER_KEY_CHECK, new.check_value())?;
     Ok(count)
 }
@@ -254,10 +259,28 @@ mod tests {
             .write_blocking(move |tx| keys::update_provider_secret(tx, provider, &sealed))
             .unwrap();
 
+        let seed_id = Uuid::from_u128(5);
+        let sealed = old.seal(&totp::seed_place(seed_id), b"a seed");
+        let ctx = app.background();
+        app.db
+            .write_blocking(move |tx| {
+                let alice = crate::domain::identity::NewLocalIdentity {
+                    username: "alice".into(),
+                    name: "Alice".into(),
+                    email: "alice@example.org".into(),
+                    organization: None,
+                    password_hash: None,
+                    administrator: false,
+                };
+                let alice = crate::domain::identity::create_local(tx, &ctx, "portolan.local", &alice)?;
+                factors::replace_unconfirmed_totp(tx, seed_id, alice.id, &sealed, ctx.now)
+            })
+            .unwrap();
+
         let (from, to) = (old.clone(), new.clone());
         let count = app.db.write_blocking(move |tx| rewrap(tx, &from, &to)).unwrap();
 
-        assert_eq!(count, 5, "two signing keys, two symmetric keys, one secret");
+        assert_eq!(count, 6, "two signing keys, two symmetric keys, one secret, one seed");
         let stored = app.db.read_blocking(keys::list).unwrap();
         assert!(KeySet::load(&new, &stored).is_ok());
         assert!(KeySet::load(&old, &stored).is_err());
@@ -269,6 +292,8 @@ mod tests {
             *new.open(&provider_secret_place(secrets[0].0), &secrets[0].1).unwrap(),
             b"client secret"
         );
+        let seeds = app.db.read_blocking(factors::list_sealed_seeds).unwrap();
+        assert_eq!(*new.open(&totp::seed_place(seed_id), &seeds[0].1).unwrap(), b"a seed");
         let check = app
             .db
             .read_blocking(|tx| settings::find(tx, settings::MASTER_KEY_CHECK))

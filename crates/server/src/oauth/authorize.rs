@@ -458,7 +458,10 @@ impl Pass<'_> {
             Step::Unmet(Unmet::RequiredProvider) if self.client.required_idp.is_some() => {
                 Ok(Outcome::Page("/p/link", self.parked.id))
             }
-            Step::Unmet(unmet) => Ok(Outcome::Rejected(Rejected::Page(Error::forbidden(unmet.text())))),
+            Step::Unmet(unmet) => {
+                let error = Error::forbidden(unmet.text()).leading_to(unmet.way_on());
+                Ok(Outcome::Rejected(Rejected::Page(error)))
+            }
         }
     }
 

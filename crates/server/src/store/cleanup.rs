@@ -125,6 +125,32 @@ pub fn mail_requests(tx: &mut WriteTx, created_before: Timestamp, limit: i64) ->
     )?)
 }
 
+pub fn used_challenges(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM used_challenges
+          WHERE hash IN (SELECT hash FROM used_challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        params![expired_before, limit],
+    )?)
+}
+
+pub fn pending_logins(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM pending_logins
+          WHERE hash IN (SELECT hash FROM pending_logins WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        params![expired_before, limit],
+    )?)
+}
+
+/// Authenticator apps that were begun to be set up and never confirmed.
+pub fn unconfirmed_totp(tx: &mut WriteTx, begun_before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM totp_secrets
+          WHERE id IN (SELECT id FROM totp_secrets WHERE confirmed_at IS NULL AND created_at < $1
+                        ORDER BY created_at LIMIT $2)",
+        params![begun_before, limit],
+    )?)
+}
+
 /// A session that was ended or has reached its absolute end is not seen any more either,
 /// so one condition finds all three kinds.
 pub fn browser_sessions(tx: &mut WriteTx, seen_before: Timestamp, limit: i64) -> Result<u64> {

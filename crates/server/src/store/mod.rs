@@ -10,6 +10,7 @@ pub mod authorization_requests;
 pub mod cleanup;
 pub mod clients;
 pub mod consents;
+pub mod factors;
 pub mod grants;
 pub mod identities;
 pub mod identity_providers;
@@ -52,6 +53,7 @@ pub const MIGRATIONS: &[Migration] = &[
     ),
     migration(8, "upstream", include_str!("../../migrations/0008_upstream.sql")),
     migration(9, "linking", include_str!("../../migrations/0009_linking.sql")),
+    migration(10, "factors", include_str!("../../migrations/0010_factors.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

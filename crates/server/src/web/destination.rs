@@ -7,15 +7,17 @@
 //! registered.
 
 use portolan_db::ReadTx;
-use portolan_types::{ClientId, IdentityId};
+use portolan_types::{ClientId, IdentityId, Timestamp};
 use uuid::Uuid;
 
+use super::SignedIn;
 use super::account_sessions::SESSIONS;
 use super::pages::{CarriedField, Href, Link};
-use crate::domain::client;
+use crate::domain::{client, session};
 use crate::error::Result;
 use crate::http::extract::Params;
 use crate::store::clients::{self, Client};
+use crate::store::identity_providers::LOCAL;
 
 pub const CONSENTS: &str = "/v2/web/consents";
 pub const ADDRESS: &str = "/p/address";
@@ -24,6 +26,16 @@ pub const IDENTITIES: &str = "/v2/web/identities";
 pub const LINK: &str = "/p/link";
 /// Where it ends, if the person agrees.
 pub const LINK_CONFIRM: &str = "/p/link/confirm";
+pub const SECURITY: &str = "/p/account/security";
+
+/// Pages that change how a person signs in: each with its name in `next` and its path.
+const SECURITY_PAGES: [(&str, &str); 5] = [
+    ("security", SECURITY),
+    ("security-password", "/p/account/security/password"),
+    ("security-totp", "/p/account/security/totp"),
+    ("security-passkeys", "/p/account/security/passkeys"),
+    ("security-recovery-codes", "/p/account/security/recovery-codes"),
+];
 
 /// A page of this server that needs a person who is signed in.
 #[derive(Clone, Debug)]
@@ -40,6 +52,8 @@ pub enum Destination {
     Link(Uuid),
     Unlink(IdentityId, CameFrom),
     MakePrimary(IdentityId, CameFrom),
+    /// By its name and its path.
+    Security(&'static str, &'static str),
 }
 
 impl Destination {
@@ -57,8 +71,29 @@ impl Destination {
             Some("primary") => identity().map_or(Destination::Home, |id| Destination::MakePrimary(id, came_from())),
             Some("sessions") => Destination::Sessions,
             Some("address") => Destination::Address,
-            _ => Destination::Home,
+            Some(name) => SECURITY_PAGES
+                .into_iter()
+                .find(|(known, _)| *known == name)
+                .map_or(Destination::Home, |(name, path)| Destination::Security(name, path)),
+            None => Destination::Home,
         }
+    }
+
+    /// The page that changes how a person signs in at this path, or the list of them.
+    pub fn security(path: &str) -> Self {
+        let (name, path) = SECURITY_PAGES
+            .into_iter()
+            .find(|(_, known)| *known == path)
+            .unwrap_or(SECURITY_PAGES[0]);
+        Destination::Security(name, path)
+    }
+
+    /// Whether the person has to sign in again before they can go there.
+    pub fn needs_new_login(&self, person: &SignedIn, now: Timestamp) -> bool {
+        let is_fresh = session::is_fresh(&person.authentication, now);
+        let is_local = person.identity.provider_id == LOCAL;
+        let is_enough = is_fresh && (is_local || !matches!(self, Destination::Security(..)));
+        self.needs_fresh_sign_in() && !is_enough
     }
 
     pub fn path(&self) -> String {
@@ -67,6 +102,7 @@ impl Destination {
             Destination::Consents(came_from) => came_from.address(CONSENTS, &[]),
             Destination::Sessions => SESSIONS.into(),
             Destination::Address => ADDRESS.into(),
+            Destination::Security(_, path) => (*path).into(),
             Destination::Identities(came_from) => came_from.address(IDENTITIES, &[]),
             Destination::BeginLink(came_from, None) => came_from.address(LINK, &[]),
             Destination::BeginLink(_, Some(request)) => format!("{LINK}?request={request}"),
@@ -85,6 +121,7 @@ impl Destination {
             | Destination::Identities(_)
             | Destination::Link(_) => false,
             Destination::Address
+            | Destination::Security(..)
             | Destination::BeginLink(..)
             | Destination::Unlink(..)
             | Destination::MakePrimary(..) => true,
@@ -113,6 +150,7 @@ impl Destination {
             Destination::Home => return Vec::new(),
             Destination::Sessions => (next("sessions"), None),
             Destination::Address => (next("address"), None),
+            Destination::Security(name, _) => (next(name), None),
             Destination::Consents(came_from) => (next("consents"), Some(came_from)),
             Destination::Identities(came_from) => (next("identities"), Some(came_from)),
             Destination::BeginLink(came_from, request) => {
@@ -217,6 +255,9 @@ mod tests {
             ("next=consents", "/v2/web/consents"),
             ("next=sessions", "/p/account/sessions"),
             ("next=home", "/"),
+            ("next=security", "/p/account/security"),
+            ("next=security-totp", "/p/account/security/totp"),
+            ("next=security-nothing", "/"),
             ("next=address", "/p/address"),
             ("next=/v2/web/consents", "/"),
             ("next=https://evil.example/", "/"),

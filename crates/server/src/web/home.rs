@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
 use super::account_sessions::SESSIONS;
-use super::destination::{ADDRESS, CONSENTS, IDENTITIES};
+use super::destination::{ADDRESS, CONSENTS, IDENTITIES, SECURITY};
 use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
@@ -38,6 +38,10 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
                 Link {
                     text: "Your permissions".into(),
                     href: Href::path(CONSENTS),
+                },
+                Link {
+                    text: "Password, passkeys and other ways to sign in".into(),
+                    href: Href::path(SECURITY),
                 },
                 Link {
                     text: "Where you are signed in".into(),

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use portolan_types::{IdentityId, Secret, Timestamp};
@@ -22,16 +20,15 @@ use super::destination::Destination;
 use super::device::Device;
 use super::linking::Linking;
 use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
-use super::{SignedIn, Waiting, find_session, find_waiting, layout, render, request_id, resume, sign_in};
+use super::{SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in};
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
-use crate::domain::session::{Proof, is_fresh};
-use crate::domain::{identity, linking, token_format};
+use crate::domain::session::Proof;
+use crate::domain::{attempts, factors, identity, linking};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
 use crate::http::extract::{Form, Params, Query};
 use crate::metrics::Login;
-use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::Identity;
 use crate::store::{authorization_requests, identities, passwords};
 
@@ -62,13 +59,13 @@ pub async fn login_page(
     Ok(response)
 }
 
-struct LoginState {
-    waiting: Option<Waiting>,
+pub(super) struct LoginState {
+    pub(super) waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
     /// What the request demands and the session does not have yet.
     demands: Demands,
     /// Where to go without a request that waits.
-    destination: Destination,
+    pub(super) destination: Destination,
     /// Other ways to sign in.
     choice: Choice,
     /// The link that the sign-in is for.
@@ -93,12 +90,12 @@ impl LoginState {
     /// enough, has nothing to do here.
     fn has_nothing_to_do(&self, ctx: &Ctx) -> bool {
         let Some(person) = &self.signed_in else { return false };
-        let fresh = !self.destination.needs_fresh_sign_in() || is_fresh(&person.authentication, ctx.now);
-        self.waiting.is_none() && self.linking.is_none() && fresh
+        let enough = !self.destination.needs_new_login(person, ctx.now);
+        self.waiting.is_none() && self.linking.is_none() && enough
     }
 }
 
-async fn load(
+pub(super) async fn load(
     app: &App,
     ctx: &Ctx,
     cookie: Option<&Cookie>,
@@ -145,7 +142,7 @@ async fn load(
         .await
 }
 
-fn show(
+pub(super) fn show(
     app: &App,
     ctx: &Ctx,
     cookie: &Cookie,
@@ -171,6 +168,7 @@ fn show(
         errors,
         ways: ways(app),
         carried: state.destination.fields(),
+        passkey: factor::sign_in_options(app, ctx, cookie),
         choice: {
             let request = waiting.map(|waiting| waiting.parked.id.to_string());
             state.choice.view(request.as_deref(), &state.destination)
@@ -254,8 +252,11 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
     };
     let attempt = Attempt::new(&app, &headers, &form);
     match attempt.run(&app, &ctx).await {
-        Ok(identity) => {
+        Ok(Proven { identity, alone }) => {
             let request = state.waiting.as_ref().map(|waiting| waiting.parked.id);
+            if !alone {
+                return factor::begin(&app, &ctx, &cookie, request, &state.destination, &identity, &["pwd"]).await;
+            }
             let proof = Proof::now(&ctx, &["pwd"]);
             sign_in::complete(&app, &ctx, &cookie, request, &state.destination, identity, proof).await
         }
@@ -266,11 +267,8 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
         }
         Err(Refused::Later(delay)) => {
             app.metrics.login(Login::Limited);
-            let seconds = delay.as_secs().max(1);
-            let text = format!("Too many attempts for this account. Try again in {}.", spoken(seconds));
-            let mut response = refuse(FormErrors::whole(text), StatusCode::TOO_MANY_REQUESTS)?;
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-            Ok(response)
+            let response = refuse(too_many(delay), StatusCode::TOO_MANY_REQUESTS)?;
+            Ok(retry_after(response, delay))
         }
         Err(Refused::Error(error)) => Err(error),
     }
@@ -308,6 +306,20 @@ async fn form_again(
     Ok(response)
 }
 
+pub(super) fn too_many(delay: Duration) -> FormErrors {
+    let seconds = delay.as_secs().max(1);
+    FormErrors::whole(format!(
+        "Too many attempts for this account. Try again in {}.",
+        spoken(seconds)
+    ))
+}
+
+pub(super) fn retry_after(mut response: Response, delay: Duration) -> Response {
+    let seconds = delay.as_secs().max(1);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
 fn spoken(seconds: u64) -> String {
     match seconds {
         1 => "one second".into(),
@@ -321,6 +333,13 @@ struct Attempt {
     username: String,
     password: Secret,
     device: Option<Device>,
+}
+
+/// The password is right.
+struct Proven {
+    identity: Identity,
+    /// Whether it is enough, or the account has a second factor.
+    alone: bool,
 }
 
 enum Refused {
@@ -344,16 +363,7 @@ impl Attempt {
         }
     }
 
-    /// The name under which failures are counted: hashed, so that the table keeps no list
-    /// of what people typed. Unknown accounts are counted like known ones.
-    fn counter(&self, identity: Option<IdentityId>) -> String {
-        let device = self.device.as_ref().filter(|device| Some(device.identity) == identity);
-        let who = device.map_or_else(|| "login".to_owned(), |device| format!("device:{}", device.nonce));
-        let hash = token_format::hash(&format!("{who}:{}", self.username));
-        format!("login:{}", URL_SAFE_NO_PAD.encode(hash.0))
-    }
-
-    async fn run(&self, app: &App, ctx: &Ctx) -> Result<Identity, Refused> {
+    async fn run(&self, app: &App, ctx: &Ctx) -> Result<Proven, Refused> {
         app.limits.login(ctx.address)?;
         let username = self.username.clone();
         let found = app
@@ -366,21 +376,18 @@ impl Attempt {
                 Ok(Some((identity, hash)))
             })
             .await?;
-        let counter = self.counter(found.as_ref().map(|(identity, _)| identity.id));
-        let knows_browser = self.device.as_ref().is_some_and(|device| {
+        let known = self.device.as_ref().filter(|device| {
             found
                 .as_ref()
                 .is_some_and(|(identity, _)| identity.id == device.identity)
         });
-        if !knows_browser {
+        let counter = attempts::counter(known.map(|device| device.nonce.as_str()), &self.username);
+        if known.is_none() {
             app.limits.unknown_browser()?;
         }
-        let (name, now) = (counter.clone(), ctx.now);
-        let failures = app.db.read(move |tx| passwords::find_failures(tx, &name)).await?;
-        if let Some((_, blocked_until)) = failures
-            && blocked_until > now
-        {
-            return Err(Refused::Later(blocked_until.since(now)));
+        let (name, unit_ctx) = (counter.clone(), ctx.clone());
+        if let Some(delay) = app.db.read(move |tx| attempts::wait(tx, &unit_ctx, &name)).await? {
+            return Err(Refused::Later(delay));
         }
         let usable = found
             .and_then(|(identity, hash)| Some((identity, hash?)))
@@ -399,75 +406,41 @@ impl Attempt {
             None
         };
         let id = identity.id;
-        app.db
+        let alone = app
+            .db
             .write(move |tx| {
-                passwords::clear_failures(tx, &counter)?;
-                match &stronger {
-                    Some(hash) => passwords::update_hash(tx, id, hash),
-                    None => Ok(()),
+                // With a second step to come the failures stay: else the right password
+                // would give new attempts to guess codes.
+                let alone = !factors::has_second_factor(tx, id)?;
+                if alone {
+                    attempts::clear(tx, &counter)?;
                 }
+                if let Some(hash) = &stronger {
+                    passwords::update_hash(tx, id, hash)?;
+                }
+                Ok::<_, Error>(alone)
             })
             .await?;
-        Ok(identity)
+        Ok(Proven { identity, alone })
     }
 
     /// Counts the failure and decides how long the next attempt has to wait.
-    async fn fail(&self, app: &App, ctx: &Ctx, counter: String, identity: Option<IdentityId>) -> Refused {
+    async fn fail(
+        &self,
+        app: &App,
+        ctx: &Ctx,
+        counter: String,
+        identity: Option<portolan_types::IdentityId>,
+    ) -> Refused {
         app.limits.failed_login();
         let ctx = ctx.clone();
         let counted = app
             .db
-            .write(move |tx| {
-                let failures = passwords::count_failure(tx, &counter, ctx.now)?;
-                if let Some(delay) = delay_after(failures) {
-                    passwords::block(tx, &counter, ctx.now, delay)?;
-                }
-                // Only accounts that exist have a trail; what was typed may be a password.
-                if let Some(id) = identity {
-                    audit::insert(tx, &ctx, &event("login.refused", Actor::System, id))?;
-                }
-                Ok::<_, Error>(())
-            })
+            .write(move |tx| attempts::count_failure(tx, &ctx, &counter, identity, "pwd"))
             .await;
         match counted {
-            Ok(()) => Refused::Wrong,
+            Ok(_) => Refused::Wrong,
             Err(error) => Refused::Error(error),
         }
-    }
-}
-
-fn event(action: &'static str, actor: Actor, id: IdentityId) -> Event {
-    Event {
-        action,
-        actor,
-        resource_kind: "identity",
-        resource_id: id.to_string(),
-        detail: serde_json::json!({}),
-    }
-}
-
-/// Five free attempts, then waits that double up to a minute, and a quarter of an hour
-/// once a hundred have failed. An owner who signed in here before is counted apart.
-fn delay_after(failures: i64) -> Option<Duration> {
-    match failures {
-        ..5 => None,
-        5..100 => Some(Duration::from_secs(1 << (failures - 5).min(6)).min(Duration::from_secs(60))),
-        _ => Some(Duration::from_secs(900)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_and_stay_bounded() {
-        let seconds = |failures| delay_after(failures).map(|delay| delay.as_secs());
-        assert_eq!(seconds(4), None);
-        assert_eq!(
-            (seconds(5), seconds(6), seconds(10), seconds(11), seconds(99)),
-            (Some(1), Some(2), Some(32), Some(60), Some(60))
-        );
-        assert_eq!((seconds(100), seconds(100_000)), (Some(900), Some(900)));
     }
 }

@@ -215,6 +215,8 @@ pub struct LoginPage {
     pub ways: Vec<Link>,
     /// Where to go afterwards if no request waits.
     pub carried: Vec<CarriedField>,
+    /// Options for passkeys as JSON; none where browsers know no passkeys.
+    pub passkey: Option<String>,
     /// Other identity providers.
     pub choice: ProviderChoice,
     /// Whether "Cancel" leads back to the app.
@@ -283,6 +285,151 @@ impl LoginPage {
     fn client_name(&self) -> &str {
         self.client.as_ref().map_or("This service", |client| &client.name)
     }
+}
+
+/// The second step of a sign-in. Posts `login` and one of `otp`, `recovery_code` and
+/// `credential`.
+#[derive(Template)]
+#[template(path = "pages/login_factor.html")]
+pub struct LoginFactorPage {
+    pub layout: Layout,
+    pub form_token: String,
+    pub request: Option<String>,
+    /// Names the sign-in that waits.
+    pub login: String,
+    pub client: Option<ClientView>,
+    pub username: String,
+    /// Whether there is an authenticator app.
+    pub otp: bool,
+    /// Options for the passkeys of the account as JSON, if it has any.
+    pub passkey: Option<String>,
+    /// Whether recovery codes are left.
+    pub recovery: bool,
+    pub start_again: Href,
+    pub carried: Vec<CarriedField>,
+    pub errors: FormErrors,
+}
+
+/// How a person signs in, and the way to change it.
+#[derive(Template)]
+#[template(path = "pages/security.html")]
+pub struct SecurityPage {
+    pub layout: Layout,
+    pub form_token: String,
+    pub username: String,
+    /// What has just been done.
+    pub notice: Option<String>,
+    /// Since when there is an authenticator app.
+    pub totp: Option<Moment>,
+    pub passkeys: Vec<PasskeyRow>,
+    /// Whether browsers know passkeys under this address.
+    pub passkeys_possible: bool,
+    pub recovery_codes: i64,
+}
+
+impl SecurityPage {
+    fn has_second_factor(&self) -> bool {
+        self.totp.is_some() || !self.passkeys.is_empty()
+    }
+}
+
+/// A passkey in the list.
+#[derive(Clone, Debug)]
+pub struct PasskeyRow {
+    pub name: String,
+    pub added: Moment,
+    pub last_used: Option<Moment>,
+    /// Whether it can sign in without a password.
+    pub alone: bool,
+    /// Whether it may be on several devices.
+    pub synced: bool,
+    pub change: Href,
+    pub remove: Href,
+}
+
+/// Posts `password_now`, `password` and `password_again`.
+#[derive(Template)]
+#[template(path = "pages/security_password.html")]
+pub struct PasswordPage {
+    pub layout: Layout,
+    pub form_token: String,
+    pub username: String,
+    pub password_min_length: usize,
+    pub errors: FormErrors,
+}
+
+impl PasswordPage {
+    fn password_hint(&self) -> String {
+        format!(
+            "At least {} characters. Several words that do not belong together are easy to remember.",
+            self.password_min_length
+        )
+    }
+}
+
+/// Sets an authenticator app up. Posts `otp`.
+#[derive(Template)]
+#[template(path = "pages/security_totp.html")]
+pub struct TotpPage {
+    pub layout: Layout,
+    pub form_token: String,
+    /// In groups.
+    pub secret: String,
+    pub uri: String,
+    /// The QR code: a path of an SVG picture, and the length of a side.
+    pub qr_path: String,
+    pub qr_side: usize,
+    pub errors: FormErrors,
+}
+
+/// Adds a passkey. Posts `name` and `credential`, which the script fills in.
+#[derive(Template)]
+#[template(path = "pages/security_passkey_new.html")]
+pub struct NewPasskeyPage {
+    pub layout: Layout,
+    pub form_token: String,
+    /// For the browser, as JSON.
+    pub options: String,
+    pub name: String,
+    pub errors: FormErrors,
+}
+
+/// Renames a passkey. Posts `name`.
+#[derive(Template)]
+#[template(path = "pages/security_passkey.html")]
+pub struct PasskeyPage {
+    pub layout: Layout,
+    pub form_token: String,
+    pub action: Href,
+    pub remove: Href,
+    pub name: String,
+    pub errors: FormErrors,
+}
+
+/// Asks before a factor is removed. Posts `password_now` if `last`.
+#[derive(Template)]
+#[template(path = "pages/security_remove.html")]
+pub struct FactorRemovalPage {
+    pub layout: Layout,
+    pub form_token: String,
+    pub action: Href,
+    /// "the passkey “Laptop”"
+    pub what: String,
+    /// Whether it is the last second factor.
+    pub last: bool,
+    pub errors: FormErrors,
+}
+
+/// Offers new recovery codes, or shows them.
+#[derive(Template)]
+#[template(path = "pages/security_recovery_codes.html")]
+pub struct RecoveryCodesPage {
+    pub layout: Layout,
+    pub form_token: String,
+    /// How many are left.
+    pub left: i64,
+    /// New ones; none before they are made.
+    pub codes: Vec<String>,
 }
 
 /// Asks for a consent. Posts `decision` (`allow`, `deny`, and `switch` if

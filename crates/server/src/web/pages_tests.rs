@@ -126,8 +126,74 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         }],
         carried: Vec::new(),
         choice: ProviderChoice::default(),
+        passkey: None,
         can_cancel: true,
         time_limit: Some(60 * MINUTES),
+    };
+    let passkey_options = || format!(r#"{{"challenge":"AAEC","rpId":"{}"}}"#, say("localhost"));
+    let second_step = || LoginFactorPage {
+        layout: layout("Second step"),
+        form_token: form_token(),
+        request: request(),
+        login: "c2VjcmV0".to_owned(),
+        client: Some(client()),
+        username: say("alice@portolan.local"),
+        otp: true,
+        passkey: Some(passkey_options()),
+        recovery: true,
+        start_again: Href::path("/p/login?request=7f1c9a52"),
+        carried: Vec::new(),
+        errors: FormErrors::none(),
+    };
+    let passkey_row = |name: &str, last_used| PasskeyRow {
+        name: say(name),
+        added: Moment::day(Timestamp::from_seconds(1_770_000_000)),
+        last_used,
+        alone: true,
+        synced: true,
+        change: Href::path("/p/account/security/passkeys/7f1c9a52"),
+        remove: Href::path("/p/account/security/passkeys/7f1c9a52/remove"),
+    };
+    let security = || SecurityPage {
+        layout: signed_in("How you sign in"),
+        form_token: form_token(),
+        username: say("alice@portolan.local"),
+        notice: None,
+        totp: Some(Moment::day(Timestamp::from_seconds(1_770_000_000))),
+        passkeys: vec![
+            passkey_row("Laptop", Some(Moment::day(Timestamp::from_seconds(1_771_000_000)))),
+            PasskeyRow {
+                alone: false,
+                synced: false,
+                ..passkey_row("Blue key", None)
+            },
+        ],
+        passkeys_possible: true,
+        recovery_codes: 10,
+    };
+    let new_password = || PasswordPage {
+        layout: signed_in("Change the password"),
+        form_token: form_token(),
+        username: say("alice@portolan.local"),
+        password_min_length: 15,
+        errors: FormErrors::none(),
+    };
+    let app_set_up = || TotpPage {
+        layout: signed_in("Set up an authenticator app"),
+        form_token: form_token(),
+        secret: "GEZD GNBV GY3T QOJQ".to_owned(),
+        uri: format!("otpauth://totp/localhost:{}?secret=GEZDGNBVGY3TQOJQ", say("alice")),
+        qr_path: "M4 4h1v1h-1zM6 4h1v1h-1z".to_owned(),
+        qr_side: 33,
+        errors: FormErrors::none(),
+    };
+    let removal = || FactorRemovalPage {
+        layout: signed_in("Remove a second factor"),
+        form_token: form_token(),
+        action: Href::path("/p/account/security/passkeys/7f1c9a52/remove"),
+        what: format!("the passkey “{}”", say("Laptop")),
+        last: false,
+        errors: FormErrors::none(),
     };
     let provider = |name: &str, domains: &str, id: &str| ProviderLink {
         name: say(name),
@@ -527,6 +593,123 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
             &LoginPage {
                 reason: LoginReason::StepUp(vec![say("an account at example.edu"), "a second factor".to_owned()]),
                 ..login()
+            },
+        ),
+        page(
+            "login_passkey",
+            &LoginPage {
+                passkey: Some(passkey_options()),
+                ..login()
+            },
+        ),
+        page("login_factor", &second_step()),
+        page(
+            "login_factor_passkey_only",
+            &LoginFactorPage {
+                client: None,
+                request: None,
+                otp: false,
+                recovery: false,
+                carried: vec![CarriedField {
+                    name: "next",
+                    value: "security".to_owned(),
+                }],
+                ..second_step()
+            },
+        ),
+        page(
+            "login_factor_refused",
+            &LoginFactorPage {
+                passkey: None,
+                errors: FormErrors::field("recovery_code", "This is none of your recovery codes."),
+                ..second_step()
+            },
+        ),
+        page("security", &security()),
+        page(
+            "security_without_second_factor",
+            &SecurityPage {
+                notice: Some("It was removed.".to_owned()),
+                totp: None,
+                passkeys: Vec::new(),
+                passkeys_possible: false,
+                recovery_codes: 0,
+                ..security()
+            },
+        ),
+        page(
+            "security_without_recovery_codes",
+            &SecurityPage {
+                passkeys: Vec::new(),
+                recovery_codes: 0,
+                ..security()
+            },
+        ),
+        page("security_password", &new_password()),
+        page(
+            "security_password_refused",
+            &PasswordPage {
+                errors: FormErrors::field("password_now", "This is not your present password."),
+                ..new_password()
+            },
+        ),
+        page("security_totp", &app_set_up()),
+        page(
+            "security_totp_refused",
+            &TotpPage {
+                errors: FormErrors::field("otp", "This is not the code that belongs to the key."),
+                ..app_set_up()
+            },
+        ),
+        page(
+            "security_passkey_new",
+            &NewPasskeyPage {
+                layout: signed_in("Add a passkey"),
+                form_token: form_token(),
+                options: passkey_options(),
+                name: say("Laptop"),
+                errors: FormErrors::none(),
+            },
+        ),
+        page(
+            "security_passkey",
+            &PasskeyPage {
+                layout: signed_in("Rename a passkey"),
+                form_token: form_token(),
+                action: Href::path("/p/account/security/passkeys/7f1c9a52"),
+                remove: Href::path("/p/account/security/passkeys/7f1c9a52/remove"),
+                name: say("Laptop"),
+                errors: FormErrors::field("name", "Give it a name of at most 60 characters."),
+            },
+        ),
+        page("security_remove", &removal()),
+        page(
+            "security_remove_last",
+            &FactorRemovalPage {
+                last: true,
+                errors: FormErrors::field("password_now", "This is not your present password."),
+                ..removal()
+            },
+        ),
+        page(
+            "security_recovery_codes",
+            &RecoveryCodesPage {
+                layout: signed_in("Recovery codes"),
+                form_token: form_token(),
+                left: 3,
+                codes: Vec::new(),
+            },
+        ),
+        page(
+            "security_recovery_codes_shown",
+            &RecoveryCodesPage {
+                layout: signed_in("Recovery codes"),
+                form_token: form_token(),
+                left: 0,
+                codes: vec![
+                    "0123-4567-89ab-cdef-ghjk-mnpq".to_owned(),
+                    say("2222-2222-2222-2222-2222-2222"),
+                ],
             },
         ),
         page(
@@ -1046,7 +1229,7 @@ fn pages_look_as_recorded() {
     settings.bind(|| {
         for (name, mut html) in samples(ordinary) {
             // The hash of a file's content changes with each touch of the style sheet.
-            for file in ["portolan.css", "app.js", "favicon.svg"] {
+            for file in ["portolan.css", "app.js", "passkeys.js", "favicon.svg"] {
                 html = html.replace(&assets::asset_url(file), &format!("/static/HASH/{file}"));
             }
             let main = html.find("<main").unwrap()..html.find("</main>").unwrap();
@@ -1072,8 +1255,9 @@ fn without_empty_lines(html: &str) -> String {
 #[test]
 fn hostile_words_stay_words() {
     const ATTRIBUTES: &str = "action aria-controls aria-describedby aria-hidden aria-invalid autocapitalize autocomplete autofocus \
-        charset checked class content cx cy d data-copy data-copy-status data-once data-reveal datetime defer fill \
-        focusable for formnovalidate height hidden href id lang method minlength name opacity r rel required \
+        charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
+        data-passkey-status data-reveal data-without-script datetime defer fill \
+        focusable for formnovalidate height hidden href id inputmode lang method minlength name opacity open r rel required \
         role spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
     let mut shown = HashSet::new();
@@ -1115,6 +1299,15 @@ fn hostile_words_stay_words() {
         "message",
         "home_signed_in",
         "login_without_request",
+        "login_passkey",
+        "login_factor",
+        "security",
+        "security_password",
+        "security_totp",
+        "security_passkey_new",
+        "security_passkey",
+        "security_remove",
+        "security_recovery_codes_shown",
         "consents",
         "consents_after_withdrawal",
         "consents_revoke",
@@ -1350,7 +1543,7 @@ fn login_posts_what_a_password_manager_fills() {
     // The first button is what the Enter key presses.
     assert_eq!(buttons(&login), [None, Some("deny")]);
     let by_name = |name: &str| login.iter().find(|element| element.get("name") == Some(name)).unwrap();
-    assert_eq!(by_name("username").get("autocomplete"), Some("username"));
+    assert_eq!(by_name("username").get("autocomplete"), Some("username webauthn"));
     assert_eq!(by_name("password").get("autocomplete"), Some("current-password"));
     assert_eq!(by_name("password").get("type"), Some("password"));
 }

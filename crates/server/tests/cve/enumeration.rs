@@ -59,6 +59,7 @@ fn essence(answer: &Answer, username: &str) -> (u16, String) {
         ("name=\"form_token\" value=\"", "\""),
         ("<code>", "</code>"),
         ("name=\"username\"", ">"),
+        ("data-options=\"", "\""),
     ] {
         while let Some(at) = text.find(start) {
             let length = text[at + start.len()..].find(end).unwrap();

@@ -13,8 +13,11 @@ use portolan_server::domain::client;
 use portolan_types::{ClientId, ConsentId};
 
 use crate::support::{
-    Answer, Auth, Browser, Form, Mailbox, Outcome, TestClient, TestResourceServer, TestServer, TestUser,
+    Answer, Auth, Authenticator, Browser, Form, Mailbox, Outcome, TestClient, TestResourceServer, TestServer, TestUser,
+    otp,
 };
+
+const SECURITY: &str = "/p/account/security";
 
 /// Everything that a call may need. Each route starts from a fresh one.
 pub struct World {
@@ -493,6 +496,126 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                 }
             }),
         ),
+        ("GET /p/login/factor", Page(|w| page(&w.at_second_step().path))),
+        (
+            "POST /p/login/factor",
+            Page(|w| {
+                let call = w.at_second_step();
+                let form = call.form.unwrap();
+                PageCall {
+                    path: form.action.clone(),
+                    form: Some(form),
+                }
+            }),
+        ),
+        (
+            "POST /p/login/passkey",
+            Page(|w| {
+                let passkey = w.passkey();
+                w.waiting_at("/p/login");
+                let credential = passkey.get(&w.browser.passkey_options("/p/login/passkey"));
+                let form = w.browser.form_with("/p/login/passkey", "credential");
+                w.form_of(form.set("credential", &credential.to_string()))
+            }),
+        ),
+        ("GET /p/account/security", Page(|_| page(SECURITY))),
+        (
+            "GET /p/account/security/password",
+            Page(|_| page("/p/account/security/password")),
+        ),
+        (
+            "POST /p/account/security/password",
+            Page(|w| {
+                let call = w.form_on("/p/account/security/password");
+                let new = "seven unlikely words of a new password";
+                let form = call.form.unwrap().set("password_now", &w.alice.password);
+                w.form_of(form.set("password", new).set("password_again", new))
+            }),
+        ),
+        (
+            "GET /p/account/security/totp",
+            Page(|w| {
+                w.begun_app();
+                page("/p/account/security/totp")
+            }),
+        ),
+        (
+            "POST /p/account/security/totp",
+            Page(|w| {
+                w.browser.get(SECURITY);
+                w.form_of(w.browser.form_with("/p/account/security/totp", "form_token"))
+            }),
+        ),
+        (
+            "POST /p/account/security/totp/confirm",
+            Page(|w| {
+                let (form, _) = w.begun_app();
+                w.form_of(form)
+            }),
+        ),
+        (
+            "GET /p/account/security/totp/remove",
+            Page(|w| {
+                w.app_set_up();
+                page("/p/account/security/totp/remove")
+            }),
+        ),
+        (
+            "POST /p/account/security/totp/remove",
+            Page(|w| {
+                w.app_set_up();
+                let call = w.form_on("/p/account/security/totp/remove");
+                w.form_of(call.form.unwrap().set("password_now", &w.alice.password))
+            }),
+        ),
+        (
+            "GET /p/account/security/passkeys",
+            Page(|_| page("/p/account/security/passkeys")),
+        ),
+        (
+            "POST /p/account/security/passkeys",
+            Page(|w| {
+                let form = w.new_passkey(&mut Authenticator::new(&w.server));
+                w.form_of(form)
+            }),
+        ),
+        (
+            "GET /p/account/security/passkeys/{passkey_id}",
+            Page(|w| page(&w.passkey_path())),
+        ),
+        (
+            "POST /p/account/security/passkeys/{passkey_id}",
+            Page(|w| w.form_on(&w.passkey_path())),
+        ),
+        (
+            "GET /p/account/security/passkeys/{passkey_id}/remove",
+            Page(|w| page(&format!("{}/remove", w.passkey_path()))),
+        ),
+        (
+            "POST /p/account/security/passkeys/{passkey_id}/remove",
+            Page(|w| {
+                let call = w.form_on(&format!("{}/remove", w.passkey_path()));
+                w.form_of(call.form.unwrap().set("password_now", &w.alice.password))
+            }),
+        ),
+        (
+            "GET /p/account/security/recovery-codes",
+            Page(|_| page("/p/account/security/recovery-codes")),
+        ),
+        (
+            "POST /p/account/security/recovery-codes",
+            Page(|w| {
+                w.app_set_up();
+                w.form_on("/p/account/security/recovery-codes")
+            }),
+        ),
+        (
+            "POST /p/account/security/sessions",
+            Page(|w| {
+                w.browser.get(SECURITY);
+                w.form_of(w.browser.form_with("/p/account/security/sessions", "form_token"))
+            }),
+        ),
         (
             "GET /p/login/with/{provider_id}",
             Page(|w| {
@@ -760,6 +883,73 @@ impl World {
             path: form.action.clone(),
             form: Some(form),
         }
+    }
+
+    fn form_of(&self, form: Form) -> PageCall {
+        PageCall {
+            path: form.action.clone(),
+            form: Some(form),
+        }
+    }
+
+    /// The form that confirms an app of Alice with its code, and the key of the app.
+    fn begun_app(&self) -> (Form, String) {
+        self.browser.get(SECURITY);
+        let begin = self.browser.form_with("/p/account/security/totp", "form_token");
+        self.browser.submit(&begin);
+        let text = self.browser.text();
+        let (_, rest) = text.split_once("<code class=\"code\">").unwrap();
+        let secret = rest.split_once('<').unwrap().0.to_owned();
+        let code = otp(&secret, self.server.now().micros() / 1_000_000);
+        (self.browser.form().set("otp", &code), secret)
+    }
+
+    fn app_set_up(&self) -> String {
+        let (form, secret) = self.begun_app();
+        self.browser.submit(&form);
+        secret
+    }
+
+    /// Alice has given her password, and the form holds the right code.
+    fn at_second_step(&self) -> PageCall {
+        let secret = self.app_set_up();
+        self.server.advance_seconds(30);
+        let form = self.waiting_at("/p/login").form.unwrap();
+        let form = form
+            .set("username", &self.alice.username)
+            .set("password", &self.alice.password);
+        self.browser.submit(&form);
+        let call = self.shown("/p/login/factor");
+        let code = otp(&secret, self.server.now().micros() / 1_000_000);
+        PageCall {
+            form: call.form.map(|form| form.set("otp", &code)),
+            ..call
+        }
+    }
+
+    fn new_passkey(&self, authenticator: &mut Authenticator) -> Form {
+        let path = "/p/account/security/passkeys";
+        self.browser.get(path);
+        let credential = authenticator.create(&self.browser.passkey_options(path));
+        let form = self.browser.form_with(path, "credential").set("name", "Key");
+        form.set("credential", &credential.to_string())
+    }
+
+    /// A passkey that Alice has registered.
+    fn passkey(&self) -> Authenticator {
+        let mut authenticator = Authenticator::new(&self.server);
+        let form = self.new_passkey(&mut authenticator);
+        self.browser.submit(&form);
+        authenticator
+    }
+
+    fn passkey_path(&self) -> String {
+        let alice = self.alice.id;
+        let list = move |tx: &mut portolan_db::ReadTx| portolan_server::store::factors::list_passkeys(tx, alice);
+        if self.server.read(list).is_empty() {
+            self.passkey();
+        }
+        format!("/p/account/security/passkeys/{}", self.server.read(list)[0].id)
     }
 
     fn form_on(&self, path: &str) -> PageCall {

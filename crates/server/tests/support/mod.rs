@@ -21,6 +21,7 @@
 #![allow(unused_imports, reason = "each test program uses its part of the harness")]
 #![allow(clippy::unwrap_used, reason = "a harness that fails has said what is wrong")]
 
+mod authenticator;
 mod browser;
 mod builders;
 mod dns;
@@ -45,6 +46,7 @@ use portolan_server::store::{MIGRATIONS, keys};
 use portolan_types::Timestamp;
 use tokio::runtime::Runtime;
 
+pub use self::authenticator::{Authenticator, Key, otp, passkey_options};
 pub use self::browser::{Browser, Form, Outcome, Redirected, forms, unescape};
 pub use self::builders::{
     ClientBuilder, Params, REDIRECT_URI, ResourceServerBuilder, TestClient, TestResourceServer, TestUser, Tokens,

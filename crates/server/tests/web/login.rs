@@ -23,7 +23,13 @@ fn is_signed_in(browser: &Browser) -> bool {
 /// What differs from page to page although the page says the same.
 fn without_chance(server: &TestServer, browser: &Browser, username: &str) -> String {
     let form_token = browser.form().get("form_token").unwrap().to_owned();
-    let text = browser.text().replace(&form_token, "TOKEN").replace(username, "NAME");
+    let options = browser.passkey_options("/p/login/passkey");
+    let challenge = options["challenge"].as_str().unwrap();
+    let text = browser
+        .text()
+        .replace(&form_token, "TOKEN")
+        .replace(challenge, "CHALLENGE");
+    let text = text.replace(username, "NAME");
     let (before, rest) = text.split_once("Request <code>").expect("the page names the request");
     assert!(server.config().operator_contact.is_none());
     format!("{before}{}", rest.split_once("</code>").unwrap().1)
@@ -123,7 +129,7 @@ fn password_managers_find_their_fields() {
     let server = TestServer::new();
     let browser = server.browser();
     let page = browser.get("/p/login").page().text();
-    assert!(page.contains("autocomplete=\"username\""));
+    assert!(page.contains("autocomplete=\"username webauthn\""));
     assert!(page.contains("type=\"password\" autocomplete=\"current-password\""));
     assert!(page.contains("data-reveal=\"password\""), "the password can be shown");
     assert!(!page.contains("onpaste"));

@@ -6,6 +6,7 @@ mod clients;
 mod codes;
 mod consents;
 mod developers;
+mod factors;
 mod identities;
 mod linking;
 mod sessions;
