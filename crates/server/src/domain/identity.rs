@@ -3,7 +3,7 @@
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId};
 
-use super::mail;
+use super::{logout, mail};
 use crate::app::{Ctx, new_uuid};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
@@ -205,6 +205,7 @@ pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()
 
 /// Switches an account off and tells its owner.
 pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
+    logout::announce_identity(tx, ctx, id)?;
     set_enabled(tx, id, false)?;
     let identity = identities::get(tx, id)?;
     let what = "Your account was switched off: nobody can sign in with it, and what it was signed in to has ended.";
@@ -215,6 +216,7 @@ pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
 /// tokens from before end, since whoever knew the old one may hold them.
 pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> Result<()> {
     passwords::upsert(tx, id, hash, ctx.now)?;
+    logout::announce_identity(tx, ctx, id)?;
     identities::raise_generation(tx, id)?;
     sessions::delete_authentications_of(tx, id)?;
     let identity = identities::get(tx, id)?;

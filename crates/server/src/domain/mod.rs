@@ -7,6 +7,7 @@ pub mod consent;
 pub mod id_token;
 pub mod identity;
 pub mod keys;
+pub mod logout;
 pub mod mail;
 pub mod password;
 pub mod pkce;

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod authorization_codes;
 pub mod authorization_requests;
 pub mod cleanup;
+pub mod client_logout;
 pub mod clients;
 pub mod consents;
 pub mod grants;
@@ -16,6 +17,7 @@ pub mod identity_providers;
 pub mod keys;
 pub mod leases;
 pub mod links;
+pub mod logout_deliveries;
 pub mod mail_requests;
 pub mod outbox;
 pub mod passwords;
@@ -50,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = &[
         include_str!("../../migrations/0009_sessions_of_people.sql"),
     ),
     migration(10, "upstream", include_str!("../../migrations/0010_upstream.sql")),
+    migration(12, "logout", include_str!("../../migrations/0012_logout.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -7,6 +7,7 @@ mod codes;
 mod consents;
 mod developers;
 mod identities;
+mod logout;
 mod sessions;
 mod tokens;
 
