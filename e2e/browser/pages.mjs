@@ -8,6 +8,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
+import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
 import { decide, heading, launch, readCode, signIn } from './chromium.mjs';
 import { secondFactors } from './passkeys.mjs';
@@ -38,7 +39,12 @@ async function check(name, action) {
   }
 }
 
-const server = new Server(directory, { operator_contact: 'harbour@example.org' });
+const mailbox = await new Mailbox().open();
+const server = new Server(directory, {
+  operator_contact: 'harbour@example.org',
+  sign_up: 'open',
+  ...mailbox.settings,
+});
 let browser;
 
 // A context that complains about anything the content security policy stops and about any foreign address.
@@ -779,6 +785,64 @@ async function accounts(first, second) {
   });
 }
 
+// The pages around e-mail, each reached as a person reaches it: by the link in a message.
+async function mail(person) {
+  const { context, page, complaints } = await open();
+  const link = async () => /https?:\/\/\S+\/p\/\S+/.exec((await mailbox.take()).text)[0];
+  const submit = () => page.click('main form button[type=submit]');
+
+  await page.goto(`${server.url}/p/login`);
+  await page.getByRole('link', { name: 'Forgot your password?' }).click();
+  await inspect(page, 'reset');
+  await page.fill('input[name=username]', person.username);
+  await submit();
+  await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
+  await inspect(page, 'reset-asked');
+  await expectHeaders(await page.goto(await link()), 'reset-password');
+  await inspect(page, 'reset-password');
+  const changed = { ...person, password: 'Another sounding-line of 30 fathoms' };
+  await check('mail: a lost password is replaced, and nobody is signed in by it', async () => {
+    await page.fill('input[name=password]', changed.password);
+    await page.fill('input[name=password_again]', changed.password);
+    await submit();
+    await page.getByRole('heading', { name: 'Password changed' }).waitFor();
+    await page.getByRole('link', { name: 'Sign in' }).click();
+    assert.equal(await page.locator('input[name=password]').count(), 1);
+  });
+  await mailbox.take();
+
+  await page.goto(`${server.url}/p/login?next=address`);
+  await signIn(page, changed);
+  await page.getByRole('heading', { name: 'E-mail address' }).waitFor();
+  await inspect(page, 'address');
+  await check('mail: an address is confirmed by its link', async () => {
+    await submit();
+    await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
+    await page.goto(await link());
+    await inspect(page, 'address-confirm');
+    await submit();
+    await page.getByRole('heading', { name: 'Address confirmed' }).waitFor();
+  });
+
+  await page.goto(`${server.url}/p/sign-up`);
+  await inspect(page, 'sign-up');
+  await page.fill('input[name=email]', 'new@example.org');
+  await submit();
+  await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
+  await page.goto(await link());
+  await inspect(page, 'sign-up-account');
+  await check('mail: an account is opened behind the link', async () => {
+    await page.fill('input[name=username]', 'newcomer');
+    await page.fill('input[name=name]', 'New Comer');
+    await page.fill('input[name=password]', 'Yet another line of 40 fathoms');
+    await page.fill('input[name=password_again]', 'Yet another line of 40 fathoms');
+    await submit();
+    await page.getByRole('heading', { name: 'Your account is ready' }).waitFor();
+  });
+  await check('mail: no page broke its own content security policy', async () => assert.deepEqual(complaints, []));
+  await context.close();
+}
+
 async function main() {
   browser = await launch();
   try {
@@ -809,9 +873,11 @@ async function main() {
     );
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
     await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
+    await mail(await server.addUser('erin', 'Erin E', 'e@example.org'));
   } finally {
     await browser.close();
     await server.stop();
+    mailbox.close();
   }
 }
 

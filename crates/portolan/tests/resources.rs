@@ -1328,3 +1328,74 @@ fn sessions_are_listed_and_ended_with_what_apps_got() {
         assert!(none.contains("Ended no sessions"), "{none}");
     });
 }
+
+#[test]
+fn the_contacts_of_projects_are_written_to() {
+    on_each_engine(|place| {
+        place.add_user("alice");
+        place.project("Beamline", "alice");
+        let letter = place.folder.path().join("letter.txt");
+        std::fs::write(&letter, "The address changes on Friday.\n").unwrap();
+        let notify = |more: &[&str]| {
+            let letter = letter.to_str().unwrap();
+            let fixed = [
+                "project",
+                "notify",
+                "--subject",
+                "News",
+                "--message-file",
+                letter,
+                "--format",
+                "json",
+            ];
+            place.command(&[&fixed[..], more].concat())
+        };
+        let refused = notify(&["Beamline"]).output().unwrap();
+        assert!(
+            stderr(&refused).contains("set smtp_url and mail_from"),
+            "{}",
+            stderr(&refused)
+        );
+        for whom in [&["Beamline"][..], &["--all"]] {
+            let mut command = notify(whom);
+            command.env("PORTOLAN_SMTP_URL", "smtp://127.0.0.1:9?tls=none");
+            command.env("PORTOLAN_MAIL_FROM", "portolan@example.org");
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{}", stderr(&output));
+            let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(told["recipients"], json!(["c@example.org"]));
+        }
+    });
+}
+
+#[test]
+fn a_client_says_where_people_go_after_a_logout() {
+    on_each_engine(|place| {
+        place.add_user("alice");
+        let project = place.project("Beamline", "alice");
+        let client = place.client("Portal", "confidential_client", &project);
+        let changed = place.json(&[
+            "client",
+            "update",
+            &client,
+            "--post-logout-redirect-uri",
+            "https://portal.example.org/bye",
+            "--backchannel-logout-uri",
+            "https://portal.example.org/logout",
+        ]);
+        assert_eq!(
+            changed["client"]["post_logout_redirect_uris"],
+            json!(["https://portal.example.org/bye"])
+        );
+        assert_eq!(changed["client"]["backchannel_logout_session_required"], json!(false));
+        let cleared = place.json(&[
+            "client",
+            "update",
+            &client,
+            "--no-post-logout-redirect-uris",
+            "--backchannel-logout-uri",
+            "none",
+        ]);
+        assert!(cleared["client"].get("backchannel_logout_uri").is_none());
+    });
+}

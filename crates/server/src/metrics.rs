@@ -30,6 +30,7 @@ pub struct Metrics {
     rows_removed: Counter,
     mail: Family<MailLabels, Counter>,
     mail_waiting: Gauge,
+    backchannel_logouts: Family<MailLabels, Counter>,
     store: StoreMetrics,
 }
 
@@ -59,7 +60,7 @@ struct MailLabels {
     outcome: Mail,
 }
 
-/// What became of an attempt to send a message.
+/// What became of an attempt to send a message or a logout token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Mail {
     Sent,
@@ -173,6 +174,12 @@ impl Metrics {
         let mail_waiting = Gauge::default();
         registry.register("mail", "Attempts to send a message, by outcome", Family::clone(&mail));
         registry.register("mail_waiting", "Messages that wait to be sent", mail_waiting.clone());
+        let backchannel_logouts = Family::default();
+        registry.register(
+            "backchannel_logouts",
+            "Attempts to deliver a logout token, by outcome",
+            Family::clone(&backchannel_logouts),
+        );
         let store = StoreMetrics::default();
         let started = Gauge::<f64, AtomicU64>::default();
         started.set(system_now().micros() as f64 / 1e6);
@@ -205,6 +212,7 @@ impl Metrics {
             rows_removed,
             mail,
             mail_waiting,
+            backchannel_logouts,
             store,
         }
     }
@@ -246,6 +254,10 @@ impl Metrics {
 
     pub fn mail(&self, outcome: Mail) {
         self.mail.get_or_create(&MailLabels { outcome }).inc();
+    }
+
+    pub fn backchannel_logout(&self, outcome: Mail) {
+        self.backchannel_logouts.get_or_create(&MailLabels { outcome }).inc();
     }
 
     pub fn mail_waiting(&self, count: i64) {

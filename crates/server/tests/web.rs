@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "web/app_logout.rs"]
+mod app_logout;
 #[path = "web/auth_code.rs"]
 mod auth_code;
 #[path = "web/consent.rs"]
@@ -22,6 +24,8 @@ mod identities;
 mod login;
 #[path = "web/logout.rs"]
 mod logout;
+#[path = "web/notices.rs"]
+mod notices;
 #[path = "web/parked.rs"]
 mod parked;
 #[path = "web/provider_choice.rs"]

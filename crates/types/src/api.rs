@@ -276,6 +276,17 @@ pub struct Client {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required))]
     pub prompt_for_named_grant: bool,
+    /// Where people may be sent to after a logout; compared as strings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Where the client is told that a session has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether the client needs `sid` in logout tokens; they always have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub backchannel_logout_session_required: Option<bool>,
 }
 
 fn yes() -> bool {
@@ -613,6 +624,15 @@ pub struct ClientChanges {
     #[serde(skip_serializing_if = "Change::is_keep")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
     pub prompt_for_named_grant: Change<bool>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<crate::openapi::RedirectUri>>, max_items = 100))]
+    pub post_logout_redirect_uris: Change<Vec<String>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::RedirectUri>))]
+    pub backchannel_logout_uri: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
+    pub backchannel_logout_session_required: Change<bool>,
 }
 
 /// The links of a client in a creating or updating call; afterwards both are set or neither.

@@ -248,6 +248,9 @@ pub struct Discovery {
     pub claims_parameter_supported: bool,
     pub request_parameter_supported: bool,
     pub request_uri_parameter_supported: bool,
+    /// OpenID Connect Back-Channel Logout 1.0.
+    pub backchannel_logout_supported: bool,
+    pub backchannel_logout_session_supported: bool,
 }
 
 #[cfg(test)]

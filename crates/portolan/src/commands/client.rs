@@ -9,6 +9,7 @@ use portolan_server::api::clients::document;
 use portolan_server::api::credentials;
 use portolan_server::app::new_uuid;
 use portolan_server::domain::client::{NewClient, registration as rules};
+use portolan_server::domain::logout;
 use portolan_server::domain::project::Manager;
 use portolan_server::store::audit::{self, Actor, Event};
 use portolan_server::store::clients::{self, Client as Record, Credential};
@@ -128,6 +129,16 @@ struct Members {
     /// The provider that the login page preselects, or none
     #[arg(long, value_name = "PROVIDER")]
     preselect_idp: Option<String>,
+    /// Where people may be sent to after a logout; can be given several times, and replaces those of before
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// Where its server is told that a session has ended (back-channel logout), or none
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
+    /// Whether it needs the session id in logout tokens, which always have it
+    #[arg(long, value_name = "yes|no", num_args = 0..=1, require_equals = true,
+          default_missing_value = "yes", value_parser = yes_or_no)]
+    backchannel_logout_session_required: Option<bool>,
 }
 
 impl Members {
@@ -146,6 +157,12 @@ impl Members {
             },
             required_idp: provider(tx, self.required_idp.as_deref())?,
             preselect_idp: provider(tx, self.preselect_idp.as_deref())?,
+            post_logout_redirect_uris: replace(self.post_logout_redirect_uris.clone(), false),
+            backchannel_logout_uri: match self.backchannel_logout_uri.as_deref() {
+                Some("none") => Change::Clear,
+                given => set(given.map(str::to_owned)),
+            },
+            backchannel_logout_session_required: set(self.backchannel_logout_session_required),
             ..ClientChanges::default()
         })
     }
@@ -186,6 +203,9 @@ pub struct Update {
     /// Take all redirect URIs away
     #[arg(long, conflicts_with = "redirect_uris")]
     no_redirect_uris: bool,
+    /// Take all addresses away that people may be sent to after a logout
+    #[arg(long, conflicts_with = "post_logout_redirect_uris")]
+    no_post_logout_redirect_uris: bool,
     /// Take terms and privacy policy away
     #[arg(long, conflicts_with_all = ["terms", "privacy"])]
     no_links: bool,
@@ -271,6 +291,7 @@ impl Create {
                     ..rules::prepare(tx, &ctx, &manager, &changes)?
                 };
                 let client = rules::create_prepared(tx, &ctx, &manager, &new)?;
+                logout::register(tx, &client, &changes)?;
                 View::of(tx, client)
             })
             .map_err(output::explain)?;
@@ -382,6 +403,9 @@ impl Update {
                 };
                 if self.no_redirect_uris {
                     changes.redirect_uris = Change::Clear;
+                }
+                if self.no_post_logout_redirect_uris {
+                    changes.post_logout_redirect_uris = Change::Clear;
                 }
                 if self.no_links {
                     changes.links = Change::Clear;

@@ -1,9 +1,14 @@
 //! `portolan project`: projects and their admins, for the operator.
 
-use anyhow::{Result, bail};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use portolan_db::ReadTx;
+use portolan_server::domain::mail;
 use portolan_server::domain::project::{self as rules, Manager};
+use portolan_server::store::audit::{self, Actor, Event};
 use portolan_server::store::identities::{self, Identity};
 use portolan_server::store::projects::{self, Project as Record};
 use portolan_server::store::{clients, policies};
@@ -49,6 +54,14 @@ Example:
         #[command(flatten)]
         confirmation: Confirmation,
     },
+    /// Send a message to the contact address of a project, or of all
+    #[command(after_help = "\
+The message is queued; the running server sends it.
+
+Examples:
+  portolan project notify Beamline --subject 'New address' --message-file letter.txt
+  portolan project notify --all --subject 'Maintenance on Friday' --message-file -")]
+    Notify(Notify),
     /// Who administers a project
     #[command(subcommand)]
     Admin(Admin),
@@ -76,6 +89,21 @@ pub struct Update {
     /// Where important notices go
     #[arg(long, value_name = "EMAIL")]
     contact: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Notify {
+    /// Id, or a name that no other project has
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    project: Option<String>,
+    /// Every project; each address gets one message
+    #[arg(long)]
+    all: bool,
+    #[arg(long)]
+    subject: String,
+    /// A text file; - is standard input
+    #[arg(long, value_name = "FILE")]
+    message_file: PathBuf,
 }
 
 #[derive(Subcommand)]
@@ -108,6 +136,7 @@ impl Project {
             Project::Show { project } => show(options, project),
             Project::Update(update) => update.run(options),
             Project::Delete { project, confirmation } => delete(options, &project, &confirmation),
+            Project::Notify(notify) => notify.run(options),
             Project::Admin(Admin::Add(member)) => member.change(options, Verb::Add),
             Project::Admin(Admin::Remove(member)) => member.change(options, Verb::Remove),
         }
@@ -158,6 +187,56 @@ impl Update {
             })
             .map_err(output::explain)?;
         print_project(options, &project)
+    }
+}
+
+impl Notify {
+    fn run(self, options: &Options) -> Result<()> {
+        let (config, db) = options.store()?;
+        if !config.sends_mail() {
+            bail!("this server sends no mail: set smtp_url and mail_from (portolan config sample explains them)");
+        }
+        let text = if self.message_file.as_os_str() == "-" {
+            std::io::read_to_string(std::io::stdin()).context("standard input")?
+        } else {
+            std::fs::read_to_string(&self.message_file).with_context(|| self.message_file.display().to_string())?
+        };
+        if text.trim().is_empty() || self.subject.trim().is_empty() {
+            bail!("nothing to say: the subject or the message is empty");
+        }
+        let ctx = context();
+        let told = db
+            .write_blocking(move |tx| {
+                let all = match &self.project {
+                    Some(project) => vec![find::project(tx, project)?],
+                    None => projects::list(tx)?,
+                };
+                let mut told = BTreeSet::new();
+                for project in all {
+                    let address = project.contact_email.to_lowercase();
+                    if !told.contains(&address)
+                        && mail::notify_contact(tx, &ctx, &project, &self.subject, text.trim_end())?
+                    {
+                        told.insert(address);
+                    }
+                }
+                let event = Event {
+                    action: "project.notify",
+                    actor: Actor::Operator,
+                    resource_kind: "project",
+                    resource_id: self.project.clone().unwrap_or_else(|| "all".into()),
+                    detail: json!({ "subject": self.subject, "recipients": told.len() }),
+                };
+                audit::insert(tx, &ctx, &event)?;
+                Ok::<_, Error>(told)
+            })
+            .map_err(output::explain)?;
+        if told.is_empty() {
+            bail!("nobody was told: there is no contact address");
+        }
+        output::print(options.format, &json!({ "recipients": told }), || {
+            format!("{} will be sent.", output::count(told.len(), "message"))
+        })
     }
 }
 

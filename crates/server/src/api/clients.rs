@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::{Call, Caller, Known, created, credentials, ok};
 use crate::app::{App, Ctx};
 use crate::domain::client::{self, registration};
+use crate::domain::logout;
 use crate::domain::project::{Manager, required};
 use crate::error::{Error, Result};
 use crate::http::extract::Json;
@@ -376,6 +377,7 @@ pub fn document(tx: &mut ReadTx, client: &Client) -> Result<api::Client> {
     for id in client.requested_scopes() {
         scopes.extend(id.parse().ok().filter(|id| !scopes.contains(id)));
     }
+    let logout = logout::registered(tx, client.id)?;
     Ok(api::Client {
         id: client.id,
         name: client.name.clone(),
@@ -402,5 +404,11 @@ pub fn document(tx: &mut ReadTx, client: &Client) -> Result<api::Client> {
         fqdns: clients::list_fqdns(tx, client.id)?,
         userinfo_from_effective_identity: client.userinfo_from_effective_identity,
         prompt_for_named_grant: client.prompt_for_named_grant,
+        post_logout_redirect_uris: logout.post_logout_redirect_uris,
+        backchannel_logout_session_required: logout
+            .backchannel_logout_uri
+            .is_some()
+            .then_some(logout.backchannel_logout_session_required),
+        backchannel_logout_uri: logout.backchannel_logout_uri,
     })
 }

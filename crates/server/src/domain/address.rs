@@ -330,7 +330,7 @@ pub fn sign_up(tx: &mut WriteTx, ctx: &Ctx, local_domain: &str, hash: &TokenHash
     }
     // Also a name that somebody has prepared permissions for: strangers do not get them.
     if identities::find_by_username(tx, &username)?.is_some() {
-        return Err(Error::conflict("username: is taken, choose another one"));
+        return Err(Error::conflict("username: this name is taken; choose another one"));
     }
     let new = NewLocalIdentity {
         username,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use portolan_types::{ClientId, IdentityId, IdentityProviderId, Timestamp};
+use portolan_types::{AppSessionId, ClientId, IdentityId, IdentityProviderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::keys::{JwsError, KeySet, SigningAlgorithm};
@@ -58,6 +58,8 @@ pub struct Request<'a> {
     pub nonce: Option<&'a str>,
     /// When the person really authenticated, here or at another provider.
     pub auth_time: Option<Timestamp>,
+    /// The session of the client, which a logout token names too.
+    pub session_id: Option<AppSessionId>,
     pub acr: Option<&'a str>,
     pub amr: &'a [&'a str],
     /// The access token of the top-level document.
@@ -83,6 +85,8 @@ pub struct Claims<'a> {
     iat: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<AppSessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,6 +150,7 @@ impl<'a> Claims<'a> {
             exp: (request.now + request.lifetime).seconds(),
             iat: request.now.seconds(),
             auth_time: seconds(request.auth_time),
+            sid: request.session_id,
             nonce: request.nonce,
             acr: request.acr,
             amr: request.amr,
@@ -305,6 +310,7 @@ mod tests {
             granted,
             nonce: None,
             auth_time: None,
+            session_id: None,
             acr: None,
             amr: &[],
             access_token: None,

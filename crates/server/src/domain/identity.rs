@@ -3,7 +3,7 @@
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::{BrowserSessionId, IdentityId, IdentityProviderId, IdentitySetId};
 
-use super::mail;
+use super::{logout, mail};
 use crate::app::{Ctx, new_uuid};
 use crate::domain::linking;
 use crate::error::{Error, Result};
@@ -207,6 +207,7 @@ pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()
 /// Switches an account off for whatever reason an operator has, and tells its owner: besides
 /// its tokens, what its sign-ins alone gave to the identities linked with it ends.
 pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
+    logout::announce_identity(tx, ctx, id)?;
     set_enabled(tx, id, false)?;
     linking::forget_sign_ins(tx, ctx, id)?;
     let identity = identities::get(tx, id)?;
@@ -219,6 +220,7 @@ pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
 /// for an identity linked with it, where this one alone had signed in.
 pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> Result<()> {
     passwords::upsert(tx, id, hash, ctx.now)?;
+    logout::announce_identity(tx, ctx, id)?;
     identities::raise_generation(tx, id)?;
     linking::forget_sign_ins(tx, ctx, id)?;
     factors::delete_pending_logins(tx, id)?;

@@ -8,15 +8,17 @@
 use std::time::Duration;
 
 use portolan_db::WriteTx;
-use portolan_types::Timestamp;
+use portolan_types::{ProjectId, Timestamp};
 use uuid::Uuid;
 
+use super::identity::check_email;
 use super::sealing::MasterKey;
 use crate::app::{Ctx, new_uuid};
 use crate::error::Result;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::Identity;
 use crate::store::outbox::{self, LINK, Message, NOTICE};
+use crate::store::projects::{self, Project};
 
 /// For so long sending is tried again.
 pub const LIFETIME: Duration = Duration::from_secs(2 * 86_400);
@@ -131,6 +133,28 @@ pub fn notify_at(
         identity.username
     );
     queue(tx, ctx, address, subject, &body)
+}
+
+/// Tells the contact of a project.
+pub fn notify_project(tx: &mut WriteTx, ctx: &Ctx, project: ProjectId, subject: &str, text: &str) -> Result<()> {
+    match projects::find(tx, project)? {
+        Some(project) => notify_contact(tx, ctx, &project, subject, text).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// False if the project has no contact that could be told.
+pub fn notify_contact(tx: &mut WriteTx, ctx: &Ctx, project: &Project, subject: &str, text: &str) -> Result<bool> {
+    if check_email(&project.contact_email).is_err() {
+        return Ok(false);
+    }
+    let body = format!(
+        "{text}\n\nProject: {} ({})\n\nYou get this message because this address is the contact of the project.\n",
+        on_one_line(&project.display_name),
+        project.id
+    );
+    queue(tx, ctx, &project.contact_email, subject, &body)?;
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod id_token;
 pub mod identity;
 pub mod keys;
 pub mod linking;
+pub mod logout;
 pub mod mail;
 pub mod password;
 pub mod pkce;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::app::{Ctx, new_uuid};
 use crate::domain::identity::{check_email, check_text};
+use crate::domain::mail;
 use crate::error::{Error, Result};
 use crate::store::access_tokens::ActiveToken;
 use crate::store::audit::{self, Actor, Event};
@@ -292,6 +293,7 @@ pub fn update(
         check_contact(email)?;
         project.contact_email = email.trim().to_owned();
     }
+    let before = projects::list_admins(tx, id)?;
     let admins = parse_admins(&changes.admin_ids)?;
     let groups = parse_groups(&changes.admin_group_ids)?;
     if let Some(groups) = &groups {
@@ -312,6 +314,7 @@ pub fn update(
     }
     projects::update(tx, &project)?;
     let admins = projects::list_admins(tx, id)?;
+    tell_about_admins(tx, ctx, &project, &before, &admins)?;
     record(
         tx,
         ctx,
@@ -321,6 +324,28 @@ pub fn update(
         serde_json::json!({ "admin_ids": admins }),
     )?;
     Ok(project)
+}
+
+/// Whoever is responsible for a project learns who may change it.
+fn tell_about_admins(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    project: &Project,
+    before: &[IdentityId],
+    after: &[IdentityId],
+) -> Result<()> {
+    if before.len() == after.len() && before.iter().all(|admin| after.contains(admin)) {
+        return Ok(());
+    }
+    let names: Vec<String> = identities::list_by_ids(tx, after)?
+        .into_iter()
+        .map(|identity| identity.username)
+        .collect();
+    let text = format!(
+        "The admins of your project have changed. They are now:\n\n{}",
+        names.join("\n")
+    );
+    mail::notify_contact(tx, ctx, project, "The admins of your project have changed", &text).map(|_| ())
 }
 
 /// Deletes a project that holds nothing any more.

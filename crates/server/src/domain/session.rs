@@ -5,6 +5,7 @@ use std::time::Duration;
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::{BrowserSessionId, IdentityId, Timestamp, TokenHash};
 
+use super::logout;
 use crate::app::{Ctx, new_uuid};
 use crate::error::Result;
 use crate::store::audit::{self, Actor, Event};
@@ -122,6 +123,7 @@ pub fn sign_in(
     let session = if sessions::was_used_by_others(tx, session, identity.id)? {
         let own = create(tx, ctx, new_cookie, absolute)?;
         authorization_requests::move_all(tx, session, own)?;
+        logout::announce_browser(tx, ctx, session)?;
         sessions::end(tx, session, ctx.now)?;
         own
     } else {
@@ -191,6 +193,7 @@ pub fn places(tx: &mut ReadTx, identities: &[IdentityId], now: Timestamp, idle: 
 /// Ends the session of a browser, and by one mark for each client every token that names
 /// its session there (decisions, section 5).
 pub fn end_place(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, place: &Place) -> Result<()> {
+    logout::announce_browser(tx, ctx, place.id)?;
     sessions::end(tx, place.id, ctx.now)?;
     let apps = sessions::list_app_sessions(tx, place.id)?;
     for app in &apps {

@@ -67,6 +67,9 @@ const TABLES: &[(&str, Remove)] = &[
         cleanup::one_time_links(tx, times.now - HOUR, limit)
     }),
     ("outbox", |tx, times, limit| cleanup::outbox(tx, times.now - DAY, limit)),
+    ("logout_deliveries", |tx, times, limit| {
+        cleanup::logout_deliveries(tx, times.now - DAY, limit)
+    }),
     ("mail_requests", |tx, times, limit| {
         cleanup::mail_requests(tx, times.now - HOUR, limit)
     }),

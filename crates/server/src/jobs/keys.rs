@@ -1,13 +1,14 @@
 //! Signing keys over time: every node reads them again each half minute, and one of them
 //! makes successors if the operator wants that done by the server.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use portolan_db::WriteTx;
 use portolan_types::Timestamp;
 use uuid::Uuid;
 
-use crate::app::{App, new_uuid};
+use crate::app::{App, Ctx, RequestId, new_uuid};
 use crate::config::Config;
 use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
@@ -17,7 +18,7 @@ use crate::domain::sealing::MasterKey;
 use crate::domain::totp;
 use crate::error::{Error, Result};
 use crate::start::secret_key_place;
-use crate::store::{factors, keys, outbox, settings};
+use crate::store::{factors, keys, outbox, projects, settings};
 
 /// Reads the keys again when they have changed.
 #[derive(Default)]
@@ -103,12 +104,16 @@ pub fn rotate(
     id_token_lifetime: Duration,
     spare: &StoredKey,
 ) -> Result<bool> {
-    let plan = rotation::plan(&keys::list(tx)?, spare.kind, now, schedule, id_token_lifetime);
+    let stored = keys::list(tx)?;
+    let plan = rotation::plan(&stored, spare.kind, now, schedule, id_token_lifetime);
     for id in &plan.delete {
         keys::delete(tx, *id)?;
     }
     for times in &plan.update {
         keys::update_times(tx, times)?;
+    }
+    if plan.insert.is_some() && stored.iter().any(|key| key.kind == spare.kind) {
+        tell_projects(tx, now)?;
     }
     if let Some(new) = &plan.insert {
         keys::insert(
@@ -121,6 +126,25 @@ pub fn rotate(
         )?;
     }
     Ok(!plan.is_empty())
+}
+
+/// Programs that keep keys for ever learn in time that there are others.
+fn tell_projects(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
+    let ctx = Ctx {
+        now,
+        request_id: RequestId::new(),
+        address: None,
+        user_agent: None,
+    };
+    let text = "This server has made a new key to sign ID tokens with. Programs that read the keys at /jwk.json when \
+                they meet an unknown one need nothing; those that keep a copy need a new one.";
+    let mut told: HashSet<String> = HashSet::new();
+    for project in projects::list(tx)? {
+        if told.insert(project.contact_email.to_lowercase()) {
+            mail::notify_contact(tx, &ctx, &project, "A new signing key", text)?;
+        }
+    }
+    Ok(())
 }
 
 /// Where the secret of this server at another identity provider is sealed for.

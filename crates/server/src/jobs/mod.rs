@@ -4,6 +4,7 @@
 
 pub mod cleanup;
 pub mod keys;
+pub mod logout;
 pub mod mail;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ const KEY_RELOAD_INTERVAL: Duration = Duration::from_secs(30);
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
 /// A person waits for the message with the link.
 const MAIL_INTERVAL: Duration = Duration::from_secs(2);
+const LOGOUT_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Starts the jobs; they end when the set is dropped.
 pub fn start(app: &App) -> JoinSet<()> {
@@ -24,6 +26,7 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(reload_keys(app.clone()));
     jobs.spawn(clean_up(app.clone()));
     jobs.spawn(send_mail(app.clone()));
+    jobs.spawn(deliver_logouts(app.clone()));
     jobs
 }
 
@@ -61,6 +64,15 @@ async fn send_mail(app: App) {
         tokio::time::sleep(MAIL_INTERVAL).await;
         if let Err(error) = mailer.run_once(&app).await {
             tracing::warn!(%error, "the waiting mail could not be looked at; trying again later");
+        }
+    }
+}
+
+async fn deliver_logouts(app: App) {
+    loop {
+        tokio::time::sleep(LOGOUT_INTERVAL).await;
+        if let Err(error) = logout::run_once(&app).await {
+            tracing::warn!(%error, "logout tokens could not be delivered; trying again later");
         }
     }
 }

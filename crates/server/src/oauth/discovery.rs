@@ -77,12 +77,14 @@ pub fn document(config: &Config) -> Discovery {
             "exp",
             "iat",
             "auth_time",
+            "sid",
             "nonce",
             "at_hash",
             "acr",
             "amr",
             "name",
             "email",
+            "email_verified",
             "preferred_username",
             "organization",
             "identity_provider",
@@ -96,5 +98,7 @@ pub fn document(config: &Config) -> Discovery {
         claims_parameter_supported: false,
         request_parameter_supported: false,
         request_uri_parameter_supported: false,
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
     }
 }

@@ -116,6 +116,15 @@ pub fn upstream_logins(tx: &mut WriteTx, expired_before: Timestamp, limit: i64) 
     )?)
 }
 
+/// Logout tokens that are not delivered for so long tell nobody anything new.
+pub fn logout_deliveries(tx: &mut WriteTx, created_before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM logout_deliveries
+          WHERE id IN (SELECT id FROM logout_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
+        params![created_before, limit],
+    )?)
+}
+
 /// Requests that no node has answered: none sends mail.
 pub fn mail_requests(tx: &mut WriteTx, created_before: Timestamp, limit: i64) -> Result<u64> {
     Ok(tx.execute(
@@ -433,6 +442,12 @@ mod tests {
             );
             execute(
                 db,
+                "INSERT INTO logout_deliveries (id, client_id, app_session_id, created_at, attempts, next_attempt_at, claimed_until)
+                 VALUES ($1, $2, $2, $3, 0, 0, 0)",
+                params![id, one, at].into(),
+            );
+            execute(
+                db,
                 "INSERT INTO mail_requests (id, kind, typed, created_at) VALUES ($1, 'k', 't', $2)",
                 params![id, at].into(),
             );
@@ -444,7 +459,7 @@ mod tests {
             );
         }
         type Remove = fn(&mut WriteTx) -> Result<u64>;
-        let cases: [(&str, Remove, i64); 10] = [
+        let cases: [(&str, Remove, i64); 11] = [
             ("authorization_codes", |tx| authorization_codes(tx, LIMIT, 10), 1),
             ("ended_grants", |tx| ended_grants(tx, LIMIT, 10), 1),
             ("authorization_requests", |tx| authorization_requests(tx, LIMIT, 10), 1),
@@ -453,6 +468,7 @@ mod tests {
             ("failure_counters", |tx| failure_counters(tx, LIMIT, YOUNG, 10), 1),
             ("one_time_links", |tx| one_time_links(tx, LIMIT, 10), 1),
             ("outbox", |tx| outbox(tx, LIMIT, 10), 1),
+            ("logout_deliveries", |tx| logout_deliveries(tx, LIMIT, 10), 1),
             ("mail_requests", |tx| mail_requests(tx, LIMIT, 10), 1),
             ("audit_events", |tx| audit_events(tx, LIMIT, 10), 1),
         ];

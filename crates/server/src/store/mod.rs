@@ -8,6 +8,7 @@ pub mod audit;
 pub mod authorization_codes;
 pub mod authorization_requests;
 pub mod cleanup;
+pub mod client_logout;
 pub mod clients;
 pub mod consents;
 pub mod factors;
@@ -17,6 +18,7 @@ pub mod identity_providers;
 pub mod keys;
 pub mod leases;
 pub mod links;
+pub mod logout_deliveries;
 pub mod mail_requests;
 pub mod outbox;
 pub mod passwords;
@@ -54,6 +56,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration(8, "upstream", include_str!("../../migrations/0008_upstream.sql")),
     migration(9, "linking", include_str!("../../migrations/0009_linking.sql")),
     migration(10, "factors", include_str!("../../migrations/0010_factors.sql")),
+    migration(11, "logout", include_str!("../../migrations/0011_logout.sql")),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -1,25 +1,109 @@
-//! Logout, wire.md 2.9 and decisions section 5: ends the browser session, not the tokens.
+//! Logout: wire.md 2.9, decisions section 5, and OpenID Connect RP-Initiated Logout 1.0 at
+//! the same path. It ends the browser session, not the tokens.
 //!
 //! A link on a foreign site cannot log anybody out: a GET ends the session only if the
 //! browser says that the person came from here or typed the address, or if a genuine ID
-//! token comes along; otherwise the page asks.
+//! token of that person comes along; otherwise the page asks. The browser is sent to another
+//! site only with a genuine ID token of the client that has registered the very address.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
 use portolan_types::TokenHash;
 
 use super::destination::CameFrom;
-use super::pages::{LoggedOutPage, LogoutPage};
+use super::pages::{CarriedField, LoggedOutPage, LogoutPage};
 use super::{layout, render};
 use crate::app::{App, Ctx};
-use crate::domain::id_token::Expiry;
+use crate::domain::id_token::{Expiry, VerifiedIdToken};
+use crate::domain::logout as rules;
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, clear_cookie, session_lifetimes, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, clear_cookie, form_target, session_lifetimes, stale_form};
 use crate::http::extract::{Form, Params, Query};
 use crate::store::audit::{self, Actor, Event};
-use crate::store::clients::Client;
+use crate::store::clients::{self, Client};
 use crate::store::{identities, sessions};
+
+/// What an app may send; the rest is ignored. `logout_hint` and `ui_locales` are taken and
+/// change nothing: there is one session in a browser, and one language.
+const FROM_APPS: &[&str] = &[
+    "id_token_hint",
+    "post_logout_redirect_uri",
+    "state",
+    "client_id",
+    "logout_hint",
+    "ui_locales",
+];
+
+/// A request to log out, read and judged.
+struct Asked {
+    came_from: CameFrom,
+    /// Genuine, and of the client that is named, if one is.
+    hint: Option<VerifiedIdToken>,
+    client: Option<Client>,
+    /// Where the browser goes afterwards, with `state`.
+    target: Option<String>,
+    /// An address was given that the browser is not sent to.
+    refused_target: bool,
+    carried: Vec<CarriedField>,
+}
+
+impl Asked {
+    async fn read(app: &App, params: &Params) -> Result<Self> {
+        let came_from = CameFrom::read(params);
+        let hint = params
+            .get("id_token_hint")
+            .and_then(|hint| {
+                app.keys()
+                    .verify_id_token(hint, &app.config.issuer(), Expiry::Ignored)
+                    .ok()
+            })
+            .filter(|hint| {
+                let named = params.get("client_id");
+                named.is_none_or(|named| named.parse().ok() == Some(hint.client_id))
+            });
+        let uri = params.get("post_logout_redirect_uri").map(str::to_owned);
+        let state = params.get("state").map(str::to_owned);
+        let (wanted, given) = (uri.clone(), came_from.clone());
+        let hinted = hint.as_ref().map(|hint| hint.client_id);
+        let (client, target) = app
+            .db
+            .read(move |tx| {
+                let client = match hinted {
+                    Some(id) => clients::find(tx, id)?,
+                    None => given.find_client(tx)?,
+                };
+                let may_return = hinted.is_some() && client.as_ref().is_some_and(|client| client.enabled);
+                let target = match (&client, &wanted) {
+                    (Some(client), Some(uri)) if may_return => {
+                        rules::return_address(tx, client.id, uri, state.as_deref())?
+                    }
+                    _ => None,
+                };
+                Ok::<_, Error>((client, target))
+            })
+            .await?;
+        let mut carried = came_from.fields();
+        for name in ["id_token_hint", "post_logout_redirect_uri", "state"] {
+            carried.extend(params.get(name).map(|value| CarriedField {
+                name,
+                value: value.to_owned(),
+            }));
+        }
+        Ok(Self {
+            refused_target: uri.is_some() && target.is_none(),
+            came_from,
+            hint,
+            client,
+            target,
+            carried,
+        })
+    }
+
+    fn client_name(&self) -> Option<String> {
+        self.client.as_ref().map(|client| client.name.clone())
+    }
+}
 
 /// `GET /v2/web/logout`
 pub async fn logout_page(
@@ -30,62 +114,67 @@ pub async fn logout_page(
 ) -> Result<Response> {
     let Query(params) = query?;
     let cookie = Cookie::read(&headers, &app.config);
-    let came_from = CameFrom::read(&params);
-    let client = find_client(&app, &came_from).await?;
+    let asked = Asked::read(&app, &params).await?;
     let Some(cookie) = cookie else {
-        return done(&app, &ctx, client.as_ref(), &came_from);
+        return done(&app, &ctx, &asked);
     };
     let fetched_by = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
     let by_person = matches!(fetched_by, Some("none" | "same-origin"));
-    if by_person || is_hinted(&app, &ctx, cookie.hash, &params).await? {
+    let hinted = match &asked.hint {
+        Some(hint) => is_about(&app, &ctx, cookie.hash, hint).await?,
+        None => false,
+    };
+    if (by_person || hinted) && !asked.refused_target {
         end_session(&app, &ctx, cookie.hash).await?;
-        return done(&app, &ctx, client.as_ref(), &came_from);
+        return done(&app, &ctx, &asked);
     }
     let page = LogoutPage {
         layout: layout(&app, &ctx, "Sign out", None),
         action: "/v2/web/logout".into(),
         form_token: cookie.form_token(&app),
-        client_name: client.as_ref().map(|client| client.name.clone()),
-        carried: came_from.fields(),
+        client_name: asked.client_name(),
+        carried: asked.carried.clone(),
     };
-    render(&page, &PagePolicy::default())
+    let policy = PagePolicy {
+        form_target: asked.target.as_deref().and_then(form_target),
+        no_referrer: false,
+    };
+    render(&page, &policy)
 }
 
-/// Whether the request brings an ID token of the person who is signed in here. Somebody
+/// Whether the ID token is of the person who is signed in here, or nobody is. Somebody
 /// else's would let its owner sign strangers out by a link.
-async fn is_hinted(app: &App, ctx: &Ctx, cookie: TokenHash, params: &Params) -> Result<bool> {
-    let Some(hint) = params.get("id_token_hint") else {
-        return Ok(false);
-    };
-    let Ok(hint) = app.keys().verify_id_token(hint, &app.config.issuer(), Expiry::Ignored) else {
-        return Ok(false);
-    };
-    let (shared, ctx) = (app.clone(), ctx.clone());
+async fn is_about(app: &App, ctx: &Ctx, cookie: TokenHash, hint: &VerifiedIdToken) -> Result<bool> {
+    let (shared, ctx, subject) = (app.clone(), ctx.clone(), hint.identity_id);
     app.db
         .read(move |tx| {
             let Some((_, Some(person))) = super::find_session(tx, &shared, &ctx, &cookie)? else {
-                return Ok(false);
+                return Ok(true);
             };
             let set = identities::list_set_ids(tx, person.identity.set_id)?;
-            Ok::<_, Error>(set.contains(&hint.identity_id))
+            Ok::<_, Error>(set.contains(&subject))
         })
         .await
 }
 
-/// `POST /v2/web/logout`
+/// `POST /v2/web/logout`: the answer of our page, or a request of an app in the form of a
+/// form. The latter comes without the cookie, so it becomes a GET, which the browser sends
+/// with it.
 pub async fn logout(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
     let Form(form) = form?;
+    if form.get("form_token").is_none() {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(FROM_APPS.iter().filter_map(|name| Some((name, form.get(name)?))));
+        let query = query.finish();
+        if !query.is_empty() {
+            return Ok(Redirect::to(&format!("/v2/web/logout?{query}")).into_response());
+        }
+    }
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
     cookie.check_form(&app, &form)?;
-    let came_from = CameFrom::read(&form);
-    let client = find_client(&app, &came_from).await?;
+    let asked = Asked::read(&app, &form).await?;
     end_session(&app, &ctx, cookie.hash).await?;
-    done(&app, &ctx, client.as_ref(), &came_from)
-}
-
-async fn find_client(app: &App, came_from: &CameFrom) -> Result<Option<Client>> {
-    let came_from = came_from.clone();
-    app.db.read(move |tx| came_from.find_client(tx)).await
+    done(&app, &ctx, &asked)
 }
 
 async fn end_session(app: &App, ctx: &Ctx, cookie: TokenHash) -> Result<()> {
@@ -97,6 +186,7 @@ async fn end_session(app: &App, ctx: &Ctx, cookie: TokenHash) -> Result<()> {
                 return Ok::<_, Error>(());
             };
             let newest = sessions::list_authentications(tx, session.id)?.into_iter().next();
+            rules::announce_browser(tx, &ctx, session.id)?;
             sessions::end(tx, session.id, ctx.now)?;
             let Some(authentication) = newest else { return Ok(()) };
             let event = Event {
@@ -111,20 +201,24 @@ async fn end_session(app: &App, ctx: &Ctx, cookie: TokenHash) -> Result<()> {
         .await
 }
 
-/// Signed out. The link onward appears only for an origin that the client has registered.
-fn done(app: &App, ctx: &Ctx, client: Option<&Client>, came_from: &CameFrom) -> Result<Response> {
-    let page = LoggedOutPage {
-        layout: layout(app, ctx, "Signed out", None),
-        client_name: client.map(|client| client.name.clone()),
-        continue_to: came_from.way_back(client),
+/// Signed out: back to the app, or a page. The link onward on that page appears only for an
+/// origin that the client has registered.
+fn done(app: &App, ctx: &Ctx, asked: &Asked) -> Result<Response> {
+    let mut response = match &asked.target {
+        Some(target) => Redirect::to(target).into_response(),
+        None => {
+            let page = LoggedOutPage {
+                layout: layout(app, ctx, "Signed out", None),
+                client_name: asked.client_name(),
+                continue_to: asked.came_from.way_back(asked.client.as_ref()),
+            };
+            let policy = PagePolicy {
+                form_target: None,
+                no_referrer: true,
+            };
+            render(&page, &policy)?
+        }
     };
-    let mut response = render(
-        &page,
-        &PagePolicy {
-            form_target: None,
-            no_referrer: true,
-        },
-    )?;
     let (name, value) = clear_cookie(&app.config);
     response.headers_mut().append(name, value);
     Ok(response)

@@ -561,3 +561,53 @@ fn an_instance_of_a_template_cannot_change_its_record() {
         .json();
     assert_eq!(listed["clients"][0]["id"], instance.id.to_string());
 }
+
+/// Additional members: a record that has none of them looks as it always did.
+#[test]
+fn what_a_client_says_about_logout_is_kept_shown_and_taken_back() {
+    each_engine(|server| {
+        let alice = server.developer("alice");
+        let made = alice
+            .post(
+                PATH,
+                json!({ "client": {
+                    "name": "Portal", "project": alice.project("P"), "client_type": "confidential_client",
+                    "post_logout_redirect_uris": ["https://portal.example.org/bye"]
+                } }),
+            )
+            .json()["client"]
+            .clone();
+        assert_eq!(
+            made["post_logout_redirect_uris"],
+            json!(["https://portal.example.org/bye"])
+        );
+        assert!(made.get("backchannel_logout_uri").is_none());
+        let id = text(&made["id"]);
+
+        let told = json!({ "client": {
+            "backchannel_logout_uri": "https://portal.example.org/logout", "backchannel_logout_session_required": true
+        } });
+        let changed = alice.put(&at(&id), told).ok().json()["client"].clone();
+        assert_eq!(changed["backchannel_logout_uri"], "https://portal.example.org/logout");
+        assert_eq!(changed["backchannel_logout_session_required"], true);
+        assert_eq!(changed["post_logout_redirect_uris"], made["post_logout_redirect_uris"]);
+
+        for wrong in [
+            json!({ "post_logout_redirect_uris": ["http://portal.example.org/bye"] }),
+            json!({ "backchannel_logout_uri": "https://portal.example.org/#x" }),
+        ] {
+            assert_eq!(alice.put(&at(&id), json!({ "client": wrong })).status, 400, "{wrong}");
+        }
+
+        let nothing = json!({ "client": { "post_logout_redirect_uris": [], "backchannel_logout_uri": null } });
+        let cleared = alice.put(&at(&id), nothing).ok().json()["client"].clone();
+        for member in [
+            "post_logout_redirect_uris",
+            "backchannel_logout_uri",
+            "backchannel_logout_session_required",
+        ] {
+            assert!(cleared.get(member).is_none(), "{member}");
+        }
+        assert_eq!(alice.delete(&at(&id)).status, 200);
+    });
+}

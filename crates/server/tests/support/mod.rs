@@ -28,6 +28,7 @@ mod dns;
 mod http;
 mod idp;
 mod mail;
+mod receiver;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub use self::dns::Zone;
 pub use self::http::{Answer, Auth, Request, encode};
 pub use self::idp::{FakeProvider, Script, Signer};
 pub use self::mail::{Mailbox, Message};
+pub use self::receiver::{Post, Receiver};
 
 /// The public address of test servers.
 pub const ISSUER: &str = "https://auth.example.org";

@@ -8,6 +8,8 @@ use serde_json::json;
 
 use super::{NewClient, check_links, check_name, check_redirect_uri, create_credential, register};
 use crate::app::Ctx;
+use crate::domain::logout;
+use crate::domain::mail;
 use crate::domain::policy::registration::is_domain;
 use crate::domain::project::{self, Manager, changed, required};
 use crate::domain::scope::registration::spell;
@@ -23,7 +25,9 @@ const MAXIMUM_SCOPES: usize = 500;
 /// child of the client that the caller is.
 pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ClientChanges) -> Result<Client> {
     let new = prepare(tx, ctx, manager, changes)?;
-    create_prepared(tx, ctx, manager, &new)
+    let client = create_prepared(tx, ctx, manager, &new)?;
+    logout::register(tx, &client, changes)?;
+    Ok(client)
 }
 
 /// Reads and checks what a creating call says. Operators may set more before they go on
@@ -183,6 +187,7 @@ pub fn update(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId, chan
         client.set_requested_scopes(&requested_scopes(tx, id, requested)?);
     }
     clients::update(tx, &client)?;
+    logout::register(tx, &client, changes)?;
     record(
         tx,
         ctx,
@@ -217,6 +222,13 @@ pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId) -> R
         return Err(Error::conflict("this server cannot be without itself"));
     }
     project::check_not_last_admin(tx, id.identity())?;
+    if let Some(project) = client.project_id {
+        let text = format!(
+            "The app {} ({id}) was deleted. Its scopes, everybody's consents to it and all its tokens have ended.",
+            client.name
+        );
+        mail::notify_project(tx, ctx, project, "An app was deleted", &text)?;
+    }
     super::delete(tx, id)?;
     record(
         tx,

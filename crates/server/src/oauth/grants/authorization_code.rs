@@ -115,6 +115,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         let facts = IdTokenFacts {
             profile,
             nonce: code.nonce.as_deref(),
+            session: Some(code.app_session_id),
             auth_time: Some(code.auth_time),
             access_token: &response.token.access_token,
         };

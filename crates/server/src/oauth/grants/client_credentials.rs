@@ -89,6 +89,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         let facts = IdTokenFacts {
             profile,
             nonce: None,
+            session: None,
             auth_time: None,
             access_token: &response.token.access_token,
         };

@@ -7,7 +7,7 @@ pub mod refresh_token;
 
 use portolan_db::ReadTx;
 use portolan_types::oauth::{TokenDocument, TokenResponse};
-use portolan_types::{ClientId, Secret};
+use portolan_types::{AppSessionId, ClientId, Secret};
 
 use crate::app::{App, Ctx};
 use crate::domain::client::{self, Claim};
@@ -89,6 +89,7 @@ fn attach_id_token(response: &mut TokenResponse, id_token: &Secret, resource_ser
 struct IdTokenFacts<'a> {
     profile: Profile,
     nonce: Option<&'a str>,
+    session: Option<AppSessionId>,
     auth_time: Option<portolan_types::Timestamp>,
     access_token: &'a Secret,
 }
@@ -129,6 +130,7 @@ fn sign_id_token(
         },
         nonce: facts.nonce,
         auth_time: facts.auth_time,
+        session_id: facts.session,
         acr: authentication.and_then(|authentication| authentication.acr.as_deref()),
         amr: &amr,
         access_token: Some(facts.access_token.expose()),

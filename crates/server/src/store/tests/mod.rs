@@ -9,6 +9,7 @@ mod developers;
 mod factors;
 mod identities;
 mod linking;
+mod logout;
 mod sessions;
 mod tokens;
 
