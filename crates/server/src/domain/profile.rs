@@ -164,3 +164,52 @@ impl Described {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use portolan_types::{IdentityProviderId, IdentitySetId};
+
+    use super::*;
+
+    fn identity(id: u128, status: &str) -> Identity {
+        Identity {
+            id: IdentityId::from_u128(id),
+            set_id: IdentitySetId::from_u128(1),
+            provider_id: IdentityProviderId::from_u128(1),
+            provider_name: "P".into(),
+            provider_enabled: true,
+            subject: None,
+            username: format!("{id}@x.org"),
+            name: None,
+            email: Some(format!("{id}@mail.example")),
+            organization: Some("X".into()),
+            status: status.into(),
+            identity_type: None,
+            enabled: true,
+            generation: 0,
+            created_at: Timestamp::from_seconds(0),
+            last_authentication_at: None,
+        }
+    }
+
+    #[test]
+    fn a_private_identity_keeps_address_and_organization_to_itself() {
+        let set = vec![identity(1, "used"), identity(2, "private"), identity(3, "closed")];
+        let described = Described::new(IdentityId::from_u128(2), set, Vec::new()).expect("it is in its set");
+        let details = described.details();
+        let seen: Vec<_> = details
+            .iter()
+            .map(|detail| {
+                (
+                    detail.username.as_str(),
+                    detail.email.as_deref(),
+                    detail.organization.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [("2@x.org", None, None), ("1@x.org", Some("1@mail.example"), Some("X"))]
+        );
+    }
+}

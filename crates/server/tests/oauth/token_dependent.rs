@@ -407,3 +407,21 @@ fn scopes_allowed_before_do_not_include_what_lies_below_them() {
     assert_eq!(others.len(), 1);
     assert_eq!(others[0]["scope"], chain.front.scope("all"));
 }
+
+#[test]
+fn each_name_counts_once() {
+    let chain = Chain::new(&TestServer::new());
+    let middle = chain.for_middle(&chain.token());
+    let (read, write) = (chain.back.scope("read"), chain.back.scope("write"));
+    for names in [
+        format!("{read} {write}"),
+        format!("{write} {read}"),
+        format!("{read} {write} {read} {write}"),
+    ] {
+        let answer = exchange(&chain.middle, &middle, &[("scope", &names)]).ok().json();
+        assert_eq!(answer.as_array().map(Vec::len), Some(1));
+        let mut scopes: Vec<&str> = answer[0]["scope"].as_str().unwrap().split(' ').collect();
+        scopes.sort_unstable();
+        assert_eq!(scopes, [read, write], "{names}");
+    }
+}

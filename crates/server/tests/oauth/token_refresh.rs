@@ -146,6 +146,25 @@ fn scopes_can_be_narrowed_for_one_answer_but_never_widened() {
     assert_eq!(scopes(&all.0), ["email", "openid", "profile"]);
 }
 
+/// The answer keeps the spelling of the request that was approved.
+#[test]
+fn a_scope_is_narrowed_to_by_either_spelling() {
+    let server = TestServer::new();
+    let data = server.resource_server("data.example.org").scope("read").create();
+    let client = server.client().confidential().create();
+    let spelling = "https://auth.globus.org/scopes/data.example.org/read";
+    server.sql(
+        "INSERT INTO scope_strings (scope_string, scope_id) VALUES ($1, $2)",
+        params![spelling, data.scope_id("read")],
+    );
+    let tokens = client.offline_tokens(&signed_in(&server), spelling);
+
+    for name in [spelling, data.scope("read")] {
+        let params = client.refresh_params(tokens.refresh_token()).set("scope", name);
+        assert_eq!(client.token(&params).ok().json()["scope"], spelling, "{name}");
+    }
+}
+
 #[test]
 fn offline_access_in_the_scope_of_a_refresh_is_no_scope() {
     let server = TestServer::new();

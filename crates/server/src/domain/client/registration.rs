@@ -205,13 +205,8 @@ fn requested_scopes(tx: &mut ReadTx, id: ClientId, requested: &[ScopeId]) -> Res
         return Err(Error::invalid_parameters(format!("scopes: at most {MAXIMUM_SCOPES}")));
     }
     let owned = scopes::list_ids_by_client(tx, id)?;
-    let mut others: Vec<ScopeId> = Vec::new();
-    for scope in requested {
-        if !owned.contains(scope) && !others.contains(scope) {
-            others.push(*scope);
-        }
-    }
-    Ok(others)
+    let others = requested.iter().copied().filter(|scope| !owned.contains(scope));
+    Ok(others.collect())
 }
 
 /// Deletes a client with all that hangs on it. What a person has to have an admin for is

@@ -110,6 +110,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
     if !consumed {
         return end_issuance(app, ctx, &code).await;
     }
+    let issued = prepared.len();
     let mut response = respond(prepared, code.state.as_deref())?;
     if let Some(person) = person {
         let facts = IdTokenFacts {
@@ -122,8 +123,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         let id_token = sign_id_token(app, ctx, &client, &person, &facts)?;
         attach_id_token(&mut response, &id_token, &app.config.resource_server_name);
     }
-    app.metrics
-        .tokens_issued("authorization_code", 1 + response.other_tokens.len());
+    app.metrics.tokens_issued("authorization_code", issued);
     Ok(response)
 }
 

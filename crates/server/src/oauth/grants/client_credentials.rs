@@ -84,6 +84,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
     app.db
         .write_batched(move |tx| stored.iter().try_for_each(|token| tokens::insert(tx, &unit_ctx, token)))
         .await?;
+    let issued = prepared.len();
     let mut response = respond(prepared, None)?;
     if let Some(person) = person {
         let facts = IdTokenFacts {
@@ -96,8 +97,7 @@ pub async fn exchange(app: &App, ctx: &Ctx, presented: PresentedClient, request:
         let id_token = sign_id_token(app, ctx, &client, &person, &facts)?;
         attach_id_token(&mut response, &id_token, &app.config.resource_server_name);
     }
-    app.metrics
-        .tokens_issued("client_credentials", 1 + response.other_tokens.len());
+    app.metrics.tokens_issued("client_credentials", issued);
     Ok(response)
 }
 
