@@ -778,12 +778,14 @@ mod tests {
     #[test]
     fn the_page_says_what_could_not_be_met() {
         for (unmet, word) in [
-            (Unmet::RequiredProvider, "particular provider"),
+            (Unmet::RequiredProvider, "switched off"),
             (Unmet::OtherAccount, "another account"),
             (Unmet::Identities, "particular identity"),
+            (Unmet::NotLinked, "link them"),
             (Unmet::Domains, "particular organisation"),
             (Unmet::Policies, "the policy"),
             (Unmet::Mfa, "two factors"),
+            (Unmet::Context, "another kind of sign-in"),
             (Unmet::ScopeDomains, "certain organisations"),
         ] {
             assert!(unmet.text().contains(word), "{unmet:?}: {}", unmet.text());

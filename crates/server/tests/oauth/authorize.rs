@@ -1065,7 +1065,8 @@ fn a_client_of_one_provider_sees_the_identity_of_that_provider() {
     }
 
     let bob = server.user("bob").create();
-    let refused = server.browser_of(&bob).get(&url(&client.params("openid")));
-    assert_error_page(refused.page(), "no identity elsewhere");
-    assert!(refused.page().text().contains("particular provider"));
+    let browser = server.browser_of(&bob);
+    let text = browser.get(&url(&client.params("openid"))).page().text();
+    assert!(browser.path().starts_with("/p/link?request="), "{}", browser.path());
+    assert!(text.contains("Elsewhere"), "{text}");
 }

@@ -461,7 +461,8 @@ fn k5_addresses_inside_the_network_are_not_called_without_leave() {
 fn k5_every_end_of_a_session_is_told() {
     let (server, receiver) = (server(), Receiver::start());
     let client = listening(&server, &receiver, "app");
-    let ends: &[(&str, fn(&TestServer, &TestUser, &Browser))] = &[
+    type End = fn(&TestServer, &TestUser, &Browser);
+    let ends: &[(&str, End)] = &[
         ("a hint", |server, _, browser| {
             let client = server.client().create();
             let hint = client.tokens(browser, "openid").id_token().to_owned();

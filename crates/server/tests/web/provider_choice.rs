@@ -8,7 +8,7 @@ use portolan_server::store::identity_providers::IdentityProvider;
 use portolan_server::upstream::provider::{Configuration, OIDC};
 use portolan_types::IdentityProviderId;
 
-use crate::support::{Browser, TestServer, forms};
+use crate::support::{Browser, Form, TestServer};
 
 fn wanted(name: &str, short_name: &str, domains: &[&str]) -> Wanted {
     Wanted {
@@ -46,6 +46,13 @@ fn offered(browser: &Browser) -> Vec<String> {
             crate::support::unescape(name.split_once("</span>").unwrap().0)
         })
         .collect()
+}
+
+/// The forms of the page but that of passkeys, which shows where script runs.
+fn forms(html: &str) -> Vec<Form> {
+    let mut forms = crate::support::forms(html);
+    forms.retain(|form| form.action != "/p/login/passkey");
+    forms
 }
 
 fn search(browser: &Browser, text: &str) -> Vec<String> {
