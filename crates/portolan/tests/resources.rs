@@ -310,6 +310,7 @@ impl Browser<'_> {
     /// Posts a form as it stands, with what a person adds.
     fn fill_in(&mut self, page: &str) -> Answer {
         let form = page.split_once("<form").expect("a page with a form").1;
+        let form = form.split_once("</form>").expect("the form ends").0;
         let action = attribute(form, "action");
         let inputs = form
             .split("<input")

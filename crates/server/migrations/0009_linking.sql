@@ -13,4 +13,6 @@ CREATE TABLE pending_links (
     came_from          TEXT NOT NULL,         -- the way back, as a query
     expires_at         BIGINT NOT NULL
 );
+CREATE INDEX pending_links_identity ON pending_links (identity_id);
+CREATE INDEX pending_links_other ON pending_links (other_id);
 CREATE INDEX pending_links_expiry ON pending_links (expires_at);

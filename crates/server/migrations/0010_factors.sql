@@ -11,7 +11,7 @@ CREATE TABLE totp_secrets (
     last_used_at BIGINT
 );
 CREATE INDEX totp_secrets_identity ON totp_secrets (identity_id);
-CREATE INDEX totp_secrets_unconfirmed ON totp_secrets (created_at) WHERE confirmed_at IS NULL;
+CREATE INDEX totp_secrets_age ON totp_secrets (created_at);
 
 -- What authenticators know an account by: random, so that it tells nothing of the person.
 CREATE TABLE webauthn_users (

@@ -209,7 +209,12 @@ impl Notify {
             .write_blocking(move |tx| {
                 let all = match &self.project {
                     Some(project) => vec![find::project(tx, project)?],
-                    None => projects::list(tx)?,
+                    // What is built in belongs to whoever sends this.
+                    None => {
+                        let mut all = projects::list(tx)?;
+                        all.retain(|project| project.id != projects::BUILT_IN);
+                        all
+                    }
                 };
                 let mut told = BTreeSet::new();
                 for project in all {

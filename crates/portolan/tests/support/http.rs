@@ -258,6 +258,7 @@ impl Browser {
     /// Signs in where a page asks for a password, and allows whatever else is asked.
     fn fill_in(&mut self, connection: &mut Connection, page: &str) -> Answer {
         let form = page.split_once("<form").expect("a page with a form").1;
+        let form = form.split_once("</form>").expect("the form ends").0;
         let action = attribute(form, "action");
         let inputs = form.split("<input ").skip(1);
         let sent = inputs.filter(|input| {

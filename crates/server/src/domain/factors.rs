@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::password::Factors;
+use super::policy::REFEDS_MFA;
 use super::sealing::MasterKey;
 use super::session::Proof;
 use super::webauthn::{
@@ -36,9 +37,6 @@ const AUTHENTICATOR_TIMEOUT: Duration = Duration::from_secs(300);
 pub const RECOVERY_CODES: usize = 10;
 /// More than anybody has keys.
 pub const MAX_PASSKEYS: usize = 20;
-
-/// https://refeds.org/profile/mfa: two different factors were really used.
-pub const REFEDS_MFA: &str = "https://refeds.org/profile/mfa";
 
 /// What an account can prove itself with.
 #[derive(Clone, Debug)]

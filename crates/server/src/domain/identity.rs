@@ -1,16 +1,18 @@
 //! Identities of people: local accounts, and which identity of a linked set a token speaks for.
 
+use std::time::Duration;
+
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::{BrowserSessionId, IdentityId, IdentityProviderId, IdentitySetId};
 
-use super::{logout, mail};
+use super::{logout, mail, session};
 use crate::app::{Ctx, new_uuid};
 use crate::domain::linking;
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::{self, CLIENTS, LOCAL};
-use crate::store::{factors, passwords, sessions};
+use crate::store::{factors, links, passwords, pending_links, sessions};
 
 /// A local account to be made. The hash comes ready: hashing takes its time outside transactions.
 #[derive(Clone, Debug)]
@@ -210,6 +212,7 @@ pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
     logout::announce_identity(tx, ctx, id)?;
     set_enabled(tx, id, false)?;
     linking::forget_sign_ins(tx, ctx, id)?;
+    forget_beginnings(tx, id)?;
     let identity = identities::get(tx, id)?;
     let what = "Your account was switched off: nobody can sign in with it, and what it was signed in to has ended.";
     mail::notify(tx, ctx, &identity, "Your account was switched off", what)
@@ -223,23 +226,47 @@ pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> 
     logout::announce_identity(tx, ctx, id)?;
     identities::raise_generation(tx, id)?;
     linking::forget_sign_ins(tx, ctx, id)?;
-    factors::delete_pending_logins(tx, id)?;
+    forget_beginnings(tx, id)?;
     let identity = identities::get(tx, id)?;
     let what = "The password of your account was changed. What you were signed in to elsewhere has ended.";
     mail::notify(tx, ctx, &identity, "Your password was changed", what)
 }
 
 /// The same by the person in this browser, which stays signed in.
-pub fn change_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str, here: BrowserSessionId) -> Result<()> {
-    passwords::upsert(tx, id, hash, ctx.now)?;
-    end_other_sessions(tx, id, here)
+pub fn change_password(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    account: &Identity,
+    hash: &str,
+    here: BrowserSessionId,
+    idle: Duration,
+) -> Result<()> {
+    passwords::upsert(tx, account.id, hash, ctx.now)?;
+    end_other_sessions(tx, ctx, account, here, idle)
 }
 
 /// Signs the person out in every other browser and ends the tokens of all apps.
-pub fn end_other_sessions(tx: &mut WriteTx, id: IdentityId, here: BrowserSessionId) -> Result<()> {
-    identities::raise_generation(tx, id)?;
-    sessions::delete_authentications_elsewhere(tx, id, here)?;
-    factors::delete_pending_logins(tx, id)
+pub fn end_other_sessions(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    account: &Identity,
+    here: BrowserSessionId,
+    idle: Duration,
+) -> Result<()> {
+    identities::raise_generation(tx, account.id)?;
+    session::end_others(tx, ctx, account, here, idle)?;
+    forget_beginnings(tx, account.id)
+}
+
+/// What somebody may have begun who was signed in: a sign-in that waits for its second
+/// factor, a link, a new address, a new password. Finished later, it would undo a recovery.
+pub fn forget_beginnings(tx: &mut WriteTx, id: IdentityId) -> Result<()> {
+    factors::delete_pending_logins(tx, id)?;
+    pending_links::delete_of(tx, id)?;
+    for purpose in [links::ADDRESS, links::PASSWORD_RESET] {
+        links::delete_of(tx, id, purpose)?;
+    }
+    Ok(())
 }
 
 /// Which identity of the set a client's tokens speak for: the one of the provider it
@@ -250,14 +277,18 @@ pub fn effective(
     required_idp: Option<IdentityProviderId>,
 ) -> Result<Option<Identity>> {
     let set = identities::list_set(tx, logged_in.set_id)?;
-    let chosen = match required_idp {
-        None => set.into_iter().next(),
+    Ok(choose(&set, required_idp).filter(|chosen| chosen.is_live()).cloned())
+}
+
+/// The same among the identities of a set, the primary first.
+pub fn choose(set: &[Identity], required_idp: Option<IdentityProviderId>) -> Option<&Identity> {
+    match required_idp {
+        None => set.first(),
         // One that was closed may stand before the one that took its place.
         Some(provider) => set
-            .into_iter()
+            .iter()
             .find(|identity| identity.provider_id == provider && identity.is_live()),
-    };
-    Ok(chosen.filter(Identity::is_live))
+    }
 }
 
 #[cfg(test)]

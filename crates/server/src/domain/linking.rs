@@ -10,8 +10,8 @@ use portolan_types::{BrowserSessionId, IdentityId, IdentitySetId, Timestamp};
 use uuid::Uuid;
 
 use crate::app::{Ctx, new_uuid};
-use crate::domain::mail;
 use crate::domain::session::{self, Proof};
+use crate::domain::{logout, mail};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::grants;
@@ -114,6 +114,7 @@ pub fn unlink(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId, own_set
     let Some(primary) = others.first() else {
         return Err(Error::conflict("this account is not linked with another one"));
     };
+    logout::announce_identity(tx, ctx, id)?;
     if !identities::leave_set(tx, id, own_set)? {
         return Err(Error::conflict(
             "the primary account cannot be unlinked; make another one the primary first",

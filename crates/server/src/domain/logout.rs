@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::client;
+use super::{client, identity};
 use crate::app::{Ctx, new_uuid};
 use crate::error::{Error, Result};
 use crate::store::client_logout::{self, ClientLogout};
@@ -103,11 +103,7 @@ fn subject(tx: &mut ReadTx, listener: &Listener) -> Result<Option<IdentityId>> {
     };
     let required = clients::find(tx, listener.client_id)?.and_then(|client| client.required_idp);
     let set = tx.fetch(&identities::set_of(person))?;
-    // The primary comes first.
-    let effective = match required {
-        None => set.first(),
-        Some(provider) => set.iter().find(|identity| identity.provider_id == provider),
-    };
+    let effective = identity::choose(&set, required);
     Ok(Some(effective.map_or(person, |identity| identity.id)))
 }
 

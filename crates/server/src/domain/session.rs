@@ -209,6 +209,24 @@ pub fn end_place(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, place: &Place) -> Re
     audit::insert(tx, ctx, &event)
 }
 
+/// Ends every other session of a person, with all that apps got in them: those of all linked
+/// identities, since each acts for the others.
+pub fn end_others(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    person: &Identity,
+    here: BrowserSessionId,
+    idle: Duration,
+) -> Result<()> {
+    let identities = identities::list_set_ids(tx, person.set_id)?;
+    for place in places(tx, &identities, ctx.now, idle)? {
+        if place.id != here {
+            end_place(tx, ctx, Actor::Identity(person.id), &place)?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use portolan_types::{IdentityId, IdentityProviderId};

@@ -13,10 +13,11 @@ use crate::app::Ctx;
 use crate::domain::identity::check_text;
 use crate::domain::policy::REFEDS_MFA;
 use crate::domain::session::Proof;
+use crate::domain::{identity, linking, logout};
 use crate::error::Result;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
-use crate::store::{identity_providers, sessions};
+use crate::store::identity_providers;
 use crate::upstream::claims::Profile;
 use crate::upstream::fault::{self, Fault};
 use crate::upstream::oidc::Provider;
@@ -148,9 +149,11 @@ fn create(
 /// The name is somebody else's now: whoever had it before is not let in by it any more, and
 /// nothing that was given to them goes to the other one.
 fn close(tx: &mut WriteTx, ctx: &Ctx, owner: &Identity) -> Result<()> {
+    logout::announce_identity(tx, ctx, owner.id)?;
     identities::close(tx, owner.id)?;
     identities::replace_closed_primary(tx, owner.set_id)?;
-    sessions::delete_authentications_of(tx, owner.id)?;
+    linking::forget_sign_ins(tx, ctx, owner.id)?;
+    identity::forget_beginnings(tx, owner.id)?;
     let detail = json!({ "username": owner.username, "reason": "username given to another subject" });
     record(tx, ctx, "identity.close", owner.id, detail)
 }

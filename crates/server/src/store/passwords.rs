@@ -24,11 +24,12 @@ pub fn upsert(tx: &mut WriteTx, identity_id: IdentityId, hash: &str, now: Timest
     Ok(())
 }
 
-/// A stronger hash of the same password: the time of change stays.
-pub fn update_hash(tx: &mut WriteTx, identity_id: IdentityId, hash: &str) -> Result<()> {
+/// A stronger hash of the same password: the time of change stays. Nothing happens if the
+/// password was changed meanwhile.
+pub fn update_hash(tx: &mut WriteTx, identity_id: IdentityId, old: &str, hash: &str) -> Result<()> {
     tx.execute(
-        "UPDATE passwords SET hash = $2 WHERE identity_id = $1",
-        params![identity_id, hash],
+        "UPDATE passwords SET hash = $3 WHERE identity_id = $1 AND hash = $2",
+        params![identity_id, old, hash],
     )?;
     Ok(())
 }

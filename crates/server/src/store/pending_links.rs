@@ -96,6 +96,13 @@ pub fn prove(
     Ok(proven == 1)
 }
 
+/// Nothing that this identity began or proved is finished any more.
+pub fn delete_of(tx: &mut WriteTx, identity_id: IdentityId) -> Result<()> {
+    tx.execute("DELETE FROM pending_links WHERE identity_id = $1", params![identity_id])?;
+    tx.execute("DELETE FROM pending_links WHERE other_id = $1", params![identity_id])?;
+    Ok(())
+}
+
 /// Single use: true for the one caller who finishes or gives up the link.
 pub fn consume(tx: &mut WriteTx, id: Uuid, browser: BrowserSessionId) -> Result<bool> {
     let consumed = tx.execute(

@@ -214,18 +214,6 @@ pub fn delete_app_session(tx: &mut WriteTx, id: AppSessionId) -> Result<()> {
     Ok(())
 }
 
-/// The same everywhere but in this browser.
-pub fn delete_authentications_elsewhere(
-    tx: &mut WriteTx,
-    identity_id: IdentityId,
-    here: BrowserSessionId,
-) -> Result<u64> {
-    Ok(tx.execute(
-        "DELETE FROM browser_authentications WHERE identity_id = $1 AND browser_session_id <> $2",
-        params![identity_id, here],
-    )?)
-}
-
 /// The newest first.
 pub fn list_authentications(tx: &mut ReadTx, id: BrowserSessionId) -> Result<Vec<Authentication>> {
     Ok(tx.fetch_all(

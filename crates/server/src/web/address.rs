@@ -121,7 +121,10 @@ pub async fn ask_address(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
         .await;
     match asked {
         Ok(()) => {
-            let text = format!("A message is on its way to {email}. Open the link in it within a day.");
+            let text = format!(
+                "A message is on its way to {email}. Open the link in it within a day. If none comes, too many were sent \
+                 there lately: try again in an hour."
+            );
             message(&app, &ctx, "Look into your mail", &[&text], Some(("Back", "/")))
         }
         Err(error) if error.kind() == Kind::InvalidParameters => {

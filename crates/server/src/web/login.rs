@@ -415,8 +415,8 @@ impl Attempt {
                 if alone {
                     attempts::clear(tx, &counter)?;
                 }
-                if let Some(hash) = &stronger {
-                    passwords::update_hash(tx, id, hash)?;
+                if let Some(stronger) = &stronger {
+                    passwords::update_hash(tx, id, &hash, stronger)?;
                 }
                 Ok::<_, Error>(alone)
             })

@@ -293,9 +293,10 @@ pub async fn change_password(
     }
     let hash = app.hasher.hash(new).await?;
     let (unit_ctx, identity, here) = (ctx.clone(), person.identity().clone(), person.session);
+    let (idle, _) = session_lifetimes(&app.config);
     app.db
         .write(move |tx| {
-            identity::change_password(tx, &unit_ctx, identity.id, &hash, here)?;
+            identity::change_password(tx, &unit_ctx, &identity, &hash, here, idle)?;
             factors::announce(
                 tx,
                 &unit_ctx,
@@ -379,13 +380,15 @@ pub async fn confirm_totp(
     let code = Secret::new(form.get("otp").unwrap_or(""));
     let (shared, unit_ctx, identity) = (app.clone(), ctx.clone(), person.identity().clone());
     let here = person.session;
+    let (idle, _) = session_lifetimes(&app.config);
     let confirmed = app
         .db
         .write(move |tx| {
             let alone = !factors::has_second_factor(tx, identity.id)?;
             let confirmed = factors::confirm_totp(tx, &unit_ctx, &shared.master_key, &identity, &code)?;
             if confirmed && alone {
-                sessions::delete_authentications_elsewhere(tx, identity.id, here)?;
+                session::end_others(tx, &unit_ctx, &identity, here, idle)?;
+                identity::forget_beginnings(tx, identity.id)?;
             }
             Ok::<_, Error>(confirmed)
         })
@@ -471,6 +474,7 @@ pub async fn register_passkey(
     };
     let (shared, unit_ctx, identity) = (app.clone(), ctx.clone(), person.identity().clone());
     let (browser, id, here) = (person.cookie.hash, new_uuid(), person.session);
+    let (idle, _) = session_lifetimes(&app.config);
     let outcome = app
         .db
         .write(move |tx| {
@@ -482,7 +486,8 @@ pub async fn register_passkey(
             let alone = !factors::has_second_factor(tx, identity.id)?;
             let registered = factors::register_passkey(tx, &unit_ctx, &channel, &identity, id, &name, &credential)?;
             if registered.is_ok() && alone {
-                sessions::delete_authentications_elsewhere(tx, identity.id, here)?;
+                session::end_others(tx, &unit_ctx, &identity, here, idle)?;
+                identity::forget_beginnings(tx, identity.id)?;
             }
             Ok::<_, Error>(registered)
         })
@@ -754,9 +759,10 @@ pub async fn end_other_sessions(
     checked_form(&app, &headers, form)?;
     let person = enter!(&app, &ctx, &headers, Wants::Change, SECURITY);
     let (unit_ctx, identity, here) = (ctx.clone(), person.identity().clone(), person.session);
+    let (idle, _) = session_lifetimes(&app.config);
     app.db
         .write(move |tx| {
-            identity::end_other_sessions(tx, identity.id, here)?;
+            identity::end_other_sessions(tx, &unit_ctx, &identity, here, idle)?;
             factors::announce(
                 tx,
                 &unit_ctx,

@@ -3,19 +3,21 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::SET_COOKIE;
+use portolan_db::ReadTx;
 use uuid::Uuid;
 
 use super::destination::Destination;
 use super::device::Device;
 use super::resume;
 use crate::app::{App, Ctx};
-use crate::domain::linking;
 use crate::domain::session::{self, Proof};
-use crate::error::Result;
+use crate::domain::{factors, linking};
+use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, session_lifetimes};
 use crate::metrics::Login;
 use crate::store::audit::{self, Actor, Event};
-use crate::store::identities::Identity;
+use crate::store::identities::{self, Identity};
+use crate::store::identity_providers::LOCAL;
 use crate::store::{authorization_requests, sessions};
 
 /// What a proof is for.
@@ -62,6 +64,7 @@ async fn link(app: &App, ctx: &Ctx, cookie: &Cookie, id: Uuid, identity: Identit
     let unit_ctx = ctx.clone();
     app.db
         .write(move |tx| {
+            check_unchanged(tx, &identity, &proof)?;
             let session = sessions::find(tx, &old_hash, unit_ctx.now, idle)?.ok_or_else(linking::gone)?;
             if !linking::keep_proof(tx, &unit_ctx, session.id, id, &identity, &proof)? {
                 return Err(linking::gone());
@@ -74,6 +77,22 @@ async fn link(app: &App, ctx: &Ctx, cookie: &Cookie, id: Uuid, identity: Identit
     let (name, value) = fresh.set(&app.config);
     response.headers_mut().append(name, value);
     Ok(response)
+}
+
+/// What was proven may have lost its worth while it was looked at: the password was changed,
+/// the account switched off, a second factor set up.
+fn check_unchanged(tx: &mut ReadTx, identity: &Identity, proof: &Proof) -> Result<()> {
+    let today = identities::find(tx, identity.id)?;
+    let same = today.is_some_and(|today| today.is_live() && today.generation == identity.generation);
+    let complete = proof.amr.iter().any(|method| method == "mfa")
+        || identity.provider_id != LOCAL
+        || !factors::has_second_factor(tx, identity.id)?;
+    if same && complete {
+        return Ok(());
+    }
+    Err(Error::forbidden(
+        "this account was changed while you signed in; go back and sign in again",
+    ))
 }
 
 async fn sign_in(
@@ -91,6 +110,7 @@ async fn sign_in(
     let (unit_ctx, id) = (ctx.clone(), identity.id);
     app.db
         .write(move |tx| {
+            check_unchanged(tx, &identity, &proof)?;
             // The cookie of a session that has ended may still be in the store; nobody gets
             // a new session under it.
             let live = sessions::find(tx, &old_hash, unit_ctx.now, lifetimes.0)?;

@@ -4,7 +4,7 @@
 use http::{Method, StatusCode};
 use portolan_db::params;
 use portolan_server::domain::identity;
-use portolan_server::store::{factors, sessions};
+use portolan_server::store::factors;
 use serde_json::Value;
 
 use crate::support::{Authenticator, Browser, Key, Mailbox, Outcome, TestServer, TestUser, otp};
@@ -995,6 +995,30 @@ fn a_new_password_signs_out_other_browsers_and_ends_tokens() {
     assert_eq!(audited(&server, "identity.change_password"), 1);
 }
 
+/// Tokens may speak for a linked account although this one signed in: they end all the same.
+#[test]
+fn what_this_account_got_for_linked_ones_elsewhere_ends_with_its_password() {
+    let server = TestServer::new();
+    let (alice, primary) = (server.user("alice").create(), server.user("primary").create());
+    server.link(&primary, &alice);
+    let client = server.client().confidential().create();
+    for path in [SECURITY, "/p/account/security/password"] {
+        let (here, there) = (server.browser_of(&alice), server.browser_of(&alice));
+        let tokens = client.tokens(&there, "openid email");
+        assert_eq!(tokens.claims()["sub"], primary.id.to_string());
+        here.get(path);
+        if path == SECURITY {
+            here.submit(&here.form_with("/p/account/security/sessions", "form_token"));
+        } else {
+            let new = "another very long and unlikely phrase";
+            let form = here.form().set("password_now", &alice.password).set("password", new);
+            here.submit(&form.set("password_again", new));
+        }
+        assert!(is_signed_in(&here) && !is_signed_in(&there), "{path}");
+        assert!(!client.is_active(tokens.access_token()), "{path}");
+    }
+}
+
 #[test]
 fn a_person_signs_out_everywhere_else() {
     let server = TestServer::new();
@@ -1065,20 +1089,4 @@ fn under_a_bare_address_there_are_no_passkeys() {
             .contains("Browsers know no passkeys")
     );
     set_up_app(&browser);
-}
-
-#[test]
-fn signing_out_elsewhere_counts_browsers() {
-    let server = TestServer::new();
-    let alice = server.user("alice").create();
-    let _two = (server.browser_of(&alice), server.browser_of(&alice));
-    let id = alice.id;
-    let removed = server.write(move |tx| {
-        sessions::delete_authentications_elsewhere(
-            tx,
-            id,
-            portolan_types::BrowserSessionId(portolan_server::app::new_uuid()),
-        )
-    });
-    assert_eq!(removed, 2);
 }

@@ -158,7 +158,8 @@ fn a_login_brings_an_old_hash_to_the_costs_of_today() {
         .unwrap();
     assert!(hash.starts_with("$argon2id$") && hash.contains("t=3"), "{hash}");
     let id = alice.id;
-    server.write(move |tx| passwords::update_hash(tx, id, &hash));
+    let stored = stored_hash(&server, &alice);
+    server.write(move |tx| passwords::update_hash(tx, id, &stored, &hash));
 
     server.browser_of(&alice);
 

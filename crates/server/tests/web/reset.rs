@@ -424,6 +424,26 @@ fn an_address_is_changed_after_a_fresh_sign_in_by_the_link_to_the_new_one() {
     );
 }
 
+/// Whoever was signed in with a stolen password cannot take the account back by a link that
+/// they asked for before its owner recovered it.
+#[test]
+fn a_new_password_ends_every_link_that_was_asked_for_before() {
+    let (mailbox, server, alice) = world();
+    let intruder = server.browser_of(&alice);
+    intruder.get("/p/address");
+    intruder.submit(&intruder.form().set("email", "intruder@example.net"));
+    server.send_mail();
+    let planted = mailbox.take().remove(0).link();
+    let reset = asked(&server, &mailbox, "alice").link();
+    assert_eq!(choose(&server, &reset, NEW).title(), "Password changed");
+
+    let anywhere = server.browser();
+    assert_eq!(anywhere.get(&planted).page().status, StatusCode::FORBIDDEN);
+    let id = alice.id;
+    let address = server.read(move |tx| Ok(identities::get(tx, id)?.email)).unwrap();
+    assert_eq!(address, "alice@example.org");
+}
+
 #[test]
 fn the_address_of_an_account_is_confirmed_only_by_its_link_and_only_while_it_stays() {
     let (mailbox, server, alice) = world();

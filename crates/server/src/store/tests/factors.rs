@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::store::factors::{self, Passkey, PendingLogin};
-use crate::store::{MIGRATIONS, cleanup, sessions};
+use crate::store::{MIGRATIONS, cleanup};
 
 const BOB: IdentityId = IdentityId::from_u128(0xb0b);
 
@@ -206,20 +206,4 @@ db_test!(apps_that_were_never_confirmed_are_cleaned_up, MIGRATIONS, |db| {
         factors::confirm_totp(tx, Uuid::from_u128(2), ALICE, 1, NOW)
     });
     assert_eq!(clean(1), 0, "what counts stays");
-});
-
-db_test!(a_person_is_signed_out_everywhere_but_here, MIGRATIONS, |db| {
-    populate(db);
-    let (here, there) = (browser(db, 1), browser(db, 2));
-    for session in [here, there] {
-        write(db, move |tx| {
-            let authentication = sessions::Authentication::new(ALICE, LOCAL, NOW, &["pwd"]);
-            sessions::upsert_authentication(tx, session, &authentication)
-        });
-    }
-    let removed = write(db, move |tx| {
-        sessions::delete_authentications_elsewhere(tx, ALICE, here)
-    });
-    let left = |session| read(db, move |tx| sessions::list_authentications(tx, session)).len();
-    assert_eq!((removed, left(here), left(there)), (1, 1, 0));
 });

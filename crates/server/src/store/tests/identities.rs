@@ -208,7 +208,9 @@ db_test!(a_password_is_replaced_and_its_hash_strengthened, MIGRATIONS, |db| {
         assert_eq!(find().as_deref(), Some(hash));
         assert_eq!(changed_at(), after(seconds).micros());
     }
-    write(db, |tx| passwords::update_hash(tx, ALICE, "stronger"));
+    write(db, |tx| passwords::update_hash(tx, ALICE, "first", "forged"));
+    assert_eq!(find().as_deref(), Some("second"), "another password by now");
+    write(db, |tx| passwords::update_hash(tx, ALICE, "second", "stronger"));
     assert_eq!(find().as_deref(), Some("stronger"));
     assert_eq!(changed_at(), after(2).micros(), "the password is still the same");
 });

@@ -143,3 +143,30 @@ db_test!(an_identity_leaves_the_sessions_of_clients, MIGRATIONS, |db| {
     });
     assert_eq!(again, next);
 });
+
+db_test!(what_an_identity_began_or_proved_is_forgotten, MIGRATIONS, |db| {
+    people(db);
+    let (one, two, three) = (browser(db, 1), browser(db, 2), browser(db, 3));
+    let began_by = |number, by, browser| {
+        let link = PendingLink {
+            identity_id: by,
+            ..pending(number, 60)
+        };
+        write(db, move |tx| pending_links::insert(tx, &link, browser));
+    };
+    began_by(1, BOB, one);
+    began_by(2, ALICE, two);
+    began_by(3, ALICE, three);
+    let proof = Authentication::new(BOB, LOCAL, NOW, &["pwd"]);
+    write(db, move |tx| {
+        pending_links::prove(tx, Uuid::from_u128(2), two, &proof, NOW)
+    });
+    write(db, |tx| pending_links::delete_of(tx, BOB));
+    let waits = |number, browser| {
+        read(db, move |tx| {
+            pending_links::find(tx, Uuid::from_u128(number), browser, NOW)
+        })
+        .is_some()
+    };
+    assert_eq!((waits(1, one), waits(2, two), waits(3, three)), (false, false, true));
+});
