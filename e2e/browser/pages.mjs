@@ -786,9 +786,9 @@ async function accounts(first, second) {
 }
 
 // The pages around e-mail, each reached as a person reaches it: by the link in a message.
-async function mail(person) {
+async function mail(person, address) {
   const { context, page, complaints } = await open();
-  const link = async () => /https?:\/\/\S+\/p\/\S+/.exec((await mailbox.take()).text)[0];
+  const link = async (recipient) => /https?:\/\/\S+\/p\/\S+/.exec((await mailbox.take(recipient)).text)[0];
   const submit = () => page.click('main form button[type=submit]');
 
   await page.goto(`${server.url}/p/login`);
@@ -798,7 +798,7 @@ async function mail(person) {
   await submit();
   await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
   await inspect(page, 'reset-asked');
-  await expectHeaders(await page.goto(await link()), 'reset-password');
+  await expectHeaders(await page.goto(await link(address)), 'reset-password');
   await inspect(page, 'reset-password');
   const changed = { ...person, password: 'Another sounding-line of 30 fathoms' };
   await check('mail: a lost password is replaced, and nobody is signed in by it', async () => {
@@ -809,7 +809,7 @@ async function mail(person) {
     await page.getByRole('link', { name: 'Sign in' }).click();
     assert.equal(await page.locator('input[name=password]').count(), 1);
   });
-  await mailbox.take();
+  await mailbox.take(address);
 
   await page.goto(`${server.url}/p/login?next=address`);
   await signIn(page, changed);
@@ -818,7 +818,7 @@ async function mail(person) {
   await check('mail: an address is confirmed by its link', async () => {
     await submit();
     await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
-    await page.goto(await link());
+    await page.goto(await link(address));
     await inspect(page, 'address-confirm');
     await submit();
     await page.getByRole('heading', { name: 'Address confirmed' }).waitFor();
@@ -829,7 +829,7 @@ async function mail(person) {
   await page.fill('input[name=email]', 'new@example.org');
   await submit();
   await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
-  await page.goto(await link());
+  await page.goto(await link('new@example.org'));
   await inspect(page, 'sign-up-account');
   await check('mail: an account is opened behind the link', async () => {
     await page.fill('input[name=username]', 'newcomer');
@@ -873,7 +873,7 @@ async function main() {
     );
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
     await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
-    await mail(await server.addUser('erin', 'Erin E', 'e@example.org'));
+    await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {
     await browser.close();
     await server.stop();

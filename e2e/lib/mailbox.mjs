@@ -24,21 +24,23 @@ export class Mailbox {
     this.listener.close();
   }
 
-  // The next message, `{ recipient, text }`; it may still have to come.
-  take(seconds = 15) {
-    if (this.#messages.length > 0) return Promise.resolve(this.#messages.shift());
+  // The next message to an address, `{ recipient, text }`; it may still have to come.
+  take(recipient, seconds = 15) {
+    const found = this.#messages.findIndex((message) => message.recipient === recipient);
+    if (found >= 0) return Promise.resolve(this.#messages.splice(found, 1)[0]);
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error('no message came')), seconds * 1000);
-      this.#waiting.push((message) => {
+      const late = setTimeout(() => reject(new Error(`no message came for ${recipient}`)), seconds * 1000);
+      const give = (message) => {
         clearTimeout(late);
         resolve(message);
-      });
+      };
+      this.#waiting.push({ recipient, give });
     });
   }
 
   #keep(message) {
-    const next = this.#waiting.shift();
-    if (next) next(message);
+    const next = this.#waiting.findIndex((one) => one.recipient === message.recipient);
+    if (next >= 0) this.#waiting.splice(next, 1)[0].give(message);
     else this.#messages.push(message);
   }
 
