@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use portolan_types::{Secret, TokenHash};
 
-use super::extract::Params;
+use super::extract::{Form, Params};
 use crate::app::{App, random_bytes};
 use crate::config::Config;
 use crate::domain::token_format;
@@ -99,6 +99,15 @@ pub fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         let (key, value) = pair.trim().split_once('=')?;
         (key == name).then_some(value)
     })
+}
+
+/// A form of a page of this browser session, and the session's cookie: whose it is comes
+/// before what it says.
+pub fn checked_form(app: &App, headers: &HeaderMap, form: Result<Form>) -> Result<(Cookie, Params)> {
+    let Form(form) = form?;
+    let cookie = Cookie::read(headers, &app.config).ok_or_else(stale_form)?;
+    cookie.check_form(app, &form)?;
+    Ok((cookie, form))
 }
 
 pub fn stale_form() -> Error {

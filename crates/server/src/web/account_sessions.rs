@@ -16,7 +16,7 @@ use super::{SignedIn, find_session, layout, render, user_agent};
 use crate::app::{App, Ctx};
 use crate::domain::session::{self, Place};
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, clear_cookie, session_lifetimes, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form, clear_cookie, session_lifetimes};
 use crate::http::extract::{Form, Query};
 use crate::store::audit::Actor;
 use crate::store::{clients, identities};
@@ -66,9 +66,7 @@ pub async fn end_sessions(
     headers: HeaderMap,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     let wanted = form.require("session")?.to_owned();
     let (shared, unit_ctx, hash) = (app.clone(), ctx.clone(), cookie.hash);
     let left_here = app

@@ -14,7 +14,7 @@ use crate::app::{App, Ctx};
 use crate::domain::address::{self, Site};
 use crate::domain::{session, token_format};
 use crate::error::{Error, Kind, Result};
-use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form};
 use crate::http::extract::Form;
 use crate::store::addresses;
 use crate::store::identity_providers::LOCAL;
@@ -94,9 +94,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, state: &Person, email: String, er
 
 /// `POST /p/address`
 pub async fn ask_address(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     let Some(state) = find_person(&app, &ctx, &cookie).await? else {
         return Ok(to_login());
     };
@@ -169,9 +167,7 @@ pub async fn confirm_address(
     Path(token): Path<String>,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    checked_form(&app, &headers, form)?;
     app.limits.login(ctx.address)?;
     let (unit_ctx, hash) = (ctx.clone(), token_format::hash(&token));
     let address = app.db.write(move |tx| address::confirm(tx, &unit_ctx, &hash)).await?;

@@ -23,7 +23,7 @@ use crate::domain::consent::{self, Approval, Decision, path_id};
 use crate::domain::scope::{self, Node};
 use crate::domain::{identity, token_format};
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, form_target, stale_form};
+use crate::http::browser::{Cookie, checked_form, form_target, stale_form};
 use crate::http::extract::{Form, Params, Query};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::authorization_requests;
@@ -296,9 +296,7 @@ pub async fn decide_continue(
     headers: HeaderMap,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     let id = request_id(&form)?.ok_or_else(super::expired)?;
     let decision = match form.get("decision") {
         Some("allow") => "continue",

@@ -24,7 +24,7 @@ use super::{SignedIn, client_view, find_session, layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::{consent, token_format};
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form};
 use crate::http::extract::{Form, Params, Query};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::clients::{self, Client};
@@ -89,9 +89,7 @@ pub async fn revoke_by_person(
     Path(id): Path<String>,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     let revocation = Revocation::read(&id, &form)?;
     let shown = form.get("shown").unwrap_or("").to_owned();
     let (shared, unit_ctx, wanted) = (app.clone(), ctx.clone(), revocation.clone());

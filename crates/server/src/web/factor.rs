@@ -30,7 +30,7 @@ use crate::domain::session::Proof;
 use crate::domain::webauthn::{self, Purpose, RelyingParty};
 use crate::domain::{attempts, mail, token_format};
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form};
 use crate::http::extract::{Form, Params, Query};
 use crate::metrics::Login;
 use crate::store::factors::{self as stored, PendingLogin};
@@ -201,9 +201,7 @@ pub async fn present_factor(
     headers: HeaderMap,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     let step = Step::load(&app, &ctx, &cookie, &form).await?;
     app.limits.login(ctx.address)?;
     let (presented, field, text) = match read_factor(&form) {
@@ -328,9 +326,7 @@ pub async fn login_with_passkey(
     headers: HeaderMap,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     let device = Device::read(&app, &headers);
     let state = login::load(
         &app,

@@ -20,7 +20,7 @@ use crate::app::{App, Ctx};
 use crate::domain::linking::{self, Proven, Refusal};
 use crate::domain::{identity, session};
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form};
 use crate::http::extract::{Form, Params, Query};
 use crate::store::identities::{self, Identity};
 use crate::store::pending_links::{self, PendingLink};
@@ -197,9 +197,7 @@ pub async fn begin_link_page(
 
 /// `POST /p/link`
 pub async fn begin_link(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     let (request, came_from) = (request_id(&form)?, CameFrom::read(&form));
     if let Some(id) = request {
         match form.get("decision") {
@@ -411,9 +409,7 @@ pub async fn confirm_link(
     headers: HeaderMap,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     let id = link_id(&form)?;
     let shown = form.get("shown").unwrap_or("").to_owned();
     let agreed = form.get("decision") == Some("link");

@@ -17,7 +17,7 @@ use crate::domain::address;
 use crate::domain::password::{self, Factors};
 use crate::domain::token_format;
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form};
 use crate::http::extract::{Form, Params};
 use crate::store::identities::Identity;
 use crate::store::mail_requests::PASSWORD_RESET;
@@ -41,9 +41,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, errors: FormErrors) -> Result<Res
 
 /// `POST /p/reset`
 pub async fn ask_reset(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     if !app.config.sends_mail() {
         return no_mail(&app, &ctx);
     }
@@ -117,9 +115,7 @@ pub async fn reset(
     Path(token): Path<String>,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     app.limits.login(ctx.address)?;
     let account = find(&app, &ctx, &token).await?;
     let words = [

@@ -27,7 +27,7 @@ use crate::domain::password::{self, Factors};
 use crate::domain::webauthn::{self, Refusal};
 use crate::domain::{attempts, identity, session, totp};
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, session_lifetimes, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form, session_lifetimes};
 use crate::http::extract::{Form, Params, Query};
 use crate::store::audit::Actor;
 use crate::store::factors::{self as stored, Passkey};
@@ -126,14 +126,6 @@ macro_rules! enter {
             Access::SignIn(response) => return Ok(response),
         }
     };
-}
-
-/// A form of one of these pages: whose it is comes before what it says.
-fn checked_form(app: &App, headers: &HeaderMap, form: Result<Form>) -> Result<Params> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(app, &form)?;
-    Ok(form)
 }
 
 impl Person {
@@ -277,7 +269,7 @@ pub async fn change_password(
     headers: HeaderMap,
     form: Result<Form>,
 ) -> Result<Response> {
-    let form = checked_form(&app, &headers, form)?;
+    let (_, form) = checked_form(&app, &headers, form)?;
     let person = enter!(&app, &ctx, &headers, Wants::Change, PASSWORD);
     let field = |name| Secret::new(form.get(name).unwrap_or(""));
     let refuse = async |errors| Ok(refused(show_password(&app, &ctx, &person, errors).await?));
@@ -375,7 +367,7 @@ pub async fn confirm_totp(
     headers: HeaderMap,
     form: Result<Form>,
 ) -> Result<Response> {
-    let form = checked_form(&app, &headers, form)?;
+    let (_, form) = checked_form(&app, &headers, form)?;
     let person = enter!(&app, &ctx, &headers, Wants::Change, TOTP);
     let code = Secret::new(form.get("otp").unwrap_or(""));
     let (shared, unit_ctx, identity) = (app.clone(), ctx.clone(), person.identity().clone());
@@ -455,7 +447,7 @@ pub async fn register_passkey(
     headers: HeaderMap,
     form: Result<Form>,
 ) -> Result<Response> {
-    let form = checked_form(&app, &headers, form)?;
+    let (_, form) = checked_form(&app, &headers, form)?;
     let person = enter!(&app, &ctx, &headers, Wants::Change, PASSKEYS);
     let rp = relying_party(&app).ok_or_else(no_passkeys)?;
     let typed = form.get("name").unwrap_or("").to_owned();
@@ -559,7 +551,7 @@ pub async fn rename_passkey(
     Path(id): Path<String>,
     form: Result<Form>,
 ) -> Result<Response> {
-    let form = checked_form(&app, &headers, form)?;
+    let (_, form) = checked_form(&app, &headers, form)?;
     let person = enter!(&app, &ctx, &headers, Wants::Change, SECURITY);
     let (passkey, _) = find_passkey(&app, &person, &id).await?;
     let name = match read_name(&form) {
@@ -651,7 +643,7 @@ fn ask_removal(app: &App, ctx: &Ctx, person: &Person, removed: Removed, errors: 
 
 /// `POST /p/account/security/totp/remove`
 pub async fn remove_totp(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
-    let form = checked_form(&app, &headers, form)?;
+    let (_, form) = checked_form(&app, &headers, form)?;
     let person = enter!(&app, &ctx, &headers, Wants::Change, SECURITY);
     let available = person.available(&app).await?;
     remove(&app, &ctx, &person, &form, Removed::app(&available)).await
@@ -665,7 +657,7 @@ pub async fn remove_passkey(
     Path(id): Path<String>,
     form: Result<Form>,
 ) -> Result<Response> {
-    let form = checked_form(&app, &headers, form)?;
+    let (_, form) = checked_form(&app, &headers, form)?;
     let person = enter!(&app, &ctx, &headers, Wants::Change, SECURITY);
     let (passkey, available) = find_passkey(&app, &person, &id).await?;
     remove(&app, &ctx, &person, &form, Removed::passkey(&passkey, &available)).await

@@ -12,7 +12,7 @@ use crate::domain::identity::{self, NewLocalIdentity};
 use crate::domain::password::{self, Factors};
 use crate::domain::token_format;
 use crate::error::{Error, Kind, Result};
-use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form};
 use crate::http::extract::{Form, Params};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::{identities, links};
@@ -85,9 +85,7 @@ pub async fn setup(
     Path(token): Path<String>,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     check_link(&app, &ctx, &token).await?;
     let field = |name| form.get(name).unwrap_or("").to_owned();
     let refuse = |errors: FormErrors| {

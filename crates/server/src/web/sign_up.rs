@@ -20,7 +20,7 @@ use crate::domain::identity;
 use crate::domain::password::Factors;
 use crate::domain::token_format;
 use crate::error::{Error, Kind, Result};
-use crate::http::browser::{Cookie, PagePolicy, stale_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form};
 use crate::http::extract::{Form, Params};
 use crate::store::mail_requests::SIGN_UP;
 
@@ -55,9 +55,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, email: String, errors: FormErrors
 
 /// `POST /p/sign-up`
 pub async fn ask_sign_up(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: Result<Form>) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     check_open(&app)?;
     if !app.config.sends_mail() {
         return no_mail(&app, &ctx);
@@ -140,9 +138,7 @@ pub async fn open_account(
     Path(token): Path<String>,
     form: Result<Form>,
 ) -> Result<Response> {
-    let Form(form) = form?;
-    let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
-    cookie.check_form(&app, &form)?;
+    let (cookie, form) = checked_form(&app, &headers, form)?;
     check_open(&app)?;
     // Each attempt can tell whether a name is taken.
     app.limits.login(ctx.address)?;
