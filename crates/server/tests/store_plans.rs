@@ -57,7 +57,10 @@ const SCANS: &[(&str, &str)] = &[
     ("links::delete_by_purpose", "a handful of links"),
     ("outbox::count_waiting", "walks the partial index of what waits"),
     ("outbox::list_sealed", "walks the partial index of what waits"),
-    ("mail_requests::list", "walks the index of time; a handful of rows"),
+    (
+        "mail_requests::list_after",
+        "walks the index of time; a handful of rows",
+    ),
     ("policies::list", "for operators"),
     ("projects::find_by_name", "for operators"),
     ("projects::list", "for server administrators"),

@@ -117,6 +117,9 @@ fn event(action: &'static str, actor: Actor, id: IdentityId) -> Event {
 
 fn send_reset(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Site, account: &Identity) -> Result<()> {
     let Some(address) = &account.email else { return Ok(()) };
+    // A stranger who asks for an hour's worth of links must not keep the owner out when
+    // these have expired: with none that works, one more is sent.
+    let is_needed = !links::has_live(tx, account.id, links::PASSWORD_RESET, ctx.now)?;
     let (secret, hash) = new_secret();
     let expires_at = ctx.now + RESET_LIFETIME;
     let body = format!(
@@ -125,8 +128,10 @@ fn send_reset(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Site, 
         account.username, site.public_url
     );
     let link = mail::Link {
+        purpose: links::PASSWORD_RESET,
         address: &format!("{}/p/reset/{secret}", site.public_url),
         expires_at,
+        is_needed,
     };
     if mail::queue_link(tx, ctx, master_key, address, "Choose a new password", &body, &link)? {
         let sent = Sent {
@@ -190,8 +195,10 @@ pub fn send_verification(
         account.username, site.public_url
     );
     let link = mail::Link {
+        purpose: links::ADDRESS,
         address: &format!("{}/p/address/{secret}", site.public_url),
         expires_at,
+        is_needed: false,
     };
     if !mail::queue_link(
         tx,
@@ -271,8 +278,10 @@ fn answer_sign_up(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Si
             names.join("\n")
         );
         let link = mail::Link {
+            purpose: links::SIGN_UP,
             address: &format!("{}/p/login", site.public_url),
             expires_at: ctx.now + LINK_LIFETIME,
+            is_needed: false,
         };
         return mail::queue_link(tx, ctx, master_key, address, "You have an account", &body, &link).map(|_| ());
     }
@@ -287,8 +296,10 @@ fn answer_sign_up(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Si
         site.public_url
     );
     let link = mail::Link {
+        purpose: links::SIGN_UP,
         address: &format!("{}/p/sign-up/{secret}", site.public_url),
         expires_at,
+        is_needed: false,
     };
     if mail::queue_link(tx, ctx, master_key, address, "Open your account", &body, &link)? {
         let sent = Sent {
