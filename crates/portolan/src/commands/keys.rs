@@ -102,6 +102,7 @@ impl Rotate {
             (false, false) => Schedule::Published { lead: PUBLISH_LEAD },
         };
         let id_token_lifetime = jobs::keys::id_token_lifetime(&app.config);
+        let mut has_successor = false;
         for kind in KeyKind::ALL {
             let wanted = match self.kind {
                 Kinds::All => true,
@@ -117,18 +118,25 @@ impl Rotate {
                 .db
                 .write_blocking(move |tx| {
                     let rotated = jobs::keys::rotate(tx, ctx.now, schedule, id_token_lifetime, &spare)?;
-                    if rotated {
+                    if rotated.is_changed {
                         audit::insert(tx, &ctx, &event("signing_key.rotate", json!({ "kind": kind.name() })))?;
                     }
                     Ok::<_, portolan_server::Error>(rotated)
                 })
                 .map_err(output::explain)?;
-            if !rotated {
+            has_successor |= rotated.has_successor;
+            if !rotated.is_changed {
                 output::note(&format!(
                     "{}: a new key is published already and waits for its turn",
                     kind.name()
                 ));
             }
+        }
+        if has_successor {
+            let ctx = context();
+            app.db
+                .write_blocking(move |tx| jobs::keys::tell_projects(tx, &ctx))
+                .map_err(output::explain)?;
         }
         let stored = app.db.read_blocking(keys::list).map_err(output::explain)?;
         print_keys(options, &stored)

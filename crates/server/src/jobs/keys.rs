@@ -8,7 +8,7 @@ use portolan_db::WriteTx;
 use portolan_types::Timestamp;
 use uuid::Uuid;
 
-use crate::app::{App, Ctx, RequestId, new_uuid};
+use crate::app::{App, Ctx, new_uuid};
 use crate::config::Config;
 use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
@@ -55,6 +55,7 @@ async fn rotate_if_due(app: &App) -> Result<()> {
     };
     let period = Duration::from_secs(days * 86_400);
     let id_token_lifetime = id_token_lifetime(&app.config);
+    let mut has_successor = false;
     for kind in KeyKind::ALL {
         if !rotation::is_due(&stored, kind, now, period, PUBLISH_LEAD) {
             continue;
@@ -64,13 +65,18 @@ async fn rotate_if_due(app: &App) -> Result<()> {
             .await
             .map_err(Error::internal)??;
         let schedule = Schedule::Published { lead: PUBLISH_LEAD };
-        if app
+        let rotated = app
             .db
             .write(move |tx| rotate(tx, now, schedule, id_token_lifetime, &spare))
-            .await?
-        {
+            .await?;
+        if rotated.is_changed {
             tracing::info!(kind = kind.name(), "a new signing key is published");
         }
+        has_successor |= rotated.has_successor;
+    }
+    if has_successor {
+        let ctx = app.background();
+        app.db.write(move |tx| tell_projects(tx, &ctx)).await?;
     }
     Ok(())
 }
@@ -95,15 +101,23 @@ pub fn generate(master_key: &MasterKey, kind: KeyKind, now: Timestamp) -> Result
     )
 }
 
-/// Carries out the change of keys of one kind; true if something changed. `spare` is made
-/// before the transaction, because that takes long, and used if a new key is needed.
+/// What a rotation of one kind has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    pub is_changed: bool,
+    /// There is a new key beside others: to be told by `tell_projects`.
+    pub has_successor: bool,
+}
+
+/// Carries out the change of keys of one kind. `spare` is made before the transaction,
+/// because that takes long, and used if a new key is needed.
 pub fn rotate(
     tx: &mut WriteTx,
     now: Timestamp,
     schedule: Schedule,
     id_token_lifetime: Duration,
     spare: &StoredKey,
-) -> Result<bool> {
+) -> Result<Rotated> {
     let stored = keys::list(tx)?;
     let plan = rotation::plan(&stored, spare.kind, now, schedule, id_token_lifetime);
     for id in &plan.delete {
@@ -111,9 +125,6 @@ pub fn rotate(
     }
     for times in &plan.update {
         keys::update_times(tx, times)?;
-    }
-    if plan.insert.is_some() && stored.iter().any(|key| key.kind == spare.kind) {
-        tell_projects(tx, now)?;
     }
     if let Some(new) = &plan.insert {
         keys::insert(
@@ -125,24 +136,23 @@ pub fn rotate(
             },
         )?;
     }
-    Ok(!plan.is_empty())
+    Ok(Rotated {
+        is_changed: !plan.is_empty(),
+        has_successor: plan.insert.is_some() && stored.iter().any(|key| key.kind == spare.kind),
+    })
 }
 
-/// Programs that keep keys for ever learn in time that there are others.
-fn tell_projects(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
-    let ctx = Ctx {
-        now,
-        request_id: RequestId::new(),
-        address: None,
-        user_agent: None,
-    };
+/// Programs that keep keys for ever learn in time that there are others: once for all
+/// kinds that were rotated together, and in a unit of its own, because there may be many
+/// projects and every signature waits for the new keys.
+pub fn tell_projects(tx: &mut WriteTx, ctx: &Ctx) -> Result<()> {
     let text = "This server has made a new key to sign ID tokens with. Programs that read the keys at /jwk.json when \
                 they meet an unknown one need nothing; those that keep a copy need a new one.";
     let mut told: HashSet<String> = HashSet::new();
     for project in projects::list(tx)? {
-        // Whoever rotates the keys is the contact of what is built in.
-        if project.id != projects::BUILT_IN && told.insert(project.contact_email.to_lowercase()) {
-            mail::notify_contact(tx, &ctx, &project, "A new signing key", text)?;
+        let contact = project.contact_email.to_lowercase();
+        if !told.contains(&contact) && mail::notify_contact(tx, ctx, &project, "A new signing key", text)? {
+            told.insert(contact);
         }
     }
     Ok(())
