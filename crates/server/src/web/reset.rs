@@ -6,19 +6,19 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
-use portolan_types::Secret;
+use http::HeaderMap;
 
+use super::by_link::{ask, message, new_password, no_mail, open, refused, with_cookie};
+use super::pages::FormErrors;
 use super::pages::mail::{NewPasswordPage, ResetPage};
-use super::pages::{FormErrors, Href, Link, MessagePage};
 use super::{layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::address;
-use crate::domain::password::{self, Factors};
+use crate::domain::password::Factors;
 use crate::domain::token_format;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::browser::{Cookie, PagePolicy, checked_form};
-use crate::http::extract::{Form, Params};
+use crate::http::extract::Form;
 use crate::store::identities::Identity;
 use crate::store::mail_requests::PASSWORD_RESET;
 
@@ -50,11 +50,7 @@ pub async fn ask_reset(State(app): State<App>, ctx: Ctx, headers: HeaderMap, for
         let errors = FormErrors::field("username", "Enter your username or your e-mail address.");
         return refused(show(&app, &ctx, &cookie, errors)?);
     }
-    app.limits.mail_request(ctx.address)?;
-    let unit_ctx = ctx.clone();
-    app.db
-        .write(move |tx| address::ask(tx, &unit_ctx, PASSWORD_RESET, &typed))
-        .await?;
+    ask(&app, &ctx, &headers, PASSWORD_RESET, typed).await?;
     let text = [
         "If there is such an account with an e-mail address, a message with a link is on its way to it.",
         "The link works for ten minutes. If nothing comes, look among the unwanted mail, and check what you typed.",
@@ -75,17 +71,10 @@ pub async fn new_password_page(
     headers: HeaderMap,
     Path(token): Path<String>,
 ) -> Result<Response> {
-    app.limits.login(ctx.address)?;
-    let account = find(&app, &ctx, &token).await?;
+    let account = open(&app, &ctx, &token, address::find_reset).await?;
     with_cookie(&app, &headers, |cookie| {
         show_new(&app, &ctx, cookie, &token, &account, FormErrors::none())
     })
-}
-
-async fn find(app: &App, ctx: &Ctx, token: &str) -> Result<Identity> {
-    let (ctx, hash) = (ctx.clone(), token_format::hash(token));
-    let found = app.db.read(move |tx| address::find_reset(tx, &ctx, &hash)).await?;
-    found.ok_or_else(address::dead_link)
 }
 
 fn show_new(
@@ -116,8 +105,7 @@ pub async fn reset(
     form: Result<Form>,
 ) -> Result<Response> {
     let (cookie, form) = checked_form(&app, &headers, form)?;
-    app.limits.login(ctx.address)?;
-    let account = find(&app, &ctx, &token).await?;
+    let account = open(&app, &ctx, &token, address::find_reset).await?;
     let words = [
         account.username.as_str(),
         account.name.as_deref().unwrap_or(""),
@@ -135,78 +123,4 @@ pub async fn reset(
     let text =
         ["Your password is changed, and what was signed in with the old one has ended. Sign in with the new one."];
     message(&app, &ctx, "Password changed", &text, Some(("Sign in", "/p/login")))
-}
-
-/// The two password fields of a form. `words` are what others know of the person.
-pub fn new_password(form: &Params, words: &[&str]) -> Result<Secret, FormErrors> {
-    let field = |name| Secret::new(form.get(name).unwrap_or(""));
-    let password = field("password");
-    if password != field("password_again") {
-        return Err(FormErrors::field("password_again", "The two passwords differ."));
-    }
-    let context: Vec<&str> = words.iter().copied().chain(["portolan"]).collect();
-    match password::check_strength(&password, Factors::PasswordAlone, &context) {
-        Ok(()) => Ok(password),
-        Err(weakness) => Err(FormErrors::field("password", weakness.to_string())),
-    }
-}
-
-/// A page with a form for a browser that may have no cookie yet.
-pub fn with_cookie(app: &App, headers: &HeaderMap, show: impl FnOnce(&Cookie) -> Result<Response>) -> Result<Response> {
-    let known = Cookie::read(headers, &app.config);
-    let cookie = known.clone().unwrap_or_else(Cookie::generate);
-    let mut response = show(&cookie)?;
-    if known.is_none() {
-        let (name, value) = cookie.set(&app.config);
-        response.headers_mut().append(name, value);
-    }
-    Ok(response)
-}
-
-pub fn refused(mut response: Response) -> Result<Response> {
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    Ok(response)
-}
-
-pub fn message(app: &App, ctx: &Ctx, title: &str, text: &[&str], link: Option<(&str, &str)>) -> Result<Response> {
-    let page = MessagePage {
-        layout: layout(app, ctx, title, None),
-        text: text.iter().map(|&paragraph| paragraph.to_owned()).collect(),
-        link: link.map(|(text, path)| Link {
-            text: text.to_owned(),
-            href: Href::path(path),
-        }),
-    };
-    render(&page, &PagePolicy::default())
-}
-
-/// Where nothing can be sent, the operator has to help.
-pub fn no_mail(app: &App, ctx: &Ctx) -> Result<Response> {
-    let text = ["This service sends no mail, so this cannot be done here. Ask the operator of the service."];
-    let mut response = message(
-        app,
-        ctx,
-        "No mail is sent here",
-        &text,
-        Some(("Back to sign-in", "/p/login")),
-    )?;
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    Ok(response)
-}
-
-/// `username: must have …` becomes a text at that field.
-pub fn field_error(error: &Error, fields: &[&'static str]) -> FormErrors {
-    for field in fields {
-        let text = error
-            .detail()
-            .strip_prefix(field)
-            .and_then(|rest| rest.strip_prefix(": "));
-        if let Some(text) = text {
-            let mut characters = text.chars();
-            let first = characters.next().into_iter().flat_map(char::to_uppercase);
-            let sentence: String = first.chain(characters).collect();
-            return FormErrors::field(field, format!("{sentence}."));
-        }
-    }
-    FormErrors::whole(error.detail().to_owned())
 }

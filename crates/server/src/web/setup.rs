@@ -2,14 +2,14 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
-use portolan_types::Secret;
+use http::HeaderMap;
 
+use super::by_link::{field_error, new_password, refused, with_cookie};
 use super::pages::{FormErrors, SetupDonePage, SetupPage};
 use super::{layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::identity::{self, NewLocalIdentity};
-use crate::domain::password::{self, Factors};
+use crate::domain::password::Factors;
 use crate::domain::token_format;
 use crate::error::{Error, Kind, Result};
 use crate::http::browser::{Cookie, PagePolicy, checked_form};
@@ -31,14 +31,9 @@ pub async fn setup_page(
     Path(token): Path<String>,
 ) -> Result<Response> {
     check_link(&app, &ctx, &token).await?;
-    let known = Cookie::read(&headers, &app.config);
-    let cookie = known.clone().unwrap_or_else(Cookie::generate);
-    let mut response = show(&app, &ctx, &cookie, token, &Params::default(), FormErrors::none())?;
-    if known.is_none() {
-        let (name, value) = cookie.set(&app.config);
-        response.headers_mut().append(name, value);
-    }
-    Ok(response)
+    with_cookie(&app, &headers, |cookie| {
+        show(&app, &ctx, cookie, token, &Params::default(), FormErrors::none())
+    })
 }
 
 async fn check_link(app: &App, ctx: &Ctx, token: &str) -> Result<()> {
@@ -88,24 +83,16 @@ pub async fn setup(
     let (cookie, form) = checked_form(&app, &headers, form)?;
     check_link(&app, &ctx, &token).await?;
     let field = |name| form.get(name).unwrap_or("").to_owned();
-    let refuse = |errors: FormErrors| {
-        let mut response = show(&app, &ctx, &cookie, token.clone(), &form, errors)?;
-        *response.status_mut() = StatusCode::BAD_REQUEST;
-        Ok(response)
+    let refuse = |errors| refused(show(&app, &ctx, &cookie, token.clone(), &form, errors)?);
+    let (username, name, email) = (field("username"), field("name"), field("email"));
+    let password = match new_password(&form, &[&username, &name, &email]) {
+        Ok(password) => password,
+        Err(errors) => return refuse(errors),
     };
-    let password = Secret::new(field("password"));
-    if password != Secret::new(field("password_again")) {
-        return refuse(FormErrors::field("password_again", "The two passwords differ."));
-    }
-    let context = [field("username"), field("name"), field("email"), "portolan".to_owned()];
-    let context: Vec<&str> = context.iter().map(String::as_str).collect();
-    if let Err(weakness) = password::check_strength(&password, Factors::PasswordAlone, &context) {
-        return refuse(FormErrors::field("password", weakness.to_string()));
-    }
     let new = NewLocalIdentity {
-        username: field("username"),
-        name: field("name"),
-        email: field("email"),
+        username,
+        name,
+        email,
         organization: None,
         password_hash: Some(app.hasher.hash(password).await?),
         administrator: true,
@@ -141,28 +128,9 @@ pub async fn setup(
             };
             render(&page, &POLICY)
         }
-        Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => refuse(field_error(&error)),
+        Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => {
+            refuse(field_error(&error, &["username", "name", "email"]))
+        }
         Err(error) => Err(error),
     }
-}
-
-/// `username: must have …` becomes a text at that field.
-fn field_error(error: &Error) -> FormErrors {
-    for field in ["username", "name", "email"] {
-        if let Some(text) = error
-            .detail()
-            .strip_prefix(field)
-            .and_then(|rest| rest.strip_prefix(": "))
-        {
-            let mut characters = text.chars();
-            let sentence: String = characters
-                .next()
-                .into_iter()
-                .flat_map(char::to_uppercase)
-                .chain(characters)
-                .collect();
-            return FormErrors::field(field, format!("{sentence}."));
-        }
-    }
-    FormErrors::field("username", error.detail().to_owned())
 }
