@@ -129,7 +129,8 @@ pub(super) async fn load(
                 _ => None,
             };
             let for_link = linking.as_ref().and_then(|linking| linking.waiting.as_ref());
-            let choice = choice::load(tx, waiting.as_ref().or(for_link), &asked)?;
+            let wants_domain = demands.domains || waiting.is_none();
+            let choice = choice::load(tx, waiting.as_ref().or(for_link), wants_domain, &asked)?;
             Ok(LoginState {
                 choice,
                 waiting,
