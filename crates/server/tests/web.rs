@@ -8,6 +8,8 @@ mod support;
 mod app_logout;
 #[path = "web/auth_code.rs"]
 mod auth_code;
+#[path = "web/brute_force.rs"]
+mod brute_force;
 #[path = "web/consent.rs"]
 mod consent;
 #[path = "web/consents.rs"]

@@ -1,5 +1,5 @@
 //! The page on which people change how they sign in: password, passkeys, authenticator
-//! app, recovery codes, and an end to everything else that is signed in.
+//! app, recovery codes. What else is signed in is on the page of sessions.
 //!
 //! Looking needs a sign-in; a change needs one of the last ten minutes, with the second
 //! factor if there is one, because it is the same sign-in as any other (standards.md AA7).
@@ -22,6 +22,7 @@ use super::pages::{
 };
 use super::{SignedIn, layout, render};
 use crate::app::{App, Ctx, new_uuid, random_bytes};
+use crate::domain::attempts::Judged;
 use crate::domain::factors::{self, Available, Channel, Removal};
 use crate::domain::password::{self, Factors};
 use crate::domain::webauthn::{self, Refusal};
@@ -161,7 +162,6 @@ fn notice_text(notice: &str) -> Option<&'static str> {
         "passkey" => "The passkey was added.",
         "renamed" => "The passkey has its new name.",
         "removed" => "It was removed.",
-        "sessions" => "You are signed out everywhere else.",
         _ => return None,
     })
 }
@@ -232,6 +232,8 @@ async fn show_password(app: &App, ctx: &Ctx, person: &Person, errors: FormErrors
 /// Whether a password is the present one. Wrong ones count like those of the login page:
 /// whoever sits at an open browser does not get more attempts.
 async fn check_password(app: &App, ctx: &Ctx, person: &Person, password: Secret) -> Result<Result<(), &'static str>> {
+    const LATER: &str = "There were too many wrong passwords. Wait a minute and try again.";
+    app.limits.login(ctx.address)?;
     let id = person.identity().id;
     let counter = attempts::counter(Some(&person.session.to_string()), &person.identity().username);
     let (unit_ctx, name) = (ctx.clone(), counter.clone());
@@ -240,26 +242,31 @@ async fn check_password(app: &App, ctx: &Ctx, person: &Person, password: Secret)
         .read(move |tx| Ok::<_, Error>((attempts::wait(tx, &unit_ctx, &name)?, passwords::find(tx, id)?)))
         .await?;
     if wait.is_some() {
-        return Ok(Err("There were too many wrong passwords. Wait a minute and try again."));
+        return Ok(Err(LATER));
     }
-    let right = match &hash {
+    let is_right = match &hash {
         Some(hash) => app.hasher.verify(hash, password).await?.ok,
         None => false,
     };
+    if !is_right {
+        app.limits.failed_login();
+    }
     let unit_ctx = ctx.clone();
-    app.db
+    let judged = app
+        .db
         .write(move |tx| {
-            if right {
-                return attempts::clear(tx, &counter);
+            let judged = attempts::judge(tx, &unit_ctx, &counter, Some(id), "pwd", is_right)?;
+            if judged == Judged::Right {
+                attempts::clear(tx, &counter)?;
             }
-            attempts::count_failure(tx, &unit_ctx, &counter, Some(id), "pwd").map(|_| ())
+            Ok::<_, Error>(judged)
         })
         .await?;
-    if !right {
-        app.limits.failed_login();
-        return Ok(Err("This is not your present password."));
-    }
-    Ok(Ok(()))
+    Ok(match judged {
+        Judged::Right => Ok(()),
+        Judged::Wrong => Err("This is not your present password."),
+        Judged::Later(_) => Err(LATER),
+    })
 }
 
 /// `POST /p/account/security/password`
@@ -739,32 +746,4 @@ pub async fn make_recovery_codes(
         .write(move |tx| factors::replace_recovery_codes(tx, &unit_ctx, &identity, &codes))
         .await?;
     show_recovery_codes(&app, &ctx, &person, 0, shown)
-}
-
-/// `POST /p/account/security/sessions`
-pub async fn end_other_sessions(
-    State(app): State<App>,
-    ctx: Ctx,
-    headers: HeaderMap,
-    form: Result<Form>,
-) -> Result<Response> {
-    checked_form(&app, &headers, form)?;
-    let person = enter!(&app, &ctx, &headers, Wants::Change, SECURITY);
-    let (unit_ctx, identity, here) = (ctx.clone(), person.identity().clone(), person.session);
-    let (idle, _) = session_lifetimes(&app.config);
-    app.db
-        .write(move |tx| {
-            identity::end_other_sessions(tx, &unit_ctx, &identity, here, idle)?;
-            factors::announce(
-                tx,
-                &unit_ctx,
-                &identity,
-                "session.end_others",
-                serde_json::json!({}),
-                "You were signed out elsewhere",
-                "Every other browser was signed out of your account, and apps have to ask you to sign in again.",
-            )
-        })
-        .await?;
-    Ok(done("sessions"))
 }
