@@ -48,8 +48,12 @@ const SCANS: &[(&str, &str)] = &[
     ("identity_providers::has_identities", "for operators"),
     ("identity_providers::list", "for operators; a handful of providers"),
     (
+        "identity_providers::count_choices",
+        "walks the index of choices until a page is full",
+    ),
+    (
         "identity_providers::list_choices",
-        "walks the index of names until a page is full",
+        "walks the index of choices until a page is full",
     ),
     ("keys::list", "a handful of keys"),
     ("keys::list_secrets", "a handful of keys"),

@@ -57,7 +57,11 @@ pub const MIGRATIONS: &[Migration] = &[
     migration(9, "linking", include_str!("../../migrations/0009_linking.sql")),
     migration(10, "factors", include_str!("../../migrations/0010_factors.sql")),
     migration(11, "logout", include_str!("../../migrations/0011_logout.sql")),
-    migration(13, "mail_order", include_str!("../../migrations/0013_mail_order.sql")),
+    migration(
+        13,
+        "mail_and_search",
+        include_str!("../../migrations/0013_mail_and_search.sql"),
+    ),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -104,9 +104,9 @@ pub fn load(tx: &mut ReadTx, waiting: Option<&Waiting>, wants_domain: bool, aske
         suggested.extend(identity_providers::list_by_ids(tx, &ids)?);
     }
     let suggested = usable(suggested);
-    let all = identity_providers::list_choices(tx, SHOWN as i64 + 1)?;
-    let (mut others, search) = if all.len() <= SHOWN {
-        (all, None)
+    let shown = SHOWN as i64;
+    let (mut others, search) = if identity_providers::count_choices(tx, shown + 1)? <= shown {
+        (identity_providers::list_choices(tx, shown)?, None)
     } else {
         let text = asked.search.clone().unwrap_or_default();
         let found = provider::search(tx, &text, SHOWN)?;

@@ -146,6 +146,11 @@ fn among_ten_thousand_providers_one_is_found_and_the_page_stays_small() {
     ] {
         assert!(search(&browser, nothing).is_empty(), "{nothing}");
     }
+    server.sql(
+        "UPDATE identity_providers SET enabled = 0 WHERE short_name = 'u1236'",
+        params![],
+    );
+    assert!(search(&browser, "spring 1236").is_empty(), "switched off");
     search(&browser, "<script>alert(1)</script>");
     assert!(!browser.text().contains("<script>alert"));
 }

@@ -4,3 +4,8 @@
 ALTER TABLE outbox ADD COLUMN purpose TEXT NOT NULL DEFAULT '';   -- of a link: 'password_reset', 'address' or 'sign_up'
 DROP INDEX outbox_due;
 CREATE INDEX outbox_due ON outbox (kind, next_attempt_at) WHERE finished_at IS NULL;
+
+-- The login page counts and lists those that people can sign in through; what it asks of
+-- them is in the index.
+CREATE INDEX identity_providers_choices ON identity_providers (name, id, enabled, kind)
+ WHERE enabled = 1 AND kind IN ('oidc', 'oauth2');
