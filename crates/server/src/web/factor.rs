@@ -3,7 +3,7 @@
 //! The second page comes only after the right password, as everywhere: it does tell whoever
 //! has the password that it is right. Asking for a code of everybody would hide that, and
 //! would make every sign-in harder. So a password that somebody else has is told to its
-//! owner once guesses at the second factor begin to be slowed down (docs/design.md).
+//! owner after five failures at the second factor (docs/design.md).
 //!
 //! Failures of every factor count for the account in one place (`domain::attempts`), and
 //! together with all others in `app.limits`.
