@@ -110,6 +110,16 @@ impl Authentication {
     pub fn amr(&self) -> Option<Vec<String>> {
         self.amr.as_deref().map(super::json_list)
     }
+
+    /// The same, showing neither two factors nor a class of login.
+    pub fn without_mfa(mut self) -> Self {
+        if let Some(mut methods) = self.amr() {
+            methods.retain(|method| method != "mfa");
+            self.amr = Some(serde_json::json!(methods).to_string());
+        }
+        self.acr = None;
+        self
+    }
 }
 
 /// The live session behind a cookie.

@@ -23,7 +23,7 @@ use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
 use super::{SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in};
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
-use crate::domain::session::Proof;
+use crate::domain::session::{Presence, Proof};
 use crate::domain::{attempts, factors, identity, linking};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
@@ -62,7 +62,7 @@ pub async fn login_page(
 pub(super) struct LoginState {
     pub(super) waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
-    /// What the request demands and the session does not have yet.
+    /// What the request, or the destination, demands and the session does not have yet.
     demands: Demands,
     /// Where to go without a request that waits.
     pub(super) destination: Destination,
@@ -91,7 +91,7 @@ impl LoginState {
     fn has_nothing_to_do(&self, ctx: &Ctx) -> bool {
         let Some(person) = &self.signed_in else { return false };
         let enough = !self.destination.needs_new_login(person, ctx.now);
-        self.waiting.is_none() && self.linking.is_none() && enough
+        self.waiting.is_none() && self.linking.is_none() && enough && self.demands.words.is_empty()
     }
 }
 
@@ -123,6 +123,12 @@ pub(super) async fn load(
                     Some(waiting)
                 }
             };
+            if let (Some(session), true) = (session, destination.changes_links()) {
+                let present = Presence::of(tx, session)?;
+                if linking::lacks_second_factor(tx, ctx.now, &present.set, &present.authentications)? {
+                    demands.add_two_factors();
+                }
+            }
             let linking = match (&destination, session) {
                 (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),
                 (Destination::Link(_), None) => return Err(linking::gone()),
@@ -161,6 +167,7 @@ pub(super) fn show(
         reason: match (&state.linking, waiting) {
             (Some(linking), _) => linking.reason(),
             (None, Some(waiting)) => reason(waiting, state.signed_in.as_ref(), &state.demands, ctx.now),
+            (None, None) if !state.demands.words.is_empty() => LoginReason::StepUp(state.demands.words.clone()),
             (None, None) if state.signed_in.is_some() => LoginReason::TooLongAgo,
             (None, None) => LoginReason::NotSignedIn,
         },

@@ -32,7 +32,7 @@ fn seconds(server: &TestServer) -> i64 {
 
 /// Sets an authenticator app up and returns its key.
 #[track_caller]
-fn set_up_app(browser: &Browser) -> String {
+pub fn set_up_app(browser: &Browser) -> String {
     browser.get(SECURITY);
     let form = browser.form_with(TOTP, "form_token");
     browser.submit(&form);
@@ -80,7 +80,7 @@ fn make_codes(browser: &Browser) -> Vec<String> {
 
 /// A browser that has given the right password and is asked for the second factor.
 #[track_caller]
-fn at_second_step(server: &TestServer, user: &TestUser) -> Browser {
+pub fn at_second_step(server: &TestServer, user: &TestUser) -> Browser {
     // So that the newest sign-in is the last one.
     server.advance_seconds(1);
     let browser = server.browser();
@@ -90,7 +90,7 @@ fn at_second_step(server: &TestServer, user: &TestUser) -> Browser {
 }
 
 #[track_caller]
-fn present(browser: &Browser, field: &str, value: &str) -> Outcome {
+pub fn present(browser: &Browser, field: &str, value: &str) -> Outcome {
     let form = browser.form_with(FACTOR, "login");
     browser.submit(&form.set(field, value))
 }
