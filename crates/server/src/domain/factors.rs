@@ -434,6 +434,7 @@ pub fn check_second_factor(
         at: ctx.now,
         acr: Some(REFEDS_MFA.into()),
         amr,
+        undated: false,
     }))
 }
 

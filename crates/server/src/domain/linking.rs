@@ -251,6 +251,11 @@ pub fn keep_proof(
     other: &Identity,
     proof: &Proof,
 ) -> Result<bool> {
+    if proof.undated {
+        return Err(Error::forbidden(
+            "the provider of this account does not say when you signed in there, so the account cannot be linked",
+        ));
+    }
     // A provider whose clock is ahead does not make a proof that stays fresh for longer.
     let at = proof.at.min(ctx.now);
     if !pending_links::prove(tx, link, browser, &authentication(other, proof, at), ctx.now)? {

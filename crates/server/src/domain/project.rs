@@ -201,7 +201,7 @@ impl Manager {
         let present = session.iter().any(|authentication| {
             self.identities.contains(&authentication.identity_id)
                 && admins.contains(&authentication.identity_id)
-                && now.since(authentication.authenticated_at) <= limit
+                && authentication.is_within(limit, now)
         });
         if present {
             Ok(())

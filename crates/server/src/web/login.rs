@@ -213,11 +213,11 @@ fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, demands: &Demands, no
             LoginReason::Demanded(words.clone())
         };
     };
-    let age = now.since(signed_in.authentication.authenticated_at);
+    let is_within = |seconds| signed_in.authentication.is_within(Duration::from_secs(seconds), now);
     match request.max_age {
         _ if !words.is_empty() => LoginReason::StepUp(words.clone()),
         _ if request.prompt.login || request.prompt.select_account => LoginReason::AskedAgain,
-        Some(seconds) if age >= Duration::from_secs(seconds) => LoginReason::TooLongAgo,
+        Some(seconds) if !is_within(seconds) => LoginReason::TooLongAgo,
         _ => LoginReason::AskedAgain,
     }
 }

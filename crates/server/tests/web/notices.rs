@@ -5,6 +5,7 @@ use portolan_server::domain::keys::KeyKind;
 use portolan_server::domain::keys::rotation::Schedule;
 use portolan_server::domain::project::{self, Manager};
 use portolan_server::jobs;
+use portolan_server::store::settings;
 use portolan_types::api::{Change, ProjectChanges};
 
 use crate::support::{Mailbox, TestServer};
@@ -91,6 +92,8 @@ fn names_that_strangers_chose_are_in_no_notice_of_a_project() {
         };
         project::create(tx, &ctx, &Manager::operator(), &changes)
     });
+    let url = server.config().public_url();
+    server.write(move |tx| settings::upsert(tx, settings::ISSUER, &url));
     let client = server.client().named("Call 555 now").in_project(project.id).create();
     let (ctx, id) = (server.ctx(), project.id);
     server.write(move |tx| project::add_admin(tx, &ctx, &Manager::operator(), id, ids.1));

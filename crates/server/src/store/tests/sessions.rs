@@ -173,6 +173,28 @@ db_test!(
     }
 );
 
+db_test!(a_sign_in_without_a_time_is_known_as_one, MIGRATIONS, |db| {
+    populate(db);
+    let session = browser(db, 1);
+    let mut undated = Authentication::new(ALICE, LOCAL, NOW, &["pwd"]);
+    undated.undated = true;
+    let copy = AppSessionId::from_u128(1);
+    for authentication in [undated, Authentication::new(ALICE, LOCAL, NOW, &["pwd"])] {
+        let expected = authentication.clone();
+        let (here, there) = write(db, move |tx| {
+            sessions::upsert_authentication(tx, session, &authentication)?;
+            sessions::upsert_app_session(tx, copy, session, APP, NOW, after(10))?;
+            sessions::copy_authentications(tx, copy, std::slice::from_ref(&authentication))?;
+            let here = sessions::list_authentications(tx, session)?;
+            Ok((here, sessions::list_session_authentications(tx, copy)?))
+        });
+        assert_eq!((here, there), (vec![expected.clone()], vec![expected.clone()]));
+        let minute = Duration::from_secs(60);
+        assert_eq!(expected.is_within(minute, after(60)), !expected.undated);
+        assert!(!expected.is_within(minute, after(61)));
+    }
+});
+
 db_test!(requests_move_from_one_session_to_another, MIGRATIONS, |db| {
     populate(db);
     let (from, to, other) = (browser(db, 1), browser(db, 2), browser(db, 3));
