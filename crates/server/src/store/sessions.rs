@@ -228,6 +228,19 @@ pub fn list_app_sessions_of_alone(tx: &mut ReadTx, identity_id: IdentityId) -> R
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// Identities of a provider that are or were signed in somewhere.
+pub fn list_identities_of_provider(tx: &mut ReadTx, provider: IdentityProviderId) -> Result<Vec<IdentityId>> {
+    let rows: Vec<(IdentityId,)> = tx.fetch_all(
+        "SELECT identity_id FROM browser_authentications
+          WHERE identity_id IN (SELECT id FROM identities WHERE identity_provider_id = $1)
+          UNION
+         SELECT identity_id FROM session_authentications
+          WHERE identity_id IN (SELECT id FROM identities WHERE identity_provider_id = $1)",
+        params![provider],
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// No token names it any more: the client gets another one next time.
 pub fn delete_app_session(tx: &mut WriteTx, id: AppSessionId) -> Result<()> {
     tx.execute("DELETE FROM app_sessions WHERE id = $1", params![id])?;

@@ -26,7 +26,7 @@ use crate::domain::policy::REFEDS_MFA;
 use crate::domain::upstream::{self, NewIds};
 use crate::domain::{session, token_format};
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, session_lifetimes};
+use crate::http::browser::{Cookie, PagePolicy, comes_from_elsewhere, session_lifetimes};
 use crate::http::extract::{Params, Query};
 use crate::jobs::keys::provider_secret_place;
 use crate::metrics::Login;
@@ -59,8 +59,7 @@ pub async fn begin_provider_login(
         None => destination.login_path(),
     };
     // Whoever comes by a link of another site sees first where they are.
-    let comes_from = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    if matches!(comes_from, Some("cross-site" | "same-site")) {
+    if comes_from_elsewhere(&headers, &app.config) {
         return Ok(see_other(&back, None));
     }
     let id = provider_id(&id)?;

@@ -407,9 +407,11 @@ fn a_link_that_cannot_be_says_what_to_do() {
 fn an_account_that_was_switched_off_meanwhile_is_not_linked() {
     let home = Home::new();
     let form = home.prove();
-    let id = home.other.id;
-    home.server
-        .write(move |tx| portolan_server::domain::identity::set_enabled(tx, id, false));
+    // As a provider that is switched off leaves it, but for what it forgets.
+    home.server.sql(
+        "UPDATE identities SET enabled = 0 WHERE id = $1",
+        params![home.other.id],
+    );
     let answer = home.post(&form.set("decision", "link"));
     assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.summary());
     assert!(answer.text().contains("closed or switched off"));
@@ -996,6 +998,43 @@ fn what_was_linked_in_this_session_shows_no_two_factors_until_it_signs_in_again(
     sign_in_with_code(&home, &home.other, &secret);
     let claims = home.client.exchange(&home.browser.allow().code()).claims();
     assert!(claims["amr"].as_array().unwrap().contains(&json!("mfa")));
+}
+
+/// What its sign-ins alone gave to the accounts that are linked with them ends with a provider.
+#[test]
+fn a_provider_that_is_switched_off_takes_along_what_its_sign_ins_gave() {
+    use portolan_server::domain::provider;
+    use portolan_server::store::audit::Actor;
+    let home = Home::linked();
+    let provider = server_provider(&home.server);
+    home.server.sql(
+        "UPDATE identities SET identity_provider_id = $2 WHERE id = $1",
+        params![home.other.id, provider],
+    );
+    let there = home.server.browser_of(&home.other);
+    let by_other = home.client.offline_tokens(&there, PROFILE);
+    let by_alice = home.client.offline_tokens(&home.browser, PROFILE);
+    assert_eq!(by_other.claims()["sub"], by_alice.claims()["sub"]);
+    assert!(home.client.is_active(by_other.access_token()));
+
+    let ctx = home.server.ctx();
+    home.server.write(move |tx| {
+        let provider = identity_providers::find(tx, provider)?.unwrap();
+        provider::set_enabled(tx, &ctx, Actor::Operator, &provider, false)
+    });
+
+    assert!(!home.client.is_active(by_other.access_token()));
+    assert_eq!(
+        home.client.try_refresh(by_other.refresh_token()).outcome(),
+        "400 invalid_grant"
+    );
+    assert!(home.client.is_active(by_alice.access_token()));
+    // Switched on again, it brings no session back.
+    home.server.sql(
+        "UPDATE identity_providers SET enabled = 1 WHERE id = $1",
+        params![provider],
+    );
+    assert!(!there.get("/").page().text().contains("Signed in as"));
 }
 
 /// A provider whose people sign in with a password here, as tests cannot go elsewhere.

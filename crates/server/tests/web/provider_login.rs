@@ -320,6 +320,38 @@ fn other_sites_cannot_begin_a_login() {
     }
 }
 
+/// Browsers that do not say where a request comes from (old ones, and all of them over plain
+/// http) say which page it was.
+#[test]
+fn without_fetch_metadata_the_page_before_decides() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = provider.register(&server, "uni", &["uni.example"]);
+    let path = format!("/p/login/with/{id}");
+    let own = "https://auth.example.org";
+    for (headers, goes) in [
+        (vec![], false),
+        (vec![("referer", "https://evil.example/")], false),
+        (
+            vec![("referer", "https://auth.example.org.evil.example/p/login")],
+            false,
+        ),
+        (vec![("referer", "no address")], false),
+        (vec![("origin", "null")], false),
+        (vec![("origin", "https://evil.example"), ("referer", own)], false),
+        (vec![("referer", "https://auth.example.org/p/login?request=1")], true),
+        (vec![("origin", own)], true),
+    ] {
+        let mut request = server.request(http::Method::GET, &path);
+        for (name, value) in &headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send();
+        assert_eq!(answer.location().starts_with(&provider.url), goes, "{headers:?}");
+        assert!(goes || answer.location() == "/p/login", "{headers:?}");
+    }
+}
+
 /// H7: a sign-in of which nobody knows when it was is not a recent one.
 #[test]
 fn a_provider_that_does_not_say_when_is_not_taken_for_fresh() {

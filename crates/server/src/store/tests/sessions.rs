@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::store::authorization_requests::Parked;
+use crate::store::identity_providers::CLIENTS;
 use crate::store::sessions::Authentication;
 use crate::store::{MIGRATIONS, authorization_requests, grants, identities, sessions};
 
@@ -304,6 +305,11 @@ db_test!(the_sessions_of_a_person_are_found_with_their_apps, MIGRATIONS, |db| {
     open(3, second, APP, ALICE, 20);
     open(4, bobs, APP, BOB, 20);
 
+    let mut theirs = read(db, |tx| sessions::list_identities_of_provider(tx, LOCAL));
+    theirs.sort_unstable();
+    assert_eq!(theirs, [ALICE, BOB]);
+    let others = read(db, |tx| sessions::list_identities_of_provider(tx, CLIENTS));
+    assert!(others.is_empty());
     let mut browsers = read(db, |tx| sessions::list_ids_by_identities(tx, &[ALICE]));
     browsers.sort_unstable();
     assert_eq!(browsers, [first, described]);
