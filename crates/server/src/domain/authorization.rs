@@ -377,6 +377,7 @@ impl Unmet {
         match self {
             Unmet::Mfa => Some(("/p/account/security", "Set up a second factor")),
             Unmet::Policies => Some(("/p/account/security", "Look at how you sign in")),
+            Unmet::NotLinked => Some(("/p/link", "Link another account")),
             _ => None,
         }
     }

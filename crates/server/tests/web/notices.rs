@@ -66,8 +66,7 @@ fn the_contact_of_a_project_is_told_of_its_admins_its_clients_and_new_keys() {
     server.advance_seconds(60);
     let now = server.now();
     let spare = jobs::keys::generate(&server.app().master_key, KeyKind::Ec, now).unwrap();
-    let lifetime = jobs::keys::id_token_lifetime(server.config());
-    server.write(move |tx| jobs::keys::rotate(tx, now, Schedule::Now, lifetime, &spare));
+    server.write(move |tx| jobs::keys::rotate(tx, now, Schedule::Now, &spare));
     let messages = told(&server, &mailbox);
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert_eq!(messages[0].1, "A new signing key");
