@@ -307,7 +307,7 @@ db_test!(the_sessions_of_a_person_are_found_with_their_apps, MIGRATIONS, |db| {
 
     let mut theirs = read(db, |tx| sessions::list_identities_of_provider(tx, LOCAL));
     theirs.sort_unstable();
-    assert_eq!(theirs, [ALICE, BOB]);
+    assert_eq!(theirs, [BOB, ALICE]);
     let others = read(db, |tx| sessions::list_identities_of_provider(tx, CLIENTS));
     assert!(others.is_empty());
     let mut browsers = read(db, |tx| sessions::list_ids_by_identities(tx, &[ALICE]));
