@@ -21,6 +21,7 @@ use crate::domain::password::Hasher;
 use crate::domain::sealing::MasterKey;
 use crate::http::limits::Limits;
 use crate::metrics::Metrics;
+use crate::texts::Language;
 use crate::upstream::discovery::Discovery;
 use crate::upstream::fetch::Fetcher;
 
@@ -98,6 +99,8 @@ impl App {
             request_id: RequestId::new(),
             address: None,
             user_agent: None,
+            language: Language::En,
+            language_is_chosen: false,
         }
     }
 }
@@ -119,6 +122,10 @@ pub struct Ctx {
     pub address: Option<IpAddr>,
     /// What the caller's program calls itself, as it was sent.
     pub user_agent: Option<HeaderValue>,
+    /// The language to answer a person in.
+    pub language: Language,
+    /// Whether the person has chosen it here; then no app overrules it.
+    pub language_is_chosen: bool,
 }
 
 impl Ctx {

@@ -97,6 +97,8 @@ pub fn assemble(
         request_id: RequestId::new(),
         address: None,
         user_agent: None,
+        language: crate::texts::Language::En,
+        language_is_chosen: false,
     };
     let names = config.clone();
     db.write_blocking(move |tx| catalogue::install(tx, &ctx, &names))?;

@@ -42,6 +42,9 @@ pub struct AuthorizationRequest {
     /// From `claims`: one of these kinds of login, or an error (OpenID Connect Core 5.5.1.1).
     #[serde(default)]
     pub essential_acr: Vec<String>,
+    /// Languages that the app asks for, the best first.
+    #[serde(default)]
+    pub ui_locales: Option<String>,
 }
 
 /// The `prompt` parameter (OpenID Connect Core 3.1.2.1).
@@ -410,6 +413,7 @@ mod tests {
             required_mfa: false,
             wished_acr: vec![],
             essential_acr: vec![],
+            ui_locales: None,
         }
     }
 

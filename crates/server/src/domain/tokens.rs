@@ -389,6 +389,8 @@ mod tests {
             request_id: RequestId::new(),
             address: None,
             user_agent: None,
+            language: crate::texts::Language::En,
+            language_is_chosen: false,
         };
         let seen = |seconds: i64| Some(Timestamp::from_seconds(seconds));
         let consents = [

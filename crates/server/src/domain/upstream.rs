@@ -271,6 +271,8 @@ mod tests {
             request_id: RequestId::new(),
             address: None,
             user_agent: None,
+            language: crate::texts::Language::En,
+            language_is_chosen: false,
         };
         let profile = Profile {
             subject: "s".into(),

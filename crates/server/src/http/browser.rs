@@ -7,8 +7,8 @@ use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY, SET_COOKIE, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use portolan_types::{Secret, TokenHash};
@@ -18,6 +18,7 @@ use crate::app::{App, random_bytes};
 use crate::config::Config;
 use crate::domain::token_format;
 use crate::error::{Error, Result};
+use crate::texts::Language;
 
 /// The cookie that a browser sent, if its form is right.
 #[derive(Clone, Debug)]
@@ -101,6 +102,17 @@ pub fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     })
 }
 
+/// The language that the person has chosen in this browser.
+pub fn chosen_language(headers: &HeaderMap, config: &Config) -> Option<Language> {
+    // Programs send no cookies, and for them nothing is made here.
+    headers.get(COOKIE)?;
+    find_cookie(headers, &language_cookie_name(config)).and_then(Language::of_tag)
+}
+
+pub fn language_cookie_name(config: &Config) -> String {
+    format!("{}-language", cookie_name(config))
+}
+
 /// A form of a page of this browser session, and the session's cookie: whose it is comes
 /// before what it says.
 pub fn checked_form(app: &App, headers: &HeaderMap, form: Result<Form>) -> Result<(Cookie, Params)> {
@@ -179,8 +191,10 @@ pub fn page(html: String, policy: &PagePolicy) -> Response {
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action {form_action}; \
          frame-ancestors 'none'; base-uri 'none'"
     );
+    let language = language_of(&html);
     let mut response = Html(html).into_response();
     let headers = response.headers_mut();
+    speaks(headers, language);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // The target is checked when it is made (`form_target`), so this always holds.
     if let Ok(csp) = HeaderValue::from_str(&csp) {
@@ -196,6 +210,18 @@ pub fn page(html: String, policy: &PagePolicy) -> Response {
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// In which language an answer is, and that it depends on what was asked for.
+pub fn speaks(headers: &mut HeaderMap, language: Language) {
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    headers.append(VARY, HeaderValue::from_static("Accept-Language"));
+}
+
+/// What a document says about itself in its first lines.
+fn language_of(html: &str) -> Language {
+    let tag = html.get(..64).and_then(|start| start.split('"').nth(1));
+    tag.and_then(Language::of_tag).unwrap_or_default()
 }
 
 /// What `form-action` needs so that the redirect after a form may reach `redirect_uri`:

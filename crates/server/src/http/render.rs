@@ -23,6 +23,8 @@ use tower::{Layer, Service};
 
 use crate::app::{App, Ctx, RequestId};
 use crate::error::{Error, Kind};
+use crate::http::browser;
+use crate::texts::Language;
 use crate::web::pages::{ErrorPage, Href, Layout, Link};
 
 /// Token, introspection, revocation: errors of RFC 6749 section 5.2 together with the list
@@ -104,6 +106,7 @@ where
                 surface: self.surface,
                 request_id: ctx.request_id,
                 now: ctx.now,
+                language: ctx.language,
             },
             app: self.app.clone(),
             timer: None,
@@ -118,6 +121,7 @@ struct Occasion {
     surface: Surface,
     request_id: RequestId,
     now: Timestamp,
+    language: Language,
 }
 
 pin_project! {
@@ -272,6 +276,7 @@ fn page(app: &App, error: &Error, occasion: Occasion) -> Response {
     };
     let page = ErrorPage {
         layout: Layout {
+            language: occasion.language,
             title: title.to_owned(),
             request_id: occasion.request_id.to_string(),
             operator_contact: app.config.operator_contact.clone(),
@@ -297,7 +302,9 @@ fn page(app: &App, error: &Error, occasion: Occasion) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
     ];
-    (headers, html).into_response()
+    let mut response = (headers, html).into_response();
+    browser::speaks(response.headers_mut(), occasion.language);
+    response
 }
 
 /// An error page has no form.
@@ -337,6 +344,7 @@ pub fn panicked(panic: &(dyn Any + Send), request_id: RequestId) -> Response {
         surface: Surface::Api,
         request_id,
         now: Timestamp::from_micros(0),
+        language: Language::En,
     };
     let mut response = document(&error, occasion);
     *response.status_mut() = error.kind().status();
@@ -390,6 +398,7 @@ mod tests {
             surface,
             request_id: RequestId::new(),
             now: Timestamp::from_seconds(0),
+            language: Language::En,
         }
     }
 

@@ -118,6 +118,8 @@ fn tell_projects(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
         request_id: RequestId::new(),
         address: None,
         user_agent: None,
+        language: crate::texts::Language::En,
+        language_is_chosen: false,
     };
     let text = "This server has made a new key to sign ID tokens with. Programs that read the keys at /jwk.json when \
                 they meet an unknown one need nothing; those that keep a copy need a new one.";

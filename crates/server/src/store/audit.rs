@@ -177,6 +177,8 @@ mod tests {
                 request_id: RequestId::new(),
                 address: Some("192.0.2.1".parse().unwrap()),
                 user_agent: None,
+                language: crate::texts::Language::En,
+                language_is_chosen: false,
             };
             let event = Event {
                 action: "client.create",

@@ -28,6 +28,7 @@ use crate::http::extract::{Form, Params, Query};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::authorization_requests;
 use crate::store::identities::Identity;
+use crate::texts::Language;
 
 /// All that the pages of this file need.
 struct Asked {
@@ -118,7 +119,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
         request: Some(waiting.parked.id.to_string()),
         client: waiting.client_view(),
         account: account_view(effective),
-        scopes: view(trees, &mut Vec::new()),
+        scopes: view(ctx.language, trees, &mut Vec::new()),
         duration,
         label: wants_label.then(|| request.label.clone().unwrap_or_default()),
         destination: form_target(&request.redirect_uri),
@@ -130,11 +131,12 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
     render(&page, &waiting.policy())
 }
 
-fn view(nodes: &[Node], indexes: &mut Vec<usize>) -> Vec<ScopeNode> {
+fn view(language: Language, nodes: &[Node], indexes: &mut Vec<usize>) -> Vec<ScopeNode> {
     let mut shown = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
         indexes.push(index);
         shown.push(ScopeNode {
+            language,
             path_id: path_id(indexes),
             name: node.scope.name.clone(),
             description: node.scope.description.clone(),
@@ -143,7 +145,7 @@ fn view(nodes: &[Node], indexes: &mut Vec<usize>) -> Vec<ScopeNode> {
             // A root is what the app asks for; only what lies beneath can be left out alone.
             optional: node.optional && indexes.len() > 1,
             checked: true,
-            children: view(&node.children, indexes),
+            children: view(language, &node.children, indexes),
         });
         indexes.pop();
     }

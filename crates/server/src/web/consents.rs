@@ -32,6 +32,7 @@ use crate::store::consents::{self, Consent};
 use crate::store::identities::{self, Identity};
 use crate::store::scopes::{self, Scope};
 use crate::store::sessions;
+use crate::texts::Language;
 
 /// `GET /v2/web/consents`
 pub async fn consents_page(
@@ -214,6 +215,7 @@ async fn ask(app: &App, ctx: &Ctx, cookie: &Cookie, revocation: &Revocation, err
 
 /// All that a person has allowed, at one moment.
 struct Permissions {
+    language: Language,
     session: BrowserSessionId,
     person: SignedIn,
     /// The identity set of the person.
@@ -264,6 +266,7 @@ impl Permissions {
         let templates: HashSet<ClientId> = clients.iter().filter_map(template_of).collect();
         clients.extend(clients::list_by_ids(tx, templates)?);
         let mut permissions = Self {
+            language: ctx.language,
             session,
             person,
             identities,
@@ -355,6 +358,7 @@ impl Permissions {
             None => client.name.clone(),
         };
         let tree = Tree {
+            language: self.language,
             permissions: self,
             children,
             came_from,
@@ -458,6 +462,7 @@ impl Permissions {
 
 /// What all nodes of an app share.
 struct Tree<'a> {
+    language: Language,
     permissions: &'a Permissions,
     children: &'a HashMap<ConsentId, Vec<&'a Consent>>,
     came_from: &'a CameFrom,
@@ -486,6 +491,7 @@ impl Tree<'_> {
         };
         let children = self.children.get(&consent.id).map_or(&[][..], Vec::as_slice);
         ConsentNode {
+            language: self.language,
             name: scope.name.clone(),
             description: scope.description.clone(),
             resource: scope.owner_name.clone(),

@@ -20,7 +20,9 @@ use super::destination::Destination;
 use super::device::Device;
 use super::linking::Linking;
 use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
-use super::{SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in};
+use super::{
+    SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in, speaking,
+};
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
 use crate::domain::session::{Presence, Proof};
@@ -70,20 +72,22 @@ pub(super) struct LoginState {
     choice: Choice,
     /// The link that the sign-in is for.
     linking: Option<Linking>,
+    /// An account of the person that the destination needs.
+    needed: Option<String>,
 }
 
 impl LoginState {
     /// The account that the app asks for or hints at.
     fn suggested_username(&self) -> String {
         let hint = || self.waiting.as_ref()?.request.login_hint.clone();
-        self.demands.username.clone().or_else(hint).unwrap_or_default()
+        let demanded = self.demands.username.clone().or_else(|| self.needed.clone());
+        demanded.or_else(hint).unwrap_or_default()
     }
 
-    fn title(&self) -> &'static str {
-        match self.linking {
-            Some(_) => "Sign in with the other account",
-            None => "Sign in",
-        }
+    /// The request that gives the pages their language.
+    pub(super) fn speaker(&self) -> Option<&Waiting> {
+        let for_link = self.linking.as_ref().and_then(|linking| linking.waiting.as_ref());
+        self.waiting.as_ref().or(for_link)
     }
 
     /// Without a request or a link to wait for, a person who has signed in, and recently
@@ -136,7 +140,15 @@ pub(super) async fn load(
             };
             let for_link = linking.as_ref().and_then(|linking| linking.waiting.as_ref());
             let choice = choice::load(tx, waiting.as_ref().or(for_link), &asked)?;
+            // Only of their own: the address of this page is anybody's words.
+            let needed = match (&destination, &signed_in) {
+                (Destination::Administer(_, Some(id)), Some(person)) => {
+                    identities::find(tx, *id)?.filter(|needed| needed.set_id == person.identity.set_id)
+                }
+                _ => None,
+            };
             Ok(LoginState {
+                needed: needed.map(|identity| identity.username),
                 choice,
                 waiting,
                 signed_in,
@@ -157,8 +169,13 @@ pub(super) fn show(
     errors: FormErrors,
 ) -> Result<Response> {
     let waiting = state.waiting.as_ref();
+    let ctx = &speaking(ctx, state.speaker());
+    let title = match state.linking {
+        Some(_) => ctx.text("login-title-linking"),
+        None => ctx.text("login-title"),
+    };
     let page = LoginPage {
-        layout: layout(app, ctx, state.title(), state.signed_in.as_ref()),
+        layout: layout(app, ctx, title, state.signed_in.as_ref()),
         action: "/p/login".into(),
         form_token: cookie.form_token(app),
         request: waiting.map(|waiting| waiting.parked.id.to_string()),
@@ -173,7 +190,7 @@ pub(super) fn show(
         },
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
-        ways: ways(app),
+        ways: ways(app, ctx),
         carried: state.destination.fields(),
         passkey: factor::sign_in_options(app, ctx, cookie),
         choice: {
@@ -187,16 +204,16 @@ pub(super) fn show(
 }
 
 /// Only where messages reach people.
-fn ways(app: &App) -> Vec<Link> {
+fn ways(app: &App, ctx: &Ctx) -> Vec<Link> {
     let link = |text: &str, path: &str| Link {
         text: text.to_owned(),
         href: Href::path(path),
     };
     let mut ways = Vec::new();
     if app.config.sends_mail() {
-        ways.push(link("Forgot your password?", "/p/reset"));
+        ways.push(link(ctx.text("login-forgot"), "/p/reset"));
         if app.config.sign_up == SignUp::Open {
-            ways.push(link("Create an account", "/p/sign-up"));
+            ways.push(link(ctx.text("login-create-account"), "/p/sign-up"));
         }
     }
     ways
@@ -252,6 +269,7 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
         return linking.cancel(&app).await;
     }
     let username = form.get("username").unwrap_or("").to_owned();
+    let speaking = speaking(&ctx, state.speaker());
     let refuse = |errors: FormErrors, status: StatusCode| {
         let mut response = show(&app, &ctx, &cookie, &state, username.clone(), errors)?;
         *response.status_mut() = status;
@@ -269,12 +287,12 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
         }
         Err(Refused::Wrong) => {
             app.metrics.login(Login::Failure);
-            let text = "The username or the password is wrong.";
+            let text = speaking.text("login-wrong");
             refuse(FormErrors::whole(text), StatusCode::UNAUTHORIZED)
         }
         Err(Refused::Later(delay)) => {
             app.metrics.login(Login::Limited);
-            let response = refuse(too_many(delay), StatusCode::TOO_MANY_REQUESTS)?;
+            let response = refuse(too_many(&speaking, delay), StatusCode::TOO_MANY_REQUESTS)?;
             Ok(retry_after(response, delay))
         }
         Err(Refused::Error(error)) => Err(error),
@@ -300,7 +318,8 @@ async fn form_again(
     if state.has_nothing_to_do(ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
-    let text = "This page was out of date, perhaps because you signed in in another tab. Please sign in here again.";
+    let speaking = speaking(ctx, state.speaker());
+    let text = speaking.text("login-out-of-date");
     let mut response = show(
         app,
         ctx,
@@ -313,26 +332,18 @@ async fn form_again(
     Ok(response)
 }
 
-pub(super) fn too_many(delay: Duration) -> FormErrors {
-    let seconds = delay.as_secs().max(1);
-    FormErrors::whole(format!(
-        "Too many attempts for this account. Try again in {}.",
-        spoken(seconds)
-    ))
+pub(super) fn too_many(ctx: &Ctx, delay: Duration) -> FormErrors {
+    let text = match delay.as_secs().max(1) {
+        seconds @ 1..=90 => ctx.say("login-too-many-seconds").count("count", seconds),
+        seconds => ctx.say("login-too-many-minutes").count("count", seconds.div_ceil(60)),
+    };
+    FormErrors::whole(text.to_string())
 }
 
 pub(super) fn retry_after(mut response: Response, delay: Duration) -> Response {
     let seconds = delay.as_secs().max(1);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
-}
-
-fn spoken(seconds: u64) -> String {
-    match seconds {
-        1 => "one second".into(),
-        2..=90 => format!("{seconds} seconds"),
-        _ => format!("{} minutes", seconds.div_ceil(60)),
-    }
 }
 
 /// What the person typed, and whether this browser was used for that account before.

@@ -439,6 +439,8 @@ db_test!(deeds_of_one_actor_are_counted_since_a_time, MIGRATIONS, |db| {
             request_id: RequestId::new(),
             address: None,
             user_agent: None,
+            language: crate::texts::Language::En,
+            language_is_chosen: false,
         };
         let event = Event {
             action,
@@ -473,6 +475,8 @@ db_test!(
                 request_id: RequestId::new(),
                 address: None,
                 user_agent: None,
+                language: crate::texts::Language::En,
+                language_is_chosen: false,
             };
             let event = Event {
                 action: "thing.change",
