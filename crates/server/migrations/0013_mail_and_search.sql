@@ -2,8 +2,7 @@
 -- they are for.
 
 ALTER TABLE outbox ADD COLUMN purpose TEXT NOT NULL DEFAULT '';   -- of a link: 'password_reset', 'address' or 'sign_up'
-DROP INDEX outbox_due;
-CREATE INDEX outbox_due ON outbox (kind, next_attempt_at) WHERE finished_at IS NULL;
+CREATE INDEX outbox_kind ON outbox (kind, next_attempt_at) WHERE finished_at IS NULL;
 
 -- The login page counts and lists those that people can sign in through; what it asks of
 -- them is in the index.

@@ -169,8 +169,8 @@ settings! {
         pub failed_client_authentications_per_minute: u32 = 30,
         /// Template registrations per address and hour.
         pub template_registrations_per_hour: u32 = 60,
-        /// Requests for mail (new passwords, new accounts) per address and hour; an IPv6 network of 64 bits
-        /// counts as one address, and one of 48 bits as four.
+        /// Requests for mail (new passwords, new accounts, notices to the contact of a project) per address and hour;
+        /// an IPv6 network of 64 bits counts as one address, and one of 48 bits as four.
         pub mail_requests_per_hour: u32 = 20,
         /// Requests for mail per hour from all browsers in which nobody has signed in before.
         pub mail_requests_in_all_per_hour: u32 = 2000,

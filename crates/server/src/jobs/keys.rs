@@ -54,7 +54,6 @@ async fn rotate_if_due(app: &App) -> Result<()> {
         return Ok(());
     };
     let period = Duration::from_secs(days * 86_400);
-    let id_token_lifetime = id_token_lifetime(&app.config);
     let mut has_successor = false;
     for kind in KeyKind::ALL {
         if !rotation::is_due(&stored, kind, now, period, PUBLISH_LEAD) {
@@ -65,10 +64,7 @@ async fn rotate_if_due(app: &App) -> Result<()> {
             .await
             .map_err(Error::internal)??;
         let schedule = Schedule::Published { lead: PUBLISH_LEAD };
-        let rotated = app
-            .db
-            .write(move |tx| rotate(tx, now, schedule, id_token_lifetime, &spare))
-            .await?;
+        let rotated = app.db.write(move |tx| rotate(tx, now, schedule, &spare)).await?;
         if rotated.is_changed {
             tracing::info!(kind = kind.name(), "a new signing key is published");
         }
@@ -79,12 +75,6 @@ async fn rotate_if_due(app: &App) -> Result<()> {
         app.db.write(move |tx| tell_projects(tx, &ctx)).await?;
     }
     Ok(())
-}
-
-/// How long a signature has to be checked. ID tokens have a life of their own: shorter
-/// access tokens do not shorten it.
-pub fn id_token_lifetime(_: &Config) -> Duration {
-    id_token::LIFETIME
 }
 
 /// A key whose times are set when it is inserted.
@@ -111,15 +101,9 @@ pub struct Rotated {
 
 /// Carries out the change of keys of one kind. `spare` is made before the transaction,
 /// because that takes long, and used if a new key is needed.
-pub fn rotate(
-    tx: &mut WriteTx,
-    now: Timestamp,
-    schedule: Schedule,
-    id_token_lifetime: Duration,
-    spare: &StoredKey,
-) -> Result<Rotated> {
+pub fn rotate(tx: &mut WriteTx, now: Timestamp, schedule: Schedule, spare: &StoredKey) -> Result<Rotated> {
     let stored = keys::list(tx)?;
-    let plan = rotation::plan(&stored, spare.kind, now, schedule, id_token_lifetime);
+    let plan = rotation::plan(&stored, spare.kind, now, schedule, id_token::LIFETIME);
     for id in &plan.delete {
         keys::delete(tx, *id)?;
     }
@@ -235,9 +219,8 @@ mod tests {
         app.clock.advance(Duration::from_secs(1));
         let now = app.clock.now();
         let spare = generate(&app.master_key, KeyKind::Ec, now).unwrap();
-        let lifetime = Duration::from_secs(60);
         app.db
-            .write_blocking(move |tx| rotate(tx, now, Schedule::Now, lifetime, &spare))
+            .write_blocking(move |tx| rotate(tx, now, Schedule::Now, &spare))
             .unwrap();
         assert_eq!(signer(&app), before, "not known yet");
 

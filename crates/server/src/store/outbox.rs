@@ -9,14 +9,15 @@ use uuid::Uuid;
 
 use crate::error::Result;
 
-/// Messages that the server sends by itself. They can wait.
+/// Messages that the server sends by itself to the owner of a local account.
 pub const NOTICE: &str = "notice";
+/// The same to an address that another identity provider tells.
+pub const OUTSIDE: &str = "outside";
+/// To an address that was named as the contact of a project.
+pub const CONTACT: &str = "contact";
 /// Messages with a link that somebody asked for, perhaps not the owner of the address.
 /// Whoever did waits for it.
 pub const LINK: &str = "link";
-
-/// What is due of the first kind goes before everything of the second.
-const ORDER: [&str; 2] = [LINK, NOTICE];
 
 /// A message of plain text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,37 +100,37 @@ pub fn count_waiting(tx: &mut ReadTx) -> Result<i64> {
 
 /// Whether anything is due.
 pub fn is_due(tx: &mut ReadTx, now: Timestamp) -> Result<bool> {
-    for kind in ORDER {
-        let row: Option<(i64,)> = tx.fetch_optional(
-            "SELECT 1 FROM outbox
-              WHERE kind = $2 AND finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1 LIMIT 1",
-            params![now, kind],
-        )?;
-        if row.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let row: Option<(i64,)> = tx.fetch_optional(
+        "SELECT 1 FROM outbox WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1 LIMIT 1",
+        params![now],
+    )?;
+    Ok(row.is_some())
 }
 
 /// Takes the message that should go next for one node, until `until`: of several nodes each
-/// message goes to one. None also if another node was quicker.
+/// message goes to one. Links go before everything else. None also if another node was quicker.
 pub fn claim(tx: &mut WriteTx, now: Timestamp, until: Timestamp) -> Result<Option<Claimed>> {
-    for kind in ORDER {
-        let claimed = tx.fetch_optional(
-            "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
-              WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
-                AND id = (SELECT id FROM outbox
-                           WHERE kind = $3 AND finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
-                           ORDER BY next_attempt_at LIMIT 1)
-          RETURNING id, recipient, subject, body, sealed_link, created_at, expires_at, attempts",
-            params![now, until, kind],
-        )?;
-        if claimed.is_some() {
-            return Ok(claimed);
-        }
+    let link = tx.fetch_optional(
+        "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
+          WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
+            AND id = (SELECT id FROM outbox
+                       WHERE kind = $3 AND finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
+                       ORDER BY next_attempt_at LIMIT 1)
+      RETURNING id, recipient, subject, body, sealed_link, created_at, expires_at, attempts",
+        params![now, until, LINK],
+    )?;
+    if link.is_some() {
+        return Ok(link);
     }
-    Ok(None)
+    Ok(tx.fetch_optional(
+        "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
+          WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
+            AND id = (SELECT id FROM outbox
+                       WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
+                       ORDER BY next_attempt_at LIMIT 1)
+      RETURNING id, recipient, subject, body, sealed_link, created_at, expires_at, attempts",
+        params![now, until],
+    )?)
 }
 
 /// Handed over or given up: what it said is forgotten.

@@ -26,7 +26,7 @@ use super::{
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
 use crate::domain::attempts::Judged;
-use crate::domain::session::Proof;
+use crate::domain::session::{Presence, Proof};
 use crate::domain::{attempts, factors, identity, linking};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
@@ -65,7 +65,7 @@ pub async fn login_page(
 pub(super) struct LoginState {
     pub(super) waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
-    /// What the request demands and the session does not have yet.
+    /// What the request, or the destination, demands and the session does not have yet.
     demands: Demands,
     /// Where to go without a request that waits.
     pub(super) destination: Destination,
@@ -73,13 +73,16 @@ pub(super) struct LoginState {
     choice: Choice,
     /// The link that the sign-in is for.
     linking: Option<Linking>,
+    /// An account of the person that the destination needs.
+    needed: Option<String>,
 }
 
 impl LoginState {
     /// The account that the app asks for or hints at.
     fn suggested_username(&self) -> String {
         let hint = || self.waiting.as_ref()?.request.login_hint.clone();
-        self.demands.username.clone().or_else(hint).unwrap_or_default()
+        let demanded = self.demands.username.clone().or_else(|| self.needed.clone());
+        demanded.or_else(hint).unwrap_or_default()
     }
 
     /// The request that gives the pages their language.
@@ -93,7 +96,7 @@ impl LoginState {
     fn has_nothing_to_do(&self, ctx: &Ctx) -> bool {
         let Some(person) = &self.signed_in else { return false };
         let enough = !self.destination.needs_new_login(person, ctx.now);
-        self.waiting.is_none() && self.linking.is_none() && enough
+        self.waiting.is_none() && self.linking.is_none() && enough && self.demands.words.is_empty()
     }
 }
 
@@ -125,6 +128,12 @@ pub(super) async fn load(
                     Some(waiting)
                 }
             };
+            if let (Some(session), true) = (session, destination.changes_links()) {
+                let present = Presence::of(tx, session)?;
+                if linking::lacks_second_factor(tx, ctx.now, &present.set, &present.authentications)? {
+                    demands.add_two_factors();
+                }
+            }
             let linking = match (&destination, session) {
                 (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),
                 (Destination::Link(_), None) => return Err(linking::gone()),
@@ -133,7 +142,15 @@ pub(super) async fn load(
             let for_link = linking.as_ref().and_then(|linking| linking.waiting.as_ref());
             let wants_domain = demands.domains || waiting.is_none();
             let choice = choice::load(tx, waiting.as_ref().or(for_link), wants_domain, &asked)?;
+            // Only of their own: the address of this page is anybody's words.
+            let needed = match (&destination, &signed_in) {
+                (Destination::Administer(_, Some(id)), Some(person)) => {
+                    identities::find(tx, *id)?.filter(|needed| needed.set_id == person.identity.set_id)
+                }
+                _ => None,
+            };
             Ok(LoginState {
+                needed: needed.map(|identity| identity.username),
                 choice,
                 waiting,
                 signed_in,
@@ -169,6 +186,7 @@ pub(super) fn show(
         reason: match (&state.linking, waiting) {
             (Some(linking), _) => linking.reason(),
             (None, Some(waiting)) => reason(waiting, state.signed_in.as_ref(), &state.demands, ctx.now),
+            (None, None) if !state.demands.words.is_empty() => LoginReason::StepUp(state.demands.words.clone()),
             (None, None) if state.signed_in.is_some() => LoginReason::TooLongAgo,
             (None, None) => LoginReason::NotSignedIn,
         },
@@ -214,11 +232,11 @@ fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, demands: &Demands, no
             LoginReason::Demanded(words.clone())
         };
     };
-    let age = now.since(signed_in.authentication.authenticated_at);
+    let is_within = |seconds| signed_in.authentication.is_within(Duration::from_secs(seconds), now);
     match request.max_age {
         _ if !words.is_empty() => LoginReason::StepUp(words.clone()),
         _ if request.prompt.login || request.prompt.select_account => LoginReason::AskedAgain,
-        Some(seconds) if age >= Duration::from_secs(seconds) => LoginReason::TooLongAgo,
+        Some(seconds) if !is_within(seconds) => LoginReason::TooLongAgo,
         _ => LoginReason::AskedAgain,
     }
 }

@@ -11,6 +11,7 @@ pub mod consent;
 pub mod consents;
 mod demands;
 pub mod destination;
+pub mod developers;
 mod device;
 pub mod factor;
 pub mod home;

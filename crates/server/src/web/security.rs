@@ -229,9 +229,15 @@ async fn show_password(app: &App, ctx: &Ctx, person: &Person, errors: FormErrors
     render(&page, &PagePolicy::default())
 }
 
-/// Whether a password is the present one. Wrong ones count like those of the login page:
-/// whoever sits at an open browser does not get more attempts.
-async fn check_password(app: &App, ctx: &Ctx, person: &Person, password: Secret) -> Result<Result<(), &'static str>> {
+/// Whether a password is the present one, and the hash that it was checked against. Wrong ones
+/// count like those of the login page: whoever sits at an open browser does not get more
+/// attempts.
+async fn check_password(
+    app: &App,
+    ctx: &Ctx,
+    person: &Person,
+    password: Secret,
+) -> Result<Result<String, &'static str>> {
     const LATER: &str = "There were too many wrong passwords. Wait a minute and try again.";
     app.limits.login(ctx.address)?;
     let id = person.identity().id;
@@ -244,14 +250,16 @@ async fn check_password(app: &App, ctx: &Ctx, person: &Person, password: Secret)
     if wait.is_some() {
         return Ok(Err(LATER));
     }
-    let is_right = match &hash {
-        Some(hash) => app.hasher.verify(hash, password).await?.ok,
-        None => false,
-    };
+    let mut verified = None;
+    if let Some(hash) = hash
+        && app.hasher.verify(&hash, password).await?.ok
+    {
+        verified = Some(hash);
+    }
+    let (unit_ctx, is_right) = (ctx.clone(), verified.is_some());
     if !is_right {
         app.limits.failed_login();
     }
-    let unit_ctx = ctx.clone();
     let judged = app
         .db
         .write(move |tx| {
@@ -262,10 +270,10 @@ async fn check_password(app: &App, ctx: &Ctx, person: &Person, password: Secret)
             Ok::<_, Error>(judged)
         })
         .await?;
-    Ok(match judged {
-        Judged::Right => Ok(()),
-        Judged::Wrong => Err("This is not your present password."),
-        Judged::Later(_) => Err(LATER),
+    Ok(match (judged, verified) {
+        (Judged::Right, Some(hash)) => Ok(hash),
+        (Judged::Later(_), _) => Err(LATER),
+        _ => Err("This is not your present password."),
     })
 }
 
@@ -287,15 +295,16 @@ pub async fn change_password(
     if let Err(weakness) = check_strength(person.identity(), &new, rule(&app, &person).await?) {
         return refuse(FormErrors::field("password", weakness)).await;
     }
-    if let Err(text) = check_password(&app, &ctx, &person, field("password_now")).await? {
-        return refuse(FormErrors::field("password_now", text)).await;
-    }
+    let verified = match check_password(&app, &ctx, &person, field("password_now")).await? {
+        Ok(verified) => verified,
+        Err(text) => return refuse(FormErrors::field("password_now", text)).await,
+    };
     let hash = app.hasher.hash(new).await?;
     let (unit_ctx, identity, here) = (ctx.clone(), person.identity().clone(), person.session);
     let (idle, _) = session_lifetimes(&app.config);
     app.db
         .write(move |tx| {
-            identity::change_password(tx, &unit_ctx, &identity, &hash, here, idle)?;
+            identity::change_password(tx, &unit_ctx, &identity, &verified, &hash, here, idle)?;
             factors::announce(
                 tx,
                 &unit_ctx,
