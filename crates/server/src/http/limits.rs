@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 const MAX_KEYS: usize = 50_000;
 /// When there are too many, new keys share so many counters.
 const SHARED_KEYS: u64 = 1024;
+const TOO_MUCH_MAIL: &str = "too many requests for mail from your address; wait a little";
 /// A site may ask for mail as often as so many of its networks.
 const NETWORKS_PER_SITE: u32 = 4;
 /// Forgetting looks at every key, so under a flood it runs only so often.
@@ -109,16 +110,22 @@ impl Limits {
     /// Counts a form that makes the server send mail. `account` was signed in to in this
     /// browser before: it counts for itself and not with the strangers.
     pub fn mail_request(&self, address: Option<IpAddr>, account: Option<IdentityId>) -> Result<()> {
-        let too_many = "too many requests for mail from your address; wait a little";
-        self.mail_requests.count(&network(address), too_many)?;
-        if let Some(site) = site(address) {
-            self.mail_requests_of_sites.count(&site, too_many)?;
-        }
+        self.notice(address)?;
         match account {
-            Some(account) => self.mail_requests_of_accounts.count(&account, too_many),
+            Some(account) => self.mail_requests_of_accounts.count(&account, TOO_MUCH_MAIL),
             None => self
                 .mail_requests_of_strangers
                 .count(&(), "too many requests for mail at this moment; wait a little"),
+        }
+    }
+
+    /// Counts a change that makes the server write to the contact of a project. Whoever makes
+    /// it is known, so strangers do not use this up.
+    pub fn notice(&self, address: Option<IpAddr>) -> Result<()> {
+        self.mail_requests.count(&network(address), TOO_MUCH_MAIL)?;
+        match site(address) {
+            Some(site) => self.mail_requests_of_sites.count(&site, TOO_MUCH_MAIL),
+            None => Ok(()),
         }
     }
 
