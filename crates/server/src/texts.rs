@@ -99,6 +99,13 @@ impl Language {
         text(self).or_else(|| text(Language::En)).unwrap_or(id)
     }
 
+    pub fn words(self, words: &Words) -> String {
+        let message = words.arguments.iter();
+        message
+            .fold(self.say(words.id), |message, (name, value)| message.arg(name, value))
+            .to_string()
+    }
+
     /// "3 February 2026"
     pub fn date(self, at: Timestamp) -> String {
         self.with_date("time-date", at)
@@ -228,6 +235,28 @@ impl fmt::Debug for Message<'_> {
     }
 }
 
+/// A message with its arguments, chosen where the language of the reader is not known:
+/// `words("account-username-taken").arg("username", name)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    id: &'static str,
+    arguments: Vec<(&'static str, String)>,
+}
+
+pub fn words(id: &'static str) -> Words {
+    Words {
+        id,
+        arguments: Vec::new(),
+    }
+}
+
+impl Words {
+    pub fn arg(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.arguments.push((name, value.to_string()));
+        self
+    }
+}
+
 /// What there is of one language.
 struct Catalogue {
     bundle: FluentBundle<FluentResource>,
@@ -284,6 +313,9 @@ impl Catalogue {
             if errors.is_empty() {
                 texts.insert(id, text);
             }
+        }
+        for fault in &faults {
+            tracing::error!(language = language.tag(), %fault, "a text cannot be read");
         }
         Catalogue { bundle, texts, faults }
     }

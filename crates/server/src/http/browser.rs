@@ -18,7 +18,7 @@ use crate::app::{App, random_bytes};
 use crate::config::Config;
 use crate::domain::token_format;
 use crate::error::{Error, Result};
-use crate::texts::Language;
+use crate::texts::{Language, words};
 
 /// The cookie that a browser sent, if its form is right.
 #[derive(Clone, Debug)]
@@ -124,6 +124,7 @@ pub fn checked_form(app: &App, headers: &HeaderMap, form: Result<Form>) -> Resul
 
 pub fn stale_form() -> Error {
     Error::forbidden("this form is out of date or comes from another site; go back, reload the page and try again")
+        .said(words("error-stale-form"))
 }
 
 /// The header that makes the browser forget the cookie.

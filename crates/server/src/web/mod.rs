@@ -42,7 +42,7 @@ use crate::store::authorization_requests::{self, Parked};
 use crate::store::clients::{self, Client};
 use crate::store::identities::Identity;
 use crate::store::sessions::{self, Authentication};
-use crate::texts::Language;
+use crate::texts::{Language, words};
 use pages::{AccountView, ClientView, Layout};
 
 /// A parked request with what its pages show.
@@ -126,8 +126,11 @@ impl Waiting {
 
 /// The pages of a request speak what its app asks for, unless the person has chosen here.
 fn speaking(ctx: &Ctx, waiting: Option<&Waiting>) -> Ctx {
-    let wished = waiting
-        .and_then(|waiting| waiting.request.ui_locales.as_deref())
+    wished_by(ctx, waiting.and_then(|waiting| waiting.request.ui_locales.as_deref()))
+}
+
+fn wished_by(ctx: &Ctx, ui_locales: Option<&str>) -> Ctx {
+    let wished = ui_locales
         .filter(|_| !ctx.language_is_chosen)
         .and_then(Language::of_locales);
     Ctx {
@@ -160,6 +163,7 @@ fn client_view(client: &Client, template: Option<&Client>) -> ClientView {
 
 fn expired() -> Error {
     Error::invalid_request("this sign-in has expired or was finished already; go back to the app and start again")
+        .said(words("error-expired"))
 }
 
 /// The id of the request that a page belongs to.

@@ -364,11 +364,12 @@ pub struct PasswordPage {
 
 impl PasswordPage {
     fn password_hint(&self) -> String {
-        format!(
-            "At least {} characters. Several words that do not belong together are easy to remember.",
-            self.password_min_length
-        )
+        password_hint(&self.layout, self.password_min_length)
     }
+}
+
+fn password_hint(layout: &Layout, minimum: usize) -> String {
+    layout.say("password-hint").arg("minimum", minimum).to_string()
 }
 
 /// Sets an authenticator app up. Posts `otp`.
@@ -417,8 +418,8 @@ pub struct FactorRemovalPage {
     pub layout: Layout,
     pub form_token: String,
     pub action: Href,
-    /// "the passkey “Laptop”"
-    pub what: String,
+    /// The name of the passkey; the authenticator app has none.
+    pub passkey: Option<String>,
     /// Whether it is the last second factor.
     pub last: bool,
     pub errors: FormErrors,
@@ -624,6 +625,16 @@ pub struct PlaceView {
     pub apps: Vec<String>,
 }
 
+impl PlaceView {
+    fn name(&self, language: &Language) -> String {
+        if self.here {
+            language.say("sessions-here").arg("browser", &self.browser).to_string()
+        } else {
+            self.browser.clone()
+        }
+    }
+}
+
 /// With which account somebody signed in, and when.
 #[derive(Clone, Debug)]
 pub struct SignIn {
@@ -797,10 +808,10 @@ pub enum IdentityChange {
 }
 
 impl IdentityChange {
-    pub fn title(&self) -> &'static str {
+    pub fn title(&self, language: Language) -> &'static str {
         match self {
-            IdentityChange::Unlink { .. } => "Unlink this account?",
-            IdentityChange::MakePrimary { .. } => "Make this your primary account?",
+            IdentityChange::Unlink { .. } => language.text("identities-ask-unlink"),
+            IdentityChange::MakePrimary { .. } => language.text("identities-ask-primary"),
         }
     }
 
@@ -896,6 +907,8 @@ impl Moment {
 pub struct ErrorPage {
     pub layout: Layout,
     pub text: String,
+    /// Whether the text is in English and the page is not.
+    pub text_is_foreign: bool,
     /// What the person can do next, a sentence each.
     pub advice: Vec<String>,
     pub link: Option<Link>,
@@ -925,14 +938,14 @@ pub struct SetupPage {
 
 impl SetupPage {
     fn username_hint(&self) -> String {
-        format!("Other people will know the account as username@{}.", self.local_domain)
+        self.layout
+            .say("account-username-hint")
+            .arg("domain", &self.local_domain)
+            .to_string()
     }
 
     fn password_hint(&self) -> String {
-        format!(
-            "At least {} characters. Several words that do not belong together are easy to remember.",
-            self.password_min_length
-        )
+        password_hint(&self.layout, self.password_min_length)
     }
 }
 

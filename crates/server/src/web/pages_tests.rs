@@ -193,7 +193,7 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         layout: signed_in("Remove a second factor"),
         form_token: form_token(),
         action: Href::path("/p/account/security/passkeys/7f1c9a52/remove"),
-        what: format!("the passkey “{}”", say("Laptop")),
+        passkey: Some(say("Laptop")),
         last: false,
         errors: FormErrors::none(),
     };
@@ -221,6 +221,7 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let error = |title: &str, text: &str, error_code: &str| ErrorPage {
         layout: layout(title),
         text: text.to_owned(),
+        text_is_foreign: false,
         advice: Vec::new(),
         link: None,
         occurred_at: "2026-02-03 09:15:27 UTC".to_owned(),
