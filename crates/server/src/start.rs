@@ -92,14 +92,7 @@ pub fn assemble(
     let now = clock.now();
     let server_keys = server_keys(&db, &master_key, now)?;
     let signing_keys = signing_keys(&db, &master_key, &config, now)?;
-    let ctx = Ctx {
-        now,
-        request_id: RequestId::new(),
-        address: None,
-        user_agent: None,
-        language: crate::texts::Language::En,
-        language_is_chosen: false,
-    };
+    let ctx = Ctx::at(now);
     let names = config.clone();
     db.write_blocking(move |tx| catalogue::install(tx, &ctx, &names))?;
     Ok(App::new(

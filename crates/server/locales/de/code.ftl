@@ -16,3 +16,4 @@ code-error = Fehlercode
 code-refused-next = Sie können diese Seite schließen. Um es noch einmal zu versuchen, beginnen Sie wieder im Programm.
 code-nothing = Hier ist kein Code
 code-nothing-text = Diese Seite zeigt einen Code, nachdem Sie sich für ein Programm angemeldet haben. Beginnen Sie in diesem Programm: Es öffnet die richtige Adresse für Sie.
+code-select = Ausgewählt: zum Kopieren Strg+C oder ⌘C drücken

@@ -17,3 +17,4 @@ code-error = Error code
 code-refused-next = You can close this page. To try again, start from the program once more.
 code-nothing = There is no code here
 code-nothing-text = This page shows a code after you have signed in for a program. Start from that program: it opens the right address for you.
+code-select = Selected: press Ctrl+C or ⌘C to copy

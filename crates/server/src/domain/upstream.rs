@@ -265,14 +265,7 @@ mod tests {
 
     #[test]
     fn two_factors_count_only_where_the_provider_is_trusted_for_them() {
-        let ctx = Ctx {
-            now: Timestamp::from_seconds(1000),
-            request_id: RequestId::new(),
-            address: None,
-            user_agent: None,
-            language: crate::texts::Language::En,
-            language_is_chosen: false,
-        };
+        let ctx = Ctx::at(Timestamp::from_seconds(1000));
         let profile = Profile {
             subject: "s".into(),
             username: "a".into(),

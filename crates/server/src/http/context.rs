@@ -101,6 +101,7 @@ where
             user_agent,
             language: language.unwrap_or_default(),
             language_is_chosen: chosen.is_some(),
+            can_be_reloaded: request.method() == Method::GET,
         });
         ContextFuture {
             inner: self.inner.call(request),

@@ -130,14 +130,7 @@ pub fn rotate(
 
 /// Programs that keep keys for ever learn in time that there are others.
 fn tell_projects(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
-    let ctx = Ctx {
-        now,
-        request_id: RequestId::new(),
-        address: None,
-        user_agent: None,
-        language: crate::texts::Language::En,
-        language_is_chosen: false,
-    };
+    let ctx = Ctx::at(now);
     let text = "This server has made a new key to sign ID tokens with. Programs that read the keys at /jwk.json when \
                 they meet an unknown one need nothing; those that keep a copy need a new one.";
     let mut told: HashSet<String> = HashSet::new();

@@ -160,14 +160,7 @@ mod tests {
             (86_400, "a sign-in within the last day"),
             (90, "a sign-in within the last 90 seconds"),
         ];
-        let ctx = Ctx {
-            now: portolan_types::Timestamp::from_seconds(0),
-            request_id: RequestId::new(),
-            address: None,
-            user_agent: None,
-            language: Language::En,
-            language_is_chosen: false,
-        };
+        let ctx = Ctx::at(portolan_types::Timestamp::from_seconds(0));
         for (seconds, words) in table {
             assert_eq!(within(&ctx, seconds), words);
         }

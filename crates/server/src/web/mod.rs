@@ -15,6 +15,7 @@ mod device;
 pub mod factor;
 pub mod home;
 pub mod identities;
+pub mod language;
 pub mod linking;
 pub mod login;
 pub mod logout;
@@ -182,6 +183,7 @@ fn layout(app: &App, ctx: &Ctx, title: &str, signed_in: Option<&SignedIn>) -> La
         request_id: ctx.request_id.to_string(),
         operator_contact: app.config.operator_contact.clone(),
         signed_in_as: signed_in.map(|person| person.identity.username.clone()),
+        offers_languages: ctx.can_be_reloaded,
     }
 }
 

@@ -37,11 +37,18 @@ pub struct Layout {
     pub operator_contact: Option<String>,
     /// Username of the person who is signed in in this browser.
     pub signed_in_as: Option<String>,
+    /// Whether the page leads back to itself in another language.
+    pub offers_languages: bool,
 }
 
 impl Layout {
     fn asset(&self, name: &str) -> String {
         assets::asset_url(name)
+    }
+
+    fn other_languages(&self) -> Vec<Language> {
+        let others = Language::ALL.into_iter().filter(|other| *other != self.language);
+        others.filter(|_| self.offers_languages).collect()
     }
 
     /// The contact as a link, if it is an address; other words stay words.

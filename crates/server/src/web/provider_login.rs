@@ -19,7 +19,7 @@ use portolan_db::ReadTx;
 use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId, Secret};
 
 use super::destination::Destination;
-use super::pages::{ErrorPage, Href, Link};
+use super::pages::{ErrorPage, Href, Layout, Link};
 use super::{Waiting, choice, find_session, find_waiting, layout, render, request_id, sign_in};
 use crate::app::{App, Ctx, new_uuid, random_bytes};
 use crate::domain::policy::REFEDS_MFA;
@@ -400,7 +400,11 @@ async fn refuse(
     };
     let title = ctx.say("provider-failed").arg("provider", name).to_string();
     let page = ErrorPage {
-        layout: layout(app, ctx, &title, None),
+        layout: Layout {
+            // The answer of the provider is good once.
+            offers_languages: false,
+            ..layout(app, ctx, &title, None)
+        },
         text: ctx.text(fault.text).to_owned(),
         text_is_foreign: false,
         advice: vec![ctx.text(advice).to_owned()],
