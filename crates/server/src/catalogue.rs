@@ -321,7 +321,6 @@ mod tests {
     use portolan_types::Timestamp;
 
     use super::*;
-    use crate::app::RequestId;
     use crate::store::MIGRATIONS;
 
     /// Everything that a catalogue can leave in the store, in a fixed order.

@@ -11,7 +11,7 @@ use aws_lc_rs::hmac;
 use portolan_db::{Db, Engine, MigrateMode, WriteTx};
 use portolan_types::Timestamp;
 
-use crate::app::{App, Clock, Ctx, RequestId, ServerKeys, random_bytes};
+use crate::app::{App, Clock, Ctx, ServerKeys, random_bytes};
 use crate::config::{Config, ConfigError, Migrate};
 use crate::domain::keys::rotation::{self, Schedule};
 use crate::domain::keys::{KeySet, LoadError};

@@ -6,6 +6,7 @@ home-no-administrator = Es gibt noch keinen Administrator
 home-no-administrator-text = Beim Start hat der Dienst einen Einmal-Link ausgegeben, mit dem der erste Administrator angelegt wird. Öffnen Sie diesen Link, um zu beginnen.
 home-from-app = Zum Anmelden beginnen Sie in der App, die Sie benutzen wollen: Sie bringt Sie hierher, wenn sie Sie braucht.
 home-security = Passwort, Passkeys und andere Wege zur Anmeldung
+home-projects = Projekte und Apps, für Entwickler
 home-log-out = Abmelden
 home-developers = Für Entwickler
 home-issuer = Aussteller (Issuer)

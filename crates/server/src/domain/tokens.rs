@@ -312,7 +312,6 @@ mod tests {
     use portolan_types::ScopeId;
 
     use super::*;
-    use crate::app::RequestId;
 
     const DAY: Duration = Duration::from_secs(86_400);
 

@@ -238,7 +238,6 @@ mod tests {
     use portolan_types::Timestamp;
 
     use super::*;
-    use crate::app::RequestId;
 
     #[test]
     fn a_username_is_in_a_domain_of_its_provider_or_it_is_refused() {

@@ -8,7 +8,7 @@ use portolan_db::WriteTx;
 use portolan_types::Timestamp;
 use uuid::Uuid;
 
-use crate::app::{App, Ctx, RequestId, new_uuid};
+use crate::app::{App, Ctx, new_uuid};
 use crate::config::Config;
 use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};

@@ -167,7 +167,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::app::RequestId;
     use crate::store::MIGRATIONS;
 
     db_test!(entries_come_back_newest_first_a_page_at_a_time, MIGRATIONS, |db| {

@@ -146,8 +146,6 @@ fn within(ctx: &Ctx, seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::RequestId;
-    use crate::texts::Language;
 
     #[test]
     fn times_read_as_people_say_them() {

@@ -56,7 +56,7 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
                     href: Href::path(IDENTITIES),
                 },
                 Link {
-                    text: "Projects and apps, for developers".into(),
+                    text: ctx.text("home-projects").into(),
                     href: Href::path(DEVELOPERS),
                 },
             ],

@@ -7,7 +7,7 @@ use portolan_types::{PolicyId, ProjectId};
 use uuid::Uuid;
 
 use super::*;
-use crate::app::{Ctx, RequestId};
+use crate::app::Ctx;
 use crate::error::Kind;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identity_providers::CLIENTS;
