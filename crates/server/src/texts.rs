@@ -262,13 +262,11 @@ struct Catalogue {
     bundle: FluentBundle<FluentResource>,
     /// The messages that need no arguments, as they are shown.
     texts: HashMap<String, String>,
-    /// What was wrong with the files.
-    faults: Vec<String>,
 }
 
 fn catalogue(language: Language) -> &'static Catalogue {
-    static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(Language::En));
-    static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(Language::De));
+    static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(Language::En).0);
+    static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(Language::De).0);
     match language {
         Language::En => &ENGLISH,
         Language::De => &GERMAN,
@@ -276,8 +274,9 @@ fn catalogue(language: Language) -> &'static Catalogue {
 }
 
 impl Catalogue {
-    /// What cannot be read is left out and noted: a page without a word is better than none.
-    fn read(language: Language) -> Catalogue {
+    /// With what was wrong with the files. It is left out and logged: a page without a word is
+    /// better than none.
+    fn read(language: Language) -> (Catalogue, Vec<String>) {
         let tag: LanguageIdentifier = language.tag().parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![tag]);
         // The marks keep right-to-left names from turning a sentence around, but they also end up
@@ -317,7 +316,7 @@ impl Catalogue {
         for fault in &faults {
             tracing::error!(language = language.tag(), %fault, "a text cannot be read");
         }
-        Catalogue { bundle, texts, faults }
+        (Catalogue { bundle, texts }, faults)
     }
 }
 

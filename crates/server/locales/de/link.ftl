@@ -34,3 +34,4 @@ link-refused-elsewhere-next = Wenn Sie es stattdessen mit { $mine_name } verknü
 link-refused-closed = Eines der Konten { $mine } und { $other } ist geschlossen oder abgeschaltet. Fragen Sie den Betreiber dieses Dienstes.
 link-refused-client = Konten von Apps lassen sich nicht mit denen von Menschen verknüpfen.
 link-refused-stale = Um zwei Konten zu verknüpfen, müssen Sie sich innerhalb von zehn Minuten mit beiden anmelden. Eine Ihrer Anmeldungen ist älter.
+link-refused-second-factor = Eines Ihrer Konten hat einen zweiten Faktor. Um ein weiteres damit zu verknüpfen, müssen Sie sich zuerst mit zwei Faktoren anmelden.

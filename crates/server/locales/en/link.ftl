@@ -37,3 +37,4 @@ link-refused-elsewhere-next = If you want it to be linked with { $mine_name } in
 link-refused-closed = One of the accounts { $mine } and { $other } is closed or switched off. Ask the operator of this service.
 link-refused-client = Accounts of apps cannot be linked to those of people.
 link-refused-stale = To link two accounts you have to sign in with both within ten minutes. One of your sign-ins is older.
+link-refused-second-factor = One of your accounts has a second factor. To link another one with it you have to sign in with two factors first.

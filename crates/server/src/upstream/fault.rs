@@ -87,6 +87,9 @@ faults! {
     ID_TOKEN_CODE_HASH = Provider "id_token_c_hash" "provider-why-id-token-code-hash";
     ID_TOKEN_TIME = Provider "id_token_auth_time" "provider-why-id-token-time";
     NOT_FRESH = Person "stale_authentication" "provider-why-not-fresh";
+    AUTH_TIME_MISSING = Setup "auth_time_missing" "provider-why-auth-time-missing";
+    /// Plain OAuth 2.0, which has no word for it.
+    NO_RECENT_SIGN_IN = Setup "no_recent_sign_in" "provider-why-no-recent-sign-in";
     REQUIRED_CLAIM = Person "required_claim" "provider-why-required-claim";
     // Userinfo.
     USERINFO_UNREACHABLE = Outage "userinfo_unreachable" "provider-why-userinfo-unreachable";

@@ -86,6 +86,10 @@ impl Demands {
         Ok(demands)
     }
 
+    pub fn add_two_factors(&mut self, ctx: &Ctx) {
+        self.add(ctx.text("login-demand-two-factors").to_owned());
+    }
+
     /// Each once.
     fn add(&mut self, words: String) {
         if !self.words.contains(&words) {

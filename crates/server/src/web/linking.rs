@@ -95,7 +95,7 @@ fn required_provider(tx: &mut ReadTx, waiting: &Waiting) -> Result<Option<String
 
 /// What the page knows on which linking begins.
 enum Beginning {
-    /// Nobody is signed in, or too long ago.
+    /// Nobody is signed in, or too long ago, or without the second factor that it takes.
     SignInFirst,
     /// The request that waits does not need a link any more.
     NotNeeded(Uuid),
@@ -134,7 +134,9 @@ fn find_beginning(
     {
         return Ok(Beginning::NotNeeded(id));
     }
-    if !session::is_fresh(&person.authentication, ctx.now) {
+    let set = identities::list_set(tx, person.identity.set_id)?;
+    let here = sessions::list_authentications(tx, browser)?;
+    if !session::is_fresh(&person.authentication, ctx.now) || linking::lacks_second_factor(tx, ctx.now, &set, &here)? {
         return Ok(Beginning::SignInFirst);
     }
     let provider = match &waiting {
@@ -339,6 +341,10 @@ fn refused(app: &App, ctx: &Ctx, ending: &Ending, refusal: Refusal) -> Result<Re
         text: ctx.text("identities-title").into(),
         href: Href::path(came_from.address(IDENTITIES, &[])),
     };
+    let begin_again = Link {
+        text: ctx.text("link-refused-begin").into(),
+        href: Href::path(begin_path(&ending.link)),
+    };
     let (text, link) = match refusal {
         Refusal::Same => (
             vec![
@@ -375,13 +381,8 @@ fn refused(app: &App, ctx: &Ctx, ending: &Ending, refusal: Refusal) -> Result<Re
             (vec![text.to_string()], list)
         }
         Refusal::Client => (vec![ctx.text("link-refused-client").into()], list),
-        Refusal::Stale => (
-            vec![ctx.text("link-refused-stale").into()],
-            Link {
-                text: ctx.text("link-refused-begin").into(),
-                href: Href::path(begin_path(&ending.link)),
-            },
-        ),
+        Refusal::Stale => (vec![ctx.text("link-refused-stale").into()], begin_again),
+        Refusal::SecondFactor => (vec![ctx.text("link-refused-second-factor").into()], begin_again),
     };
     let page = MessagePage {
         layout: layout(app, ctx, ctx.text("link-refused-title"), Some(&ending.person)),

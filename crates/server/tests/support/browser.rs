@@ -232,6 +232,10 @@ impl Browser {
             let page = format!("{}{}", self.server.config().public_url(), self.path.borrow());
             request = request.header(REFERER, &page);
         }
+        if uri.starts_with("/p/login/with/") {
+            // A link of our own pages.
+            request = request.header("sec-fetch-site", "same-origin");
+        }
         if let Some(fields) = fields {
             let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
             request = request
