@@ -104,7 +104,7 @@ function authorize(client, scope, redirectUri, more = {}) {
 }
 
 // Looks at the page that is open, in both colour schemes, narrow and wide.
-async function inspect(page, name) {
+async function inspect(page, name, language = 'en') {
   await check(`${name}: no accessibility violation, light and dark`, async () => {
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -150,7 +150,7 @@ async function inspect(page, name) {
     assert.ok(seen.width <= 320, `the page is ${seen.width} px wide: ${seen.wide.join('\n')}`);
     assert.deepEqual(
       { language: seen.language, headings: seen.headings, main: seen.main },
-      { language: 'en', headings: 1, main: 1 },
+      { language, headings: 1, main: 1 },
     );
     assert.ok(seen.title.length > 3, 'the page has no title');
     assert.ok(seen.size >= 16, `the text is ${seen.size} px`);
@@ -844,6 +844,38 @@ async function mail(person, address) {
   await context.close();
 }
 
+// The second language is longer: nothing may be cut off or burst its place.
+async function inGerman(person, client) {
+  const { context, page, complaints } = await open({ locale: 'de-DE' });
+  const submit = () => page.locator('main button[type=submit]').first().click();
+  for (const path of ['/', '/p/login', '/p/sign-up', '/p/reset']) {
+    await page.goto(`${server.url}${path}`);
+    await inspect(page, `de${path.replaceAll('/', '-')}`, 'de');
+  }
+  await page.goto(authorize(client, TREE, CALLBACK));
+  await page.fill('input[name=username]', person.username);
+  await page.fill('input[name=password]', person.password);
+  await submit();
+  await page.getByRole('button', { name: 'Erlauben' }).waitFor();
+  await inspect(page, 'de-consent', 'de');
+  await submit();
+  await page.getByRole('heading', { name: 'Arrived' }).waitFor();
+  for (const path of ['/', '/v2/web/consents', '/v2/web/identities', '/p/account/security', '/p/account/sessions']) {
+    await page.goto(`${server.url}${path}`);
+    await inspect(page, `de-signed-in${path.replaceAll('/', '-')}`, 'de');
+  }
+  await check('languages: a person chooses another one and stays on the page', async () => {
+    await page.goto(`${server.url}/p/account/sessions?notice=ended`);
+    await page.getByRole('link', { name: 'English' }).click();
+    await page.getByRole('heading', { name: 'Where you are signed in' }).waitFor();
+    assert.equal(page.url(), `${server.url}/p/account/sessions?notice=ended`);
+    await page.goto(`${server.url}/p/account/security`);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+  });
+  await check('languages: no page broke its own content security policy', async () => assert.deepEqual(complaints, []));
+  await context.close();
+}
+
 async function main() {
   browser = await launch();
   try {
@@ -874,6 +906,7 @@ async function main() {
     );
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
     await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
+    await inGerman(await server.addUser('frida', 'Frida F', 'f@example.org'), clients.plain);
     await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {
     await browser.close();

@@ -25,7 +25,7 @@ use crate::web::developers::projects as project_pages;
 use crate::web::developers::secrets as secret_pages;
 use crate::web::identities as identity_pages;
 use crate::web::{
-    address, consent, factor, home, linking, login, logout, provider_login, reset, security, setup, sign_up,
+    address, consent, factor, home, language, linking, login, logout, provider_login, reset, security, setup, sign_up,
 };
 
 pub fn router(app: App) -> Router {
@@ -126,6 +126,7 @@ pub fn router(app: App) -> Router {
             get(authorize::authorize).post(authorize::authorize_by_form),
         )
         .route("/p/authorize", get(authorize::resume))
+        .route("/p/language/{language}", get(language::choose_language))
         .route("/p/login", get(login::login_page).post(login::login))
         .route("/p/login/with/{provider_id}", get(provider_login::begin_provider_login))
         .route("/p/callback/{provider_id}", get(provider_login::provider_callback))

@@ -20,6 +20,8 @@ mod factors;
 mod headers;
 #[path = "web/identities.rs"]
 mod identities;
+#[path = "web/language.rs"]
+mod language;
 #[path = "web/login.rs"]
 mod login;
 #[path = "web/logout.rs"]

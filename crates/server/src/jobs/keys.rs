@@ -8,7 +8,7 @@ use portolan_db::WriteTx;
 use portolan_types::Timestamp;
 use uuid::Uuid;
 
-use crate::app::{App, Ctx, RequestId, new_uuid};
+use crate::app::{App, Ctx, new_uuid};
 use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
 use crate::domain::keys::{self as signing, KeyKind, KeySet, StoredKey};
@@ -112,14 +112,7 @@ pub fn rotate(tx: &mut WriteTx, now: Timestamp, schedule: Schedule, spare: &Stor
 
 /// Programs that keep keys for ever learn in time that there are others.
 fn tell_projects(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
-    let ctx = Ctx {
-        now,
-        request_id: RequestId::new(),
-        address: None,
-        user_agent: None,
-        language: crate::texts::Language::En,
-        language_is_chosen: false,
-    };
+    let ctx = Ctx::at(now);
     let text = "This server has made a new key to sign ID tokens with. Programs that read the keys at /jwk.json when \
                 they meet an unknown one need nothing; those that keep a copy need a new one.";
     let mut told: HashSet<String> = HashSet::new();

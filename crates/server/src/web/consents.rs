@@ -58,7 +58,7 @@ pub async fn consents_page(
         return Ok(sign_in_first(came_from));
     };
     let page = ConsentsPage {
-        layout: layout(&app, &ctx, "Your permissions", Some(&permissions.person)),
+        layout: layout(&app, &ctx, ctx.text("consents-title"), Some(&permissions.person)),
         apps: permissions.apps(&came_from),
         withdrawn: params.get("notice") == Some("withdrawn"),
         back: came_from.way_back(client.as_ref()),
@@ -131,7 +131,7 @@ pub async fn revoke_by_person(
         }
         Outcome::SignedOut => Ok(sign_in_first(revocation.came_from)),
         Outcome::Changed => {
-            let errors = FormErrors::whole("What would end has changed. Look at it again before you withdraw it.");
+            let errors = FormErrors::whole(ctx.text("consents-changed"));
             ask(&app, &ctx, &cookie, &revocation, errors).await
         }
     }
@@ -196,7 +196,7 @@ async fn ask(app: &App, ctx: &Ctx, cookie: &Cookie, revocation: &Revocation, err
     }
     carried.extend(revocation.came_from.fields());
     let page = RevocationPage {
-        layout: layout(app, ctx, "Withdraw permission", Some(&permissions.person)),
+        layout: layout(app, ctx, ctx.text("consents-revoke-title"), Some(&permissions.person)),
         action: format!("{CONSENTS}/{}", revocation.consent),
         form_token: cookie.form_token(app),
         carried,

@@ -650,6 +650,7 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                 }
             }),
         ),
+        ("GET /p/language/{language}", Page(|_| page("/p/language/de"))),
         ("GET /p/reset", Page(|_| page("/p/reset"))),
         (
             "POST /p/reset",

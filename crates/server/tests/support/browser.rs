@@ -2,7 +2,7 @@
 
 use std::cell::{Ref, RefCell};
 
-use http::header::{COOKIE, SET_COOKIE};
+use http::header::{ACCEPT_LANGUAGE, COOKIE, REFERER, SET_COOKIE};
 use http::{Method, StatusCode};
 
 use super::http::{Answer, encode};
@@ -16,6 +16,8 @@ pub struct Browser {
     cookies: RefCell<Vec<(String, String)>>,
     page: RefCell<Option<Answer>>,
     path: RefCell<String>,
+    /// What it asks for by `Accept-Language`.
+    languages: RefCell<Option<String>>,
 }
 
 /// Where a walk through the server ended.
@@ -149,6 +151,7 @@ impl TestServer {
             cookies: RefCell::new(Vec::new()),
             page: RefCell::new(None),
             path: RefCell::new(String::new()),
+            languages: RefCell::new(None),
         }
     }
 
@@ -183,6 +186,11 @@ impl Browser {
         cookies.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Asks for languages from now on.
+    pub fn prefer(&self, languages: &str) {
+        *self.languages.borrow_mut() = Some(languages.to_owned());
+    }
+
     pub fn clear_cookies(&self) {
         self.cookies.borrow_mut().clear();
     }
@@ -215,6 +223,14 @@ impl Browser {
             .collect();
         if !cookies.is_empty() {
             request = request.header(COOKIE, &cookies.join("; "));
+        }
+        if let Some(languages) = self.languages.borrow().as_deref() {
+            request = request.header(ACCEPT_LANGUAGE, languages);
+        }
+        // As the policy of our pages lets it.
+        if !self.path.borrow().is_empty() {
+            let page = format!("{}{}", self.server.config().public_url(), self.path.borrow());
+            request = request.header(REFERER, &page);
         }
         if uri.starts_with("/p/login/with/") {
             // A link of our own pages.

@@ -7,7 +7,7 @@ use portolan_types::{PolicyId, ProjectId};
 use uuid::Uuid;
 
 use super::*;
-use crate::app::{Ctx, RequestId};
+use crate::app::Ctx;
 use crate::error::Kind;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identity_providers::CLIENTS;
@@ -434,14 +434,7 @@ db_test!(deeds_of_one_actor_are_counted_since_a_time, MIGRATIONS, |db| {
         (3, Actor::Identity(BOB), "identity.provision"),
         (4, Actor::Identity(ALICE), "identity.provision"),
     ] {
-        let ctx = Ctx {
-            now: after(second),
-            request_id: RequestId::new(),
-            address: None,
-            user_agent: None,
-            language: crate::texts::Language::En,
-            language_is_chosen: false,
-        };
+        let ctx = Ctx::at(after(second));
         let event = Event {
             action,
             actor,
@@ -470,14 +463,7 @@ db_test!(
             (4, Actor::Identity(ALICE), "client", "2"),
             (5, Actor::Identity(ALICE), "client", "1"),
         ] {
-            let ctx = Ctx {
-                now: after(second),
-                request_id: RequestId::new(),
-                address: None,
-                user_agent: None,
-                language: crate::texts::Language::En,
-                language_is_chosen: false,
-            };
+            let ctx = Ctx::at(after(second));
             let event = Event {
                 action: "thing.change",
                 actor,
