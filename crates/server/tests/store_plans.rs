@@ -67,6 +67,10 @@ const SCANS: &[(&str, &str)] = &[
         "rare; an index for it would be paid for by every token that is issued",
     ),
     ("scopes::list", "for operators"),
+    (
+        "sessions::list_identities_of_provider",
+        "when an operator switches a provider off",
+    ),
     ("settings::list", "a handful of settings"),
     ("settings::is_reachable_blocking", "a handful of settings"),
 ];
