@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
 import { decide, heading, launch, readCode, signIn } from './chromium.mjs';
+import { developers } from './developers.mjs';
 import { secondFactors } from './passkeys.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -907,6 +908,8 @@ async function main() {
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
     await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
     await inGerman(await server.addUser('frida', 'Frida F', 'f@example.org'), clients.plain);
+    const finn = await server.addUser('finn', 'Finn F', 'f@example.org');
+    await developers({ server, check, open, inspect, expectHeaders, tabTo }, finn);
     await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {
     await browser.close();

@@ -12,6 +12,9 @@ use crate::http::browser::{self, PagePolicy};
 /// What an attacker would choose as the name of an app, an account or a scope.
 const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
 
+#[path = "developer_pages_tests.rs"]
+mod developer_pages;
+
 const MINUTES: Duration = Duration::from_secs(60);
 const DAYS: Duration = Duration::from_secs(86_400);
 
@@ -513,7 +516,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
     fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
         (name, template.dyn_render().unwrap())
     }
-    vec![
+    let mut all = vec![
         page("login", &login()),
         page(
             "login_without_request",
@@ -1144,7 +1147,9 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                 },
             ),
         ),
-    ]
+    ];
+    all.extend(developer_pages::samples(say));
+    all
 }
 
 struct Element {
@@ -1324,11 +1329,11 @@ fn without_empty_lines(html: &str) -> String {
 
 #[test]
 fn hostile_words_stay_words() {
-    const ATTRIBUTES: &str = "action aria-controls aria-describedby aria-hidden aria-invalid autocapitalize autocomplete autofocus \
+    const ATTRIBUTES: &str = "action aria-controls aria-current aria-describedby aria-hidden aria-invalid aria-label autocapitalize autocomplete autofocus \
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
         data-passkey-status data-reveal data-without-script data-word-copied data-word-failed data-word-hide data-word-none data-word-registered data-word-select data-word-wrong-address datetime defer fill \
-        focusable for formnovalidate height hidden href hreflang id inputmode lang method minlength name opacity open r referrerpolicy rel required \
-        role spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
+        focusable for formnovalidate height hidden href hreflang id inputmode lang list method minlength name opacity open r referrerpolicy rel required \
+        role rows spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
     let mut shown = HashSet::new();
     for (page, html, elements) in catalogue() {
@@ -1395,7 +1400,10 @@ fn hostile_words_stay_words() {
         "login_linking",
         "link_confirm",
         "link_confirm_third",
-    ] {
+    ]
+    .iter()
+    .chain(developer_pages::SHOW_STRANGERS_WORDS)
+    {
         assert!(shown.contains(page), "{page} shows nothing hostile");
     }
 }
@@ -1536,7 +1544,14 @@ fn pages_can_be_used_with_a_screen_reader() {
             assert!(ids.insert(id), "{page}: two elements are {id}");
         }
         for element in &elements {
-            let references = ["for", "aria-describedby", "aria-controls", "data-copy", "data-reveal"];
+            let references = [
+                "for",
+                "aria-describedby",
+                "aria-controls",
+                "data-copy",
+                "data-reveal",
+                "list",
+            ];
             for id in references
                 .iter()
                 .filter_map(|name| element.get(name))

@@ -405,7 +405,7 @@ pub fn forms(html: &str) -> Vec<Form> {
     let mut forms: Vec<Form> = Vec::new();
     let mut inside = false;
     for tag in html.split('<').skip(1) {
-        let tag = tag.split_once('>').map_or(tag, |(tag, _)| tag);
+        let (tag, content) = tag.split_once('>').unwrap_or((tag, ""));
         let name = tag.split([' ', '\n']).next().unwrap_or("");
         match name {
             "form" => {
@@ -421,12 +421,20 @@ pub fn forms(html: &str) -> Vec<Form> {
                 let Some(form) = forms.last_mut() else { continue };
                 let Some(field) = attribute(tag, "name") else { continue };
                 let value = attribute(tag, "value").unwrap_or_default();
-                let checkbox = attribute(tag, "type").as_deref() == Some("checkbox");
+                let kind = attribute(tag, "type").unwrap_or_default();
+                let is_choice = ["checkbox", "radio"].contains(&kind.as_str());
                 if name == "button" {
                     form.buttons.push((field, value));
-                } else if !checkbox || tag.contains(" checked") {
+                } else if !is_choice || tag.contains(" checked") {
                     form.fields.push((field, value));
                 }
+            }
+            "textarea" if inside => {
+                let Some(form) = forms.last_mut() else { continue };
+                let Some(field) = attribute(tag, "name") else { continue };
+                // The line break after the tag is not part of the text.
+                let text = content.strip_prefix('\n').unwrap_or(content);
+                form.fields.push((field, unescape(text)));
             }
             _ => {}
         }
