@@ -20,6 +20,8 @@ use url::Url;
 use crate::texts::Language;
 use crate::web::assets;
 
+#[path = "account_pages.rs"]
+pub mod account;
 #[path = "mail_pages.rs"]
 pub mod mail;
 
@@ -587,6 +589,8 @@ pub struct LoggedOutPage {
 pub struct ConsentsPage {
     pub layout: Layout,
     pub apps: Vec<AppConsents>,
+    /// Where everything can be withdrawn at once, if there is more than one app.
+    pub withdraw_all: Option<Href>,
     /// Comes from a withdrawal that has just been done.
     pub withdrawn: bool,
     /// To the app that sent the person here.

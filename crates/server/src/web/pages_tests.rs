@@ -319,6 +319,7 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 withdraw_all: None,
             },
         ],
+        withdraw_all: Some(link("all")),
         withdrawn: false,
         back: None,
     };
@@ -843,6 +844,7 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
             "consents_none",
             &ConsentsPage {
                 apps: Vec::new(),
+                withdraw_all: None,
                 ..consents()
             },
         ),
@@ -889,6 +891,41 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
                 kept: Vec::new(),
                 ..revocation()
+            },
+        ),
+        page(
+            "consents_revoke_all",
+            &account::RevokeAllPage {
+                layout: signed_in("Withdraw everything"),
+                action: "/v2/web/consents/all".to_owned(),
+                form_token: form_token(),
+                carried: revocation().carried,
+                apps: vec![
+                    account::AppLosses {
+                        client: client(),
+                        losses: revocation().losses,
+                    },
+                    account::AppLosses {
+                        client: command_line().registered_as(say("Globus CLI on laptop-7")),
+                        losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
+                    },
+                ],
+                while_away: true,
+                keep: Href::path("/v2/web/consents"),
+                errors: FormErrors::none(),
+            },
+        ),
+        page(
+            "consents_revoke_all_none",
+            &account::RevokeAllPage {
+                layout: signed_in("Withdraw everything"),
+                action: "/v2/web/consents/all".to_owned(),
+                form_token: form_token(),
+                carried: revocation().carried,
+                apps: Vec::new(),
+                while_away: false,
+                keep: Href::path("/v2/web/consents"),
+                errors: FormErrors::whole("What would end has changed. Look at it again before you withdraw it."),
             },
         ),
         page("identities", &identities()),
@@ -1317,6 +1354,7 @@ fn hostile_words_stay_words() {
         "consents_revoke_branch",
         "consents_revoke_whole_tree",
         "consents_revoke_app",
+        "consents_revoke_all",
         "identities",
         "identities_alone",
         "identities_linked",
@@ -1621,8 +1659,9 @@ fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
                 .is_some_and(|href| href.starts_with("/v2/web/consents/"))
         })
         .map(|(index, link)| {
-            let hidden = list.iter().find(|element| element.parent == Some(index)).unwrap();
-            (link.get("href").unwrap(), format!("{}{}", link.text, hidden.text))
+            let hidden = list.iter().find(|element| element.parent == Some(index));
+            let hidden = hidden.map_or("", |element| element.text.as_str());
+            (link.get("href").unwrap(), format!("{}{hidden}", link.text))
         })
         .collect();
 
@@ -1630,7 +1669,7 @@ fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
     let here = "/v2/web/consents";
     assert_eq!(
         paths,
-        ["70309", "70310", "70312", "70309?extent=app", "81021"].map(|id| format!("{here}/{id}"))
+        ["70309", "70310", "70312", "70309?extent=app", "81021", "all"].map(|id| format!("{here}/{id}"))
     );
     let names: HashSet<&String> = links.iter().map(|(_, name)| name).collect();
     assert_eq!(names.len(), links.len(), "{names:?}");
