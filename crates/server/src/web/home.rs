@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
 use super::account_sessions::SESSIONS;
-use super::destination::{ADDRESS, CONSENTS, IDENTITIES, SECURITY};
+use super::destination::{ADDRESS, CONSENTS, DEVELOPERS, IDENTITIES, SECURITY};
 use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
@@ -54,6 +54,10 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
                 Link {
                     text: "Your accounts".into(),
                     href: Href::path(IDENTITIES),
+                },
+                Link {
+                    text: "Projects and apps, for developers".into(),
+                    href: Href::path(DEVELOPERS),
                 },
             ],
             sign_out: Href::path("/v2/web/logout"),

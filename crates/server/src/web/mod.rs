@@ -10,6 +10,7 @@ pub mod consent;
 pub mod consents;
 mod demands;
 pub mod destination;
+pub mod developers;
 mod device;
 pub mod factor;
 pub mod home;
