@@ -13,7 +13,13 @@ use regex::Regex;
 use super::*;
 
 /// German messages that are rightly the same as in English.
-const SAME: &[&str] = &["time-alone"];
+const SAME: &[&str] = &[
+    "domains-record-name",
+    "policies-name",
+    "scopes-name",
+    "scopes-title",
+    "time-alone",
+];
 
 /// Id to the variables that its text names.
 type Variables = BTreeMap<String, BTreeSet<String>>;

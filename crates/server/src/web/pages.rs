@@ -24,6 +24,10 @@ use crate::web::assets;
 pub mod account;
 #[path = "mail_pages.rs"]
 pub mod mail;
+#[path = "policy_pages.rs"]
+pub mod policies;
+#[path = "resource_pages.rs"]
+pub mod resource;
 
 #[path = "developer_pages.rs"]
 pub mod developers;

@@ -8,6 +8,9 @@ use std::path::Path;
 
 use super::*;
 
+#[path = "service_pages_tests.rs"]
+mod services;
+
 /// What an attacker would choose as the name of an app, an account or a scope.
 const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
 
@@ -24,6 +27,12 @@ fn hostile(_: &str) -> String {
 
 /// Every page in its states. What a stranger can choose passes through `say`.
 pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+    let mut pages = samples_for_everybody(say);
+    pages.extend(services::samples(say));
+    pages
+}
+
+fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
         language: Language::En,
         title: title.to_owned(),
@@ -1294,11 +1303,11 @@ fn without_empty_lines(html: &str) -> String {
 
 #[test]
 fn hostile_words_stay_words() {
-    const ATTRIBUTES: &str = "action aria-controls aria-describedby aria-hidden aria-invalid autocapitalize autocomplete autofocus \
+    const ATTRIBUTES: &str = "action aria-controls aria-current aria-describedby aria-hidden aria-invalid aria-label autocapitalize autocomplete autofocus \
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
         data-passkey-status data-reveal data-without-script datetime defer fill \
         focusable for formnovalidate height hidden href id inputmode lang method minlength name opacity open r rel required \
-        role spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
+        role rows selected spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
     let mut shown = HashSet::new();
     for (page, html, elements) in catalogue() {
@@ -1367,6 +1376,9 @@ fn hostile_words_stay_words() {
         "link_confirm",
         "link_confirm_third",
     ] {
+        assert!(shown.contains(page), "{page} shows nothing hostile");
+    }
+    for page in services::names() {
         assert!(shown.contains(page), "{page} shows nothing hostile");
     }
 }

@@ -161,6 +161,15 @@ impl World {
         }
     }
 
+    /// A page about Alice's app, and about her project.
+    fn in_app(&self, path: &str) -> String {
+        format!("/p/developers/apps/{}/{path}", self.owned)
+    }
+
+    fn in_project(&self, path: &str) -> String {
+        format!("/p/developers/projects/{}/{path}", self.project)
+    }
+
     fn consent(&self) -> ConsentId {
         let id = self.alice.id;
         self.server.read(move |tx| {
@@ -773,6 +782,85 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                     form: Some(form),
                 }
             }),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes",
+            Page(|w| page(&w.in_app("scopes"))),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes/new",
+            Page(|w| page(&w.in_app("scopes/new"))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/scopes/new",
+            Page(|w| {
+                let typed = [
+                    ("suffix", "new"),
+                    ("name", "New"),
+                    ("description", "New"),
+                    ("do", "save"),
+                ];
+                w.filled_in(&w.in_app("scopes/new"), &typed)
+            }),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes/{scope_id}",
+            Page(|w| page(&w.in_app(&format!("scopes/{}", w.scope)))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/scopes/{scope_id}",
+            Page(|w| w.filled_in(&w.in_app(&format!("scopes/{}", w.scope)), &[("do", "save")])),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes/{scope_id}/delete",
+            Page(|w| page(&w.in_app(&format!("scopes/{}/delete", w.scope)))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/scopes/{scope_id}/delete",
+            Page(|w| w.form_on(&w.in_app(&format!("scopes/{}/delete", w.scope)))),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/domains",
+            Page(|w| page(&w.in_app("domains"))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/domains",
+            Page(|w| w.filled_in(&w.in_app("domains"), &[("fqdn", "owned.example")])),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies",
+            Page(|w| page(&w.in_project("policies"))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/new",
+            Page(|w| page(&w.in_project("policies/new"))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/policies/new",
+            Page(|w| {
+                let typed = [("name", "New"), ("description", "New")];
+                w.filled_in(&w.in_project("policies/new"), &typed)
+            }),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/{policy_id}",
+            Page(|w| page(&w.in_project(&format!("policies/{}", w.policy)))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/policies/{policy_id}",
+            Page(|w| w.form_on(&w.in_project(&format!("policies/{}", w.policy)))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/{policy_id}/delete",
+            Page(|w| page(&w.in_project(&format!("policies/{}/delete", w.policy)))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/policies/{policy_id}/delete",
+            Page(|w| w.form_on(&w.in_project(&format!("policies/{}/delete", w.policy)))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/{policy_id}/try",
+            Page(|w| page(&w.in_project(&format!("policies/{}/try", w.policy)))),
         ),
         ("GET /static/{*path}", Page(|w| page(&w.stylesheet()))),
         ("GET /favicon.ico", Page(|_| page("/favicon.ico"))),
