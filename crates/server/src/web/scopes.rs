@@ -32,6 +32,8 @@ use crate::store::scopes::{self, Scope};
 
 /// How many scopes a search shows.
 const SHOWN: usize = 20;
+/// How much of its description the list shows, in characters: there may be hundreds.
+const LISTED: usize = 200;
 
 fn list_path(client: impl std::fmt::Display) -> String {
     format!("apps/{client}/scopes")
@@ -98,12 +100,21 @@ fn rows(tx: &mut ReadTx, client: ClientId) -> Result<Vec<ScopeRow>> {
             change: inside(&path),
             delete: inside(&format!("{path}/delete")),
             name: scope.name,
-            description: scope.description,
+            description: beginning(&scope.description),
             advertised: scope.advertised,
             allows_refresh_token: scope.allows_refresh_token,
         }
     };
     Ok(found.into_iter().map(row).collect())
+}
+
+/// As much of a description as a list has room for.
+fn beginning(text: &str) -> String {
+    let mut shown: String = text.chars().take(LISTED).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// Which scope a form is about.

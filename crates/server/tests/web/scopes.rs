@@ -224,6 +224,7 @@ fn a_scope_is_changed_and_keeps_its_id() {
     let form = form
         .set("suffix", "run")
         .set("name", "Run")
+        .set("description", &format!("{}end", "é".repeat(200)))
         .set("required_domains", "example.edu\r\n *.example.org ")
         .without("refresh", "1");
     desk.saved(&form, "changed");
@@ -236,6 +237,7 @@ fn a_scope_is_changed_and_keeps_its_id() {
     let list = words(&desk.browser.get(&desk.list()).page().text());
     assert_says(&list, "Run no refresh tokens");
     assert_says(&list, "Only for people with an account at example.edu, *.example.org");
+    assert_says(&list, &format!(" {}… ", "é".repeat(200)));
     assert_eq!(
         desk.form_of(&changed).get("required_domains"),
         Some("example.edu\n*.example.org")
