@@ -35,7 +35,7 @@ fn is_in_time(policy: &Policy, authentication: &Authentication, now: Timestamp) 
         None => true,
         Some(seconds) => {
             let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-            now.since(authentication.authenticated_at) <= limit
+            authentication.is_within(limit, now)
         }
     }
 }
