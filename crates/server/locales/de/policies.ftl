@@ -102,6 +102,7 @@ policies-login-not-here = in diesem Browser nicht damit angemeldet
 policies-login-open = damit angemeldet
 policies-in-time = vor höchstens { $time }
 policies-too-old = vor mehr als { $time }; melden Sie sich damit neu an
+policies-undated = sein Anbieter sagt nicht, wann die Anmeldung war; sie zählt nicht als neu
 policies-with-two-factors = mit zwei Faktoren
 policies-with-one-factor = nur mit einem Faktor; melden Sie sich mit zwei an
 policies-back = Zurück zu den Richtlinien

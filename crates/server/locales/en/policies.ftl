@@ -108,6 +108,7 @@ policies-login-open = signed in with it
 # $time is a length of time.
 policies-in-time = no longer than { $time } ago
 policies-too-old = longer than { $time } ago; sign in again with it
+policies-undated = its provider does not say when that sign-in was, so it does not count as recent
 policies-with-two-factors = with two factors
 policies-with-one-factor = with one factor only; sign in with two
 policies-back = Back to the policies

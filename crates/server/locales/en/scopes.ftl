@@ -6,6 +6,9 @@ scopes-intro = A scope is a permission: other apps ask people for it, and may th
 scopes-none = This app has no scope so far. It needs one only if other apps are to use it.
 scopes-new = New scope
 scopes-domains = Domain names
+scopes-find = Find a scope by its name or its string
+# Of many scopes a page shows some.
+scopes-shown = { $shown } of { $total } scopes are shown.
 scopes-notice-made = The scope has been made. Apps can ask for it now.
 scopes-notice-changed = The scope has been changed.
 scopes-notice-deleted = The scope has been deleted, and everything that people had allowed with it has ended.

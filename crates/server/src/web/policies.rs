@@ -517,6 +517,7 @@ fn tried_account(policy: &Policy, examined: Examined) -> TriedAccount {
         },
         login: examined.login.map(|login| TriedLogin {
             at: login.at.map(Moment::minute),
+            undated: login.undated,
             in_time: login.in_time,
             two_factors: login.two_factors,
         }),

@@ -241,6 +241,8 @@ pub enum TriedDomain {
 #[derive(Clone, Debug)]
 pub struct TriedLogin {
     pub at: Option<Moment>,
+    /// The provider did not say when it was.
+    pub undated: bool,
     pub in_time: Option<bool>,
     pub two_factors: Option<bool>,
 }

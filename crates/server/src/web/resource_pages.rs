@@ -15,6 +15,12 @@ pub struct ScopesPage {
     /// The name of the app.
     pub app: String,
     pub scopes: Vec<ScopeRow>,
+    /// How many there are.
+    pub total: usize,
+    /// The text of a search, where there are many.
+    pub search: Option<String>,
+    /// Where the search asks.
+    pub here: Href,
     pub notice: Option<ScopesNotice>,
     pub new_scope: Href,
     pub domains: Href,

@@ -30,6 +30,8 @@ use crate::store::consents;
 use crate::store::projects::Project;
 use crate::store::scopes::{self, Scope};
 
+/// How many scopes the list shows; a page has its size.
+const ROWS: usize = 50;
 /// How many scopes a search shows.
 const SHOWN: usize = 20;
 /// How much of its description the list shows, in characters: there may be hundreds.
@@ -49,17 +51,31 @@ pub async fn scopes_page(
 ) -> Page {
     let Query(params) = query?;
     let visit = Visit::new(app, ctx, &headers, list_path(&client_id));
-    let (developer, (client, project, rows)) = visit
+    let text: String = params
+        .get("find")
+        .unwrap_or("")
+        .chars()
+        .take(search::MAXIMUM_TEXT)
+        .collect();
+    let words = search::words(&text);
+    let (developer, (client, project, rows, total)) = visit
         .read(move |tx, developer| {
             let (client, project) = developer.app(tx, &client_id)?;
-            let rows = rows(tx, client.id)?;
-            Ok((client, project, rows))
+            let mut found = scopes::list_by_clients(tx, [client.id])?;
+            let total = found.len();
+            found.retain(|scope| search::fits(scope, &words));
+            found.truncate(ROWS);
+            let rows = rows(tx, client.id, found)?;
+            Ok((client, project, rows, total))
         })
         .await?;
     let page = ScopesPage {
         layout: visit.layout(visit.ctx.text("scopes-title"), &developer),
         trail: visit.trail_in_app(&project, &client),
         scopes: rows,
+        total,
+        search: (total > ROWS).then_some(text),
+        here: inside(&list_path(client.id)),
         notice: match params.get("notice") {
             Some("made") => Some(ScopesNotice::Made),
             Some("changed") => Some(ScopesNotice::Changed),
@@ -83,8 +99,7 @@ fn below_list(visit: &Visit, project: &Project, client: &Client) -> Trail {
     trail
 }
 
-fn rows(tx: &mut ReadTx, client: ClientId) -> Result<Vec<ScopeRow>> {
-    let found = scopes::list_by_clients(tx, [client])?;
+fn rows(tx: &mut ReadTx, client: ClientId, found: Vec<Scope>) -> Result<Vec<ScopeRow>> {
     let strings = scopes::list_strings_by_client(tx, client)?;
     let dependencies = scopes::list_dependencies(tx, found.iter().map(|scope| scope.id))?;
     let row = |scope: Scope| {

@@ -124,11 +124,14 @@ fn scope_pages(say: Say) -> Vec<(&'static str, String)> {
                 ..scope_row(say("Look at the beamline"), say("What is running right now."))
             },
         ],
+        total: 2,
+        search: None,
+        here: Href::path("/p/developers/apps/1/scopes"),
         notice: None,
         new_scope: Href::path("/p/developers/apps/1/scopes/new"),
         domains: Href::path("/p/developers/apps/1/domains"),
     };
-    let many = (1..=200).map(|number| ScopeRow {
+    let many = (1..=50).map(|number| ScopeRow {
         scope_strings: vec![scope_string(&format!("action_{number}"))],
         ..scope_row(say(&format!("Action {number}")), say("One of many."))
     });
@@ -213,7 +216,17 @@ fn scope_pages(say: Say) -> Vec<(&'static str, String)> {
             "scopes_none",
             &ScopesPage {
                 scopes: Vec::new(),
+                total: 0,
                 notice: Some(ScopesNotice::Deleted),
+                ..scopes()
+            },
+        ),
+        page(
+            "scopes_not_found",
+            &ScopesPage {
+                scopes: Vec::new(),
+                total: 200,
+                search: Some(say("night")),
                 ..scopes()
             },
         ),
@@ -221,6 +234,8 @@ fn scope_pages(say: Say) -> Vec<(&'static str, String)> {
             "scopes_many",
             &ScopesPage {
                 scopes: many.collect(),
+                total: 200,
+                search: Some(String::new()),
                 notice: Some(ScopesNotice::Made),
                 ..scopes()
             },
@@ -446,12 +461,14 @@ fn policy_pages(say: Say) -> Vec<(&'static str, String)> {
     let login = |in_time, two_factors| {
         Some(TriedLogin {
             at,
+            undated: false,
             in_time: Some(in_time),
             two_factors: Some(two_factors),
         })
     };
     let open = Some(TriedLogin {
         at: None,
+        undated: false,
         in_time: Some(false),
         two_factors: Some(false),
     });
@@ -545,6 +562,11 @@ fn policy_pages(say: Say) -> Vec<(&'static str, String)> {
                         ..account("alice@example.edu", TriedDomain::Included, login(true, true))
                     },
                     account("alice@portolan.local", TriedDomain::NotIncluded, login(true, false)),
+                    account(
+                        "alice@undated.example.edu",
+                        TriedDomain::Included,
+                        login(false, true).map(|login| TriedLogin { undated: true, ..login }),
+                    ),
                     account("alice@guests.example.edu", TriedDomain::Excluded, open.clone()),
                 ],
             }),

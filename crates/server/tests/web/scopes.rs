@@ -635,6 +635,29 @@ fn hostile_names_stay_words() {
     }
 }
 
+#[test]
+fn of_many_scopes_the_list_shows_some_and_finds_the_others() {
+    let server = TestServer::new();
+    let desk = Desk::new(&server);
+    let mut many = server.resource_server("many.example").in_project(desk.project);
+    for number in 0..200 {
+        many = many.scope(&format!("s{number:03}"));
+    }
+    let many = many.create();
+    let list = format!("/p/developers/apps/{}/scopes", many.id);
+
+    let page = desk.browser.get(&list).page().text();
+
+    assert_says(&words(&page), "50 of 200 scopes are shown.");
+    assert_eq!(page.matches("/delete\"").count(), 50);
+    assert!(page.len() < 100_000, "{}", page.len());
+    let found = words(&desk.browser.get(&format!("{list}?find=SCOPE+s17")).page().text());
+    assert_says(&found, "10 of 200 scopes are shown.");
+    assert_says(&found, "Scope s175");
+    let none = words(&desk.browser.get(&format!("{list}?find=nothing")).page().text());
+    assert_says(&none, "0 of 200 scopes are shown.");
+}
+
 /// Forms have at most a hundred parameters; boxes that are ticked count once together.
 #[test]
 fn a_hundred_dependencies_fit_into_the_form_and_no_more_are_allowed() {

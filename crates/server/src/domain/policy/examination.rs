@@ -21,6 +21,8 @@ pub struct Examined {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     pub at: Option<Timestamp>,
+    /// The provider did not say when it was, so it is never recent.
+    pub undated: bool,
     /// Whether it is recent enough; none where the policy sets no time-out.
     pub in_time: Option<bool>,
     /// Whether it was with two factors; none where the policy asks for no more than one.
@@ -69,6 +71,7 @@ fn asks_for_login(policy: &Policy) -> bool {
 fn login<'a>(policy: &Policy, logins: impl Iterator<Item = &'a Authentication>, now: Timestamp) -> Login {
     let judge = |authentication: Option<&Authentication>| Login {
         at: authentication.map(|login| login.authenticated_at),
+        undated: authentication.is_some_and(|login| login.undated),
         in_time: policy
             .authentication_assurance_timeout
             .map(|_| authentication.is_some_and(|login| is_in_time(policy, login, now))),

@@ -35,7 +35,7 @@ pub struct Found {
 /// `limit`, exact ones first, then by name.
 pub fn search(tx: &mut ReadTx, manager: &Manager, client: &Client, text: &str, limit: usize) -> Result<Found> {
     let text: String = text.trim().chars().take(MAXIMUM_TEXT).collect();
-    let words: Vec<String> = text.to_lowercase().split_whitespace().map(str::to_owned).collect();
+    let words = words(&text);
     if words.is_empty() {
         return Ok(Found::default());
     }
@@ -97,8 +97,13 @@ fn list_of_projects(tx: &mut ReadTx, manager: &Manager, client: &Client) -> Resu
     scopes::list_by_clients(tx, owners.iter().map(|owner| owner.id))
 }
 
+/// The words of a text as they are compared.
+pub fn words(text: &str) -> Vec<String> {
+    text.to_lowercase().split_whitespace().map(str::to_owned).collect()
+}
+
 /// Each word stands somewhere in its name, its string, or the name of its service.
-fn fits(scope: &Scope, words: &[String]) -> bool {
+pub fn fits(scope: &Scope, words: &[String]) -> bool {
     let text = format!(
         "{} {} {} {}",
         scope.name, scope.scope_string, scope.owner_name, scope.resource_server
