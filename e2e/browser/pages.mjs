@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
 import { decide, heading, launch, readCode, signIn } from './chromium.mjs';
+import { developers } from './developers.mjs';
 import { secondFactors } from './passkeys.mjs';
 import { services } from './services.mjs';
 
@@ -882,6 +883,8 @@ async function main() {
     );
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
     await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
+    const finn = await server.addUser('finn', 'Finn F', 'f@example.org');
+    await developers({ server, check, open, inspect, expectHeaders, tabTo }, finn);
     await services({ server, check, open, inspect, tabTo }, await server.addUser('gil', 'Gil G', 'g@example.org'));
     await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {

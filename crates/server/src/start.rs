@@ -91,7 +91,7 @@ pub fn assemble(
 ) -> Result<App, StartError> {
     let now = clock.now();
     let server_keys = server_keys(&db, &master_key, now)?;
-    let signing_keys = signing_keys(&db, &master_key, &config, now)?;
+    let signing_keys = signing_keys(&db, &master_key, now)?;
     let ctx = Ctx {
         now,
         request_id: RequestId::new(),
@@ -295,7 +295,7 @@ fn server_keys(db: &Db, master_key: &MasterKey, now: Timestamp) -> Result<Server
 }
 
 /// Makes a key of each kind that nothing signs for; at the first start both.
-fn signing_keys(db: &Db, master_key: &MasterKey, config: &Config, now: Timestamp) -> Result<KeySet, StartError> {
+fn signing_keys(db: &Db, master_key: &MasterKey, now: Timestamp) -> Result<KeySet, StartError> {
     let stored = db.read_blocking(keys::list)?;
     for kind in rotation::missing(&stored, now) {
         let spare = jobs::keys::generate(master_key, kind, now)?;

@@ -71,6 +71,10 @@ const SCANS: &[(&str, &str)] = &[
         "scopes::list_public",
         "walks the index of names until it has enough; for developers who search",
     ),
+    (
+        "sessions::list_identities_of_provider",
+        "when an operator switches a provider off",
+    ),
     ("settings::list", "a handful of settings"),
     ("settings::is_reachable_blocking", "a handful of settings"),
 ];

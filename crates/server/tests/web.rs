@@ -14,6 +14,8 @@ mod consent;
 mod consents;
 #[path = "web/continue_as.rs"]
 mod continue_as;
+#[path = "web/developers.rs"]
+mod developers;
 #[path = "web/domains.rs"]
 mod domains;
 #[path = "web/factors.rs"]

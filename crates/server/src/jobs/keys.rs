@@ -9,7 +9,6 @@ use portolan_types::Timestamp;
 use uuid::Uuid;
 
 use crate::app::{App, Ctx, RequestId, new_uuid};
-use crate::config::Config;
 use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
 use crate::domain::keys::{self as signing, KeyKind, KeySet, StoredKey};
@@ -182,6 +181,7 @@ mod tests {
 
     use super::*;
     use crate::app::Clock;
+    use crate::config::Config;
     use crate::domain::keys::SigningAlgorithm;
     use crate::start;
     use crate::start::tests::{NOW, app, config};

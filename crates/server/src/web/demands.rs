@@ -86,8 +86,8 @@ impl Demands {
         Ok(demands)
     }
 
-    pub fn add_two_factors(&mut self) {
-        self.add(TWO_FACTORS.into());
+    pub fn add_two_factors(&mut self, ctx: &Ctx) {
+        self.add(ctx.text("login-demand-two-factors").to_owned());
     }
 
     /// Each once.

@@ -231,6 +231,12 @@ impl Visit {
         }
     }
 
+    /// Counts a change that makes the server write to the contact of a project, whom a person
+    /// can choose as they like.
+    pub fn count_notice(&self) -> Result<()> {
+        self.app.limits.mail_request(self.ctx.address)
+    }
+
     fn stop(&self, error: Error) -> Stop {
         let Some(parameters) = error.authorization_parameters() else {
             return Stop::Error(error);

@@ -15,6 +15,9 @@ mod services;
 /// What an attacker would choose as the name of an app, an account or a scope.
 const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
 
+#[path = "developer_pages_tests.rs"]
+mod developer_pages;
+
 const MINUTES: Duration = Duration::from_secs(60);
 const DAYS: Duration = Duration::from_secs(86_400);
 
@@ -517,7 +520,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
     fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
         (name, template.dyn_render().unwrap())
     }
-    vec![
+    let mut all = vec![
         page("login", &login()),
         page(
             "login_without_request",
@@ -1173,7 +1176,9 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
                 },
             ),
         ),
-    ]
+    ];
+    all.extend(developer_pages::samples(say));
+    all
 }
 
 struct Element {
@@ -1343,7 +1348,7 @@ fn hostile_words_stay_words() {
     const ATTRIBUTES: &str = "action aria-controls aria-current aria-describedby aria-hidden aria-invalid aria-label autocapitalize autocomplete autofocus \
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
         data-passkey-status data-reveal data-without-script datetime defer fill \
-        focusable for formnovalidate height hidden href id inputmode lang method minlength name opacity open r rel required \
+        focusable for formnovalidate height hidden href id inputmode lang list method minlength name opacity open r rel required \
         role rows selected spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
     let mut shown = HashSet::new();
@@ -1412,7 +1417,10 @@ fn hostile_words_stay_words() {
         "login_linking",
         "link_confirm",
         "link_confirm_third",
-    ] {
+    ]
+    .iter()
+    .chain(developer_pages::SHOW_STRANGERS_WORDS)
+    {
         assert!(shown.contains(page), "{page} shows nothing hostile");
     }
     for page in services::names() {
@@ -1555,7 +1563,14 @@ fn pages_can_be_used_with_a_screen_reader() {
             assert!(ids.insert(id), "{page}: two elements are {id}");
         }
         for element in &elements {
-            let references = ["for", "aria-describedby", "aria-controls", "data-copy", "data-reveal"];
+            let references = [
+                "for",
+                "aria-describedby",
+                "aria-controls",
+                "data-copy",
+                "data-reveal",
+                "list",
+            ];
             for id in references
                 .iter()
                 .filter_map(|name| element.get(name))

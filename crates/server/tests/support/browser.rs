@@ -402,13 +402,6 @@ pub fn forms(html: &str) -> Vec<Form> {
                 });
             }
             "/form" => inside = false,
-            "textarea" if inside => {
-                let Some(form) = forms.last_mut() else { continue };
-                let Some(field) = attribute(tag, "name") else { continue };
-                // The first line break belongs to the markup.
-                let content = content.strip_prefix('\n').unwrap_or(content);
-                form.fields.push((field, unescape(content)));
-            }
             "select" if inside => select = attribute(tag, "name"),
             "/select" => select = None,
             "option" if inside => {
@@ -428,12 +421,20 @@ pub fn forms(html: &str) -> Vec<Form> {
                 let Some(form) = forms.last_mut() else { continue };
                 let Some(field) = attribute(tag, "name") else { continue };
                 let value = attribute(tag, "value").unwrap_or_default();
-                let checkbox = attribute(tag, "type").as_deref() == Some("checkbox");
+                let kind = attribute(tag, "type").unwrap_or_default();
+                let is_choice = ["checkbox", "radio"].contains(&kind.as_str());
                 if name == "button" {
                     form.buttons.push((field, value));
-                } else if !checkbox || tag.contains(" checked") {
+                } else if !is_choice || tag.contains(" checked") {
                     form.fields.push((field, value));
                 }
+            }
+            "textarea" if inside => {
+                let Some(form) = forms.last_mut() else { continue };
+                let Some(field) = attribute(tag, "name") else { continue };
+                // The line break after the tag is not part of the text.
+                let text = content.strip_prefix('\n').unwrap_or(content);
+                form.fields.push((field, unescape(text)));
             }
             _ => {}
         }
