@@ -28,10 +28,10 @@ fn minute() -> Moment {
 }
 
 /// What a stranger can choose passes through `say`.
-pub(super) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
-        language: Language::En,
-        title: title.to_owned(),
+        language,
+        title: language.text(title).to_owned(),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: Some(say("alice@portolan.local")),
@@ -57,7 +57,7 @@ pub(super) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         href: Href::path(PROJECT),
     };
     let projects = || ProjectsPage {
-        layout: layout("Your projects"),
+        layout: layout("developers-title"),
         projects: vec![
             project_row(say("Beamline 7"), 3),
             project_row(long(), 1),
@@ -66,7 +66,7 @@ pub(super) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         notice: None,
     };
     let project_form = || ProjectFormPage {
-        layout: layout("New project"),
+        layout: layout("developers-new-project"),
         trail: top(),
         action: Href::path("/p/developers/projects/new"),
         form_token: form_token(),
@@ -135,7 +135,7 @@ pub(super) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         notice: None,
     };
     let new_admin = || NewAdminPage {
-        layout: layout("Add an admin"),
+        layout: layout("developers-add-admin"),
         trail: in_project(),
         action: Href::path(format!("{PROJECT}/admins")),
         form_token: form_token(),
@@ -155,7 +155,7 @@ pub(super) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         errors: FormErrors::none(),
     };
     let app_form = || AppFormPage {
-        layout: layout("New app"),
+        layout: layout("developers-new-app"),
         trail: in_project(),
         action: Href::path(format!("{PROJECT}/apps/new")),
         form_token: form_token(),
@@ -242,7 +242,7 @@ pub(super) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         notice: None,
     };
     let new_secret = || NewSecretPage {
-        layout: layout("Make a secret"),
+        layout: layout("developers-new-secret"),
         trail: in_app(),
         action: Href::path(format!("{APP}/secrets")),
         form_token: form_token(),
@@ -291,7 +291,7 @@ pub(super) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         page(
             "project_edit",
             &ProjectFormPage {
-                layout: layout("Change the project"),
+                layout: layout("developers-edit-project"),
                 trail: in_project(),
                 action: Href::path(format!("{PROJECT}/edit")),
                 exists: true,
@@ -440,7 +440,7 @@ pub(super) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         page(
             "app_edit",
             &AppFormPage {
-                layout: layout("Change the app"),
+                layout: layout("developers-edit-app"),
                 trail: in_app(),
                 action: Href::path(format!("{APP}/edit")),
                 exists: true,
@@ -552,7 +552,7 @@ pub(super) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         page(
             "secret_shown",
             &SecretPage {
-                layout: layout("Your new secret"),
+                layout: layout("developers-secret-title"),
                 trail: in_app(),
                 client_id: APP_ID.to_owned(),
                 name: say("portal server"),

@@ -9,6 +9,9 @@ use std::path::Path;
 use super::*;
 use crate::http::browser::{self, PagePolicy};
 
+#[path = "service_pages_tests.rs"]
+mod services;
+
 /// What an attacker would choose as the name of an app, an account or a scope.
 const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
 
@@ -28,6 +31,12 @@ fn hostile(_: &str) -> String {
 
 /// Every page in its states and in one language. What a stranger can choose passes through `say`.
 pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+    let mut pages = samples_for_everybody(language, say);
+    pages.extend(services::samples(language, say));
+    pages
+}
+
+fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     // Titles are ids of messages.
     let layout = |title: &str| Layout {
         language,
@@ -326,6 +335,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                 withdraw_all: None,
             },
         ],
+        withdraw_all: Some(link("all")),
         withdrawn: false,
         back: None,
     };
@@ -865,6 +875,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
             "consents_none",
             &ConsentsPage {
                 apps: Vec::new(),
+                withdraw_all: None,
                 ..consents()
             },
         ),
@@ -911,6 +922,41 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                 losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
                 kept: Vec::new(),
                 ..revocation()
+            },
+        ),
+        page(
+            "consents_revoke_all",
+            &account::RevokeAllPage {
+                layout: signed_in("Withdraw everything"),
+                action: "/v2/web/consents/all".to_owned(),
+                form_token: form_token(),
+                carried: revocation().carried,
+                apps: vec![
+                    account::AppLosses {
+                        client: client(),
+                        losses: revocation().losses,
+                    },
+                    account::AppLosses {
+                        client: command_line().registered_as(say("Globus CLI on laptop-7")),
+                        losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
+                    },
+                ],
+                while_away: true,
+                keep: Href::path("/v2/web/consents"),
+                errors: FormErrors::none(),
+            },
+        ),
+        page(
+            "consents_revoke_all_none",
+            &account::RevokeAllPage {
+                layout: signed_in("Withdraw everything"),
+                action: "/v2/web/consents/all".to_owned(),
+                form_token: form_token(),
+                carried: revocation().carried,
+                apps: Vec::new(),
+                while_away: false,
+                keep: Href::path("/v2/web/consents"),
+                errors: FormErrors::whole("What would end has changed. Look at it again before you withdraw it."),
             },
         ),
         page("identities", &identities()),
@@ -1148,7 +1194,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
             ),
         ),
     ];
-    all.extend(developer_pages::samples(say));
+    all.extend(developer_pages::samples(language, say));
     all
 }
 
@@ -1333,7 +1379,7 @@ fn hostile_words_stay_words() {
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
         data-passkey-status data-reveal data-without-script data-word-copied data-word-failed data-word-hide data-word-none data-word-registered data-word-select data-word-wrong-address datetime defer fill \
         focusable for formnovalidate height hidden href hreflang id inputmode lang list method minlength name opacity open r referrerpolicy rel required \
-        role rows spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
+        role rows selected spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
     let mut shown = HashSet::new();
     for (page, html, elements) in catalogue() {
@@ -1389,6 +1435,7 @@ fn hostile_words_stay_words() {
         "consents_revoke_branch",
         "consents_revoke_whole_tree",
         "consents_revoke_app",
+        "consents_revoke_all",
         "identities",
         "identities_alone",
         "identities_linked",
@@ -1404,6 +1451,9 @@ fn hostile_words_stay_words() {
     .iter()
     .chain(developer_pages::SHOW_STRANGERS_WORDS)
     {
+        assert!(shown.contains(page), "{page} shows nothing hostile");
+    }
+    for page in services::names() {
         assert!(shown.contains(page), "{page} shows nothing hostile");
     }
 }
@@ -1707,8 +1757,9 @@ fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
                 .is_some_and(|href| href.starts_with("/v2/web/consents/"))
         })
         .map(|(index, link)| {
-            let hidden = list.iter().find(|element| element.parent == Some(index)).unwrap();
-            (link.get("href").unwrap(), format!("{}{}", link.text, hidden.text))
+            let hidden = list.iter().find(|element| element.parent == Some(index));
+            let hidden = hidden.map_or("", |element| element.text.as_str());
+            (link.get("href").unwrap(), format!("{}{hidden}", link.text))
         })
         .collect();
 
@@ -1716,7 +1767,7 @@ fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
     let here = "/v2/web/consents";
     assert_eq!(
         paths,
-        ["70309", "70310", "70312", "70309?extent=app", "81021"].map(|id| format!("{here}/{id}"))
+        ["70309", "70310", "70312", "70309?extent=app", "81021", "all"].map(|id| format!("{here}/{id}"))
     );
     let names: HashSet<&String> = links.iter().map(|(_, name)| name).collect();
     assert_eq!(names.len(), links.len(), "{names:?}");

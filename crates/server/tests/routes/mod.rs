@@ -867,6 +867,85 @@ pub fn calls() -> Vec<(&'static str, Call)> {
             "POST /p/developers/apps/{client_id}/secrets/{credential_id}/delete",
             Page(|w| w.form_on(&w.app_path(&format!("/secrets/{}/delete", w.credential)))),
         ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes",
+            Page(|w| page(&w.app_path("/scopes"))),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes/new",
+            Page(|w| page(&w.app_path("/scopes/new"))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/scopes/new",
+            Page(|w| {
+                let typed = [
+                    ("suffix", "new"),
+                    ("name", "New"),
+                    ("description", "New"),
+                    ("do", "save"),
+                ];
+                w.filled_in(&w.app_path("/scopes/new"), &typed)
+            }),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes/{scope_id}",
+            Page(|w| page(&w.app_path(&format!("/scopes/{}", w.scope)))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/scopes/{scope_id}",
+            Page(|w| w.filled_in(&w.app_path(&format!("/scopes/{}", w.scope)), &[("do", "save")])),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes/{scope_id}/delete",
+            Page(|w| page(&w.app_path(&format!("/scopes/{}/delete", w.scope)))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/scopes/{scope_id}/delete",
+            Page(|w| w.form_on(&w.app_path(&format!("/scopes/{}/delete", w.scope)))),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/domains",
+            Page(|w| page(&w.app_path("/domains"))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/domains",
+            Page(|w| w.filled_in(&w.app_path("/domains"), &[("fqdn", "owned.example")])),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies",
+            Page(|w| page(&w.project_path("/policies"))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/new",
+            Page(|w| page(&w.project_path("/policies/new"))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/policies/new",
+            Page(|w| {
+                let typed = [("name", "New"), ("description", "New")];
+                w.filled_in(&w.project_path("/policies/new"), &typed)
+            }),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/{policy_id}",
+            Page(|w| page(&w.project_path(&format!("/policies/{}", w.policy)))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/policies/{policy_id}",
+            Page(|w| w.form_on(&w.project_path(&format!("/policies/{}", w.policy)))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/{policy_id}/delete",
+            Page(|w| page(&w.project_path(&format!("/policies/{}/delete", w.policy)))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/policies/{policy_id}/delete",
+            Page(|w| w.form_on(&w.project_path(&format!("/policies/{}/delete", w.policy)))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/{policy_id}/try",
+            Page(|w| page(&w.project_path(&format!("/policies/{}/try", w.policy)))),
+        ),
         ("GET /static/{*path}", Page(|w| page(&w.stylesheet()))),
         ("GET /favicon.ico", Page(|_| page("/favicon.ico"))),
     ]
