@@ -11,7 +11,7 @@ use aws_lc_rs::hmac;
 use portolan_db::{Db, Engine, MigrateMode, WriteTx};
 use portolan_types::Timestamp;
 
-use crate::app::{App, Clock, Ctx, RequestId, ServerKeys, random_bytes};
+use crate::app::{App, Clock, Ctx, ServerKeys, random_bytes};
 use crate::config::{Config, ConfigError, Migrate};
 use crate::domain::keys::rotation::{self, Schedule};
 use crate::domain::keys::{KeySet, LoadError};
@@ -92,14 +92,7 @@ pub fn assemble(
     let now = clock.now();
     let server_keys = server_keys(&db, &master_key, now)?;
     let signing_keys = signing_keys(&db, &master_key, now)?;
-    let ctx = Ctx {
-        now,
-        request_id: RequestId::new(),
-        address: None,
-        user_agent: None,
-        language: crate::texts::Language::En,
-        language_is_chosen: false,
-    };
+    let ctx = Ctx::at(now);
     let names = config.clone();
     db.write_blocking(move |tx| catalogue::install(tx, &ctx, &names))?;
     Ok(App::new(

@@ -75,6 +75,10 @@ const SCANS: &[(&str, &str)] = &[
     ),
     ("scopes::list", "for operators"),
     (
+        "scopes::list_public",
+        "walks the index of names until it has enough; for developers who search",
+    ),
+    (
         "sessions::list_identities_of_provider",
         "when an operator switches a provider off",
     ),

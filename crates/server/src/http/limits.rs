@@ -22,6 +22,7 @@ use portolan_types::IdentityId;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::texts::words;
 
 /// More keys than this are not kept apart: memory is bounded whoever floods us.
 const MAX_KEYS: usize = 50_000;
@@ -67,10 +68,11 @@ impl Limits {
 
     /// Counts an attempt to log in; to be asked before the password is looked at.
     pub fn login(&self, address: Option<IpAddr>) -> Result<()> {
-        self.logins.count(
+        let counted = self.logins.count(
             &network(address),
             "too many attempts to log in from your address; wait a little",
-        )
+        );
+        counted.map_err(|error| error.said(words("error-many-logins")))
     }
 
     /// Counts a failed attempt to log in, wherever it came from. Too many of them mean that
@@ -89,6 +91,7 @@ impl Limits {
         left.map_or(Ok(()), |left| {
             Err(
                 Error::too_many_requests("too many attempts to log in fail at this moment; wait a little")
+                    .said(words("error-many-failures"))
                     .retry_after(left),
             )
         })
@@ -112,19 +115,22 @@ impl Limits {
     pub fn mail_request(&self, address: Option<IpAddr>, account: Option<IdentityId>) -> Result<()> {
         self.notice(address)?;
         match account {
-            Some(account) => self.mail_requests_of_accounts.count(&account, TOO_MUCH_MAIL),
-            None => self
-                .mail_requests_of_strangers
-                .count(&(), "too many requests for mail at this moment; wait a little"),
+            Some(account) => of_address(self.mail_requests_of_accounts.count(&account, TOO_MUCH_MAIL)),
+            None => {
+                let counted = self
+                    .mail_requests_of_strangers
+                    .count(&(), "too many requests for mail at this moment; wait a little");
+                counted.map_err(|error| error.said(words("error-many-mails-in-all")))
+            }
         }
     }
 
     /// Counts a change that makes the server write to the contact of a project. Whoever makes
     /// it is known, so strangers do not use this up.
     pub fn notice(&self, address: Option<IpAddr>) -> Result<()> {
-        self.mail_requests.count(&network(address), TOO_MUCH_MAIL)?;
+        of_address(self.mail_requests.count(&network(address), TOO_MUCH_MAIL))?;
         match site(address) {
-            Some(site) => self.mail_requests_of_sites.count(&site, TOO_MUCH_MAIL),
+            Some(site) => of_address(self.mail_requests_of_sites.count(&site, TOO_MUCH_MAIL)),
             None => Ok(()),
         }
     }
@@ -142,6 +148,10 @@ impl Limits {
             limiter.states.retain_recent();
         }
     }
+}
+
+fn of_address(counted: Result<()>) -> Result<()> {
+    counted.map_err(|error| error.said(words("error-many-mails")))
 }
 
 /// What counts as one peer.

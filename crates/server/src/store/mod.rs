@@ -63,6 +63,11 @@ pub const MIGRATIONS: &[Migration] = &[
         "mail_and_search",
         include_str!("../../migrations/0013_mail_and_search.sql"),
     ),
+    migration(
+        15,
+        "scope_search",
+        include_str!("../../migrations/0015_scope_search.sql"),
+    ),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

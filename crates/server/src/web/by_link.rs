@@ -40,16 +40,16 @@ pub async fn open<T: Send + 'static>(
 }
 
 /// The two password fields of a form. `words` are what others know of the person.
-pub fn new_password(form: &Params, words: &[&str]) -> Result<Secret, FormErrors> {
+pub fn new_password(ctx: &Ctx, form: &Params, words: &[&str]) -> Result<Secret, FormErrors> {
     let field = |name| Secret::new(form.get(name).unwrap_or(""));
     let password = field("password");
     if password != field("password_again") {
-        return Err(FormErrors::field("password_again", "The two passwords differ."));
+        return Err(FormErrors::field("password_again", ctx.text("password-differ")));
     }
     let context: Vec<&str> = words.iter().copied().chain(["portolan"]).collect();
     match password::check_strength(&password, Factors::PasswordAlone, &context) {
         Ok(()) => Ok(password),
-        Err(weakness) => Err(FormErrors::field("password", weakness.to_string())),
+        Err(weakness) => Err(FormErrors::field("password", ctx.language.words(&weakness.words()))),
     }
 }
 
@@ -84,31 +84,30 @@ pub fn message(app: &App, ctx: &Ctx, title: &str, text: &[&str], link: Option<(&
 
 /// Where nothing can be sent, the operator has to help.
 pub fn no_mail(app: &App, ctx: &Ctx) -> Result<Response> {
-    let text = ["This service sends no mail, so this cannot be done here. Ask the operator of the service."];
+    let text = [ctx.text("account-no-mail-text")];
     let mut response = message(
         app,
         ctx,
-        "No mail is sent here",
+        ctx.text("account-no-mail"),
         &text,
-        Some(("Back to sign-in", "/p/login")),
+        Some((ctx.text("account-to-sign-in"), "/p/login")),
     )?;
     *response.status_mut() = StatusCode::NOT_FOUND;
     Ok(response)
 }
 
 /// `username: must have …` becomes a text at that field.
-pub fn field_error(error: &Error, fields: &[&'static str]) -> FormErrors {
-    for field in fields {
-        let text = error
-            .detail()
-            .strip_prefix(field)
-            .and_then(|rest| rest.strip_prefix(": "));
-        if let Some(text) = text {
-            let mut characters = text.chars();
-            let first = characters.next().into_iter().flat_map(char::to_uppercase);
-            let sentence: String = first.chain(characters).collect();
-            return FormErrors::field(field, format!("{sentence}."));
-        }
+pub fn field_error(ctx: &Ctx, error: &Error, fields: &[&'static str]) -> FormErrors {
+    let text = match error.words() {
+        Some(words) => ctx.language.words(words),
+        None => error.detail().to_owned(),
+    };
+    let names = |field: &&&str| {
+        let rest = error.detail().strip_prefix(**field);
+        rest.is_some_and(|rest| rest.starts_with(": "))
+    };
+    match fields.iter().find(names) {
+        Some(field) => FormErrors::field(field, text),
+        None => FormErrors::whole(text),
     }
-    FormErrors::whole(error.detail().to_owned())
 }

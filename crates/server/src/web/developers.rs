@@ -33,7 +33,7 @@ use crate::store::sessions;
 
 /// A person in the developer area.
 pub struct Developer {
-    session: BrowserSessionId,
+    pub session: BrowserSessionId,
     pub person: SignedIn,
     /// All identities of the person that are live, the primary first.
     pub set: Vec<Identity>,
@@ -289,7 +289,7 @@ impl Visit {
 }
 
 /// Whether an error is about what was typed, and not about who typed it.
-fn is_refusal(error: &Error) -> bool {
+pub fn is_refusal(error: &Error) -> bool {
     matches!(
         error.kind(),
         Kind::InvalidParameters | Kind::InvalidScope | Kind::Conflict | Kind::FqdnVerificationFailed

@@ -32,7 +32,7 @@ pub async fn reset_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap) ->
 
 fn show(app: &App, ctx: &Ctx, cookie: &Cookie, errors: FormErrors) -> Result<Response> {
     let page = ResetPage {
-        layout: layout(app, ctx, "New password", None),
+        layout: layout(app, ctx, ctx.text("account-reset-title"), None),
         form_token: cookie.form_token(app),
         errors,
     };
@@ -47,20 +47,17 @@ pub async fn ask_reset(State(app): State<App>, ctx: Ctx, headers: HeaderMap, for
     }
     let typed = form.get("username").unwrap_or("").trim().to_owned();
     if typed.is_empty() {
-        let errors = FormErrors::field("username", "Enter your username or your e-mail address.");
+        let errors = FormErrors::field("username", ctx.text("account-reset-nobody"));
         return refused(show(&app, &ctx, &cookie, errors)?);
     }
     ask(&app, &ctx, &headers, PASSWORD_RESET, typed).await?;
-    let text = [
-        "If there is such an account with an e-mail address, a message with a link is on its way to it.",
-        "The link works for ten minutes. If nothing comes, look among the unwanted mail, and check what you typed.",
-    ];
+    let text = [ctx.text("account-reset-sent"), ctx.text("account-reset-sent-hint")];
     message(
         &app,
         &ctx,
-        "Look into your mail",
+        ctx.text("account-look"),
         &text,
-        Some(("Back to sign-in", "/p/login")),
+        Some((ctx.text("account-to-sign-in"), "/p/login")),
     )
 }
 
@@ -86,7 +83,7 @@ fn show_new(
     errors: FormErrors,
 ) -> Result<Response> {
     let page = NewPasswordPage {
-        layout: layout(app, ctx, "New password", None),
+        layout: layout(app, ctx, ctx.text("account-reset-title"), None),
         action: format!("/p/reset/{token}"),
         form_token: cookie.form_token(app),
         username: account.username.clone(),
@@ -111,7 +108,7 @@ pub async fn reset(
         account.name.as_deref().unwrap_or(""),
         account.email.as_deref().unwrap_or(""),
     ];
-    let password = match new_password(&form, &words) {
+    let password = match new_password(&ctx, &form, &words) {
         Ok(password) => password,
         Err(errors) => return refused(show_new(&app, &ctx, &cookie, &token, &account, errors)?),
     };
@@ -120,7 +117,7 @@ pub async fn reset(
     app.db
         .write(move |tx| address::reset_password(tx, &unit_ctx, &hash, &password_hash))
         .await?;
-    let text =
-        ["Your password is changed, and what was signed in with the old one has ended. Sign in with the new one."];
-    message(&app, &ctx, "Password changed", &text, Some(("Sign in", "/p/login")))
+    let text = [ctx.text("account-reset-done-text")];
+    let sign_in = (ctx.text("login-submit"), "/p/login");
+    message(&app, &ctx, ctx.text("account-reset-done"), &text, Some(sign_in))
 }

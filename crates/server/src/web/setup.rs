@@ -16,6 +16,7 @@ use crate::http::browser::{Cookie, PagePolicy, checked_form};
 use crate::http::extract::{Form, Params};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::{identities, links};
+use crate::texts::words;
 
 /// The page shows a secret link: nothing of its address leaves it.
 const POLICY: PagePolicy = PagePolicy {
@@ -52,13 +53,13 @@ async fn check_link(app: &App, ctx: &Ctx, token: &str) -> Result<()> {
 fn dead_link() -> Error {
     Error::forbidden(
         "this set-up link was used already or has expired; restart the server to get a new one while there is no administrator",
-    )
+    ).said(words("error-dead-setup"))
 }
 
 fn show(app: &App, ctx: &Ctx, cookie: &Cookie, token: String, form: &Params, errors: FormErrors) -> Result<Response> {
     let text = |name| form.get(name).unwrap_or("").to_owned();
     let page = SetupPage {
-        layout: layout(app, ctx, "Set up Portolan", None),
+        layout: layout(app, ctx, ctx.text("setup-title"), None),
         action: format!("/p/setup/{token}"),
         form_token: cookie.form_token(app),
         setup_token: token,
@@ -85,7 +86,7 @@ pub async fn setup(
     let field = |name| form.get(name).unwrap_or("").to_owned();
     let refuse = |errors| refused(show(&app, &ctx, &cookie, token.clone(), &form, errors)?);
     let (username, name, email) = (field("username"), field("name"), field("email"));
-    let password = match new_password(&form, &[&username, &name, &email]) {
+    let password = match new_password(&ctx, &form, &[&username, &name, &email]) {
         Ok(password) => password,
         Err(errors) => return refuse(errors),
     };
@@ -122,14 +123,14 @@ pub async fn setup(
     match created {
         Ok(identity) => {
             let page = SetupDonePage {
-                layout: layout(&app, &ctx, "Portolan is set up", None),
+                layout: layout(&app, &ctx, ctx.text("setup-done-title"), None),
                 username: identity.username,
                 public_url: app.config.public_url(),
             };
             render(&page, &POLICY)
         }
         Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => {
-            refuse(field_error(&error, &["username", "name", "email"]))
+            refuse(field_error(&ctx, &error, &["username", "name", "email"]))
         }
         Err(error) => Err(error),
     }

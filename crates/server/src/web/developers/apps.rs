@@ -388,8 +388,12 @@ fn uri_faults(ctx: &Ctx, client_type: ClientType, uris: &[(usize, &str)]) -> Vec
     let fault = |(line, uri): &(usize, &str)| {
         let fault = find_uri_fault(client_type.as_str(), uri)?;
         let shown: String = uri.chars().take(80).collect();
-        let said = ctx.say("developers-error-line").count("line", *line).arg("uri", shown);
-        Some(said.arg("reason", ctx.text(uri_fault_text(fault))).to_string())
+        let said = ctx
+            .say("developers-error-line")
+            .count("line", *line)
+            .arg("uri", shown)
+            .arg("reason", ctx.text(uri_fault_text(fault)));
+        Some(said.to_string())
     };
     uris.iter().filter_map(fault).take(FAULTS).collect()
 }
