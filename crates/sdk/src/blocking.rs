@@ -3,6 +3,8 @@
 //! [`wait`](AuthClient::wait).
 //!
 //! They must not be used from async code: a thread that drives futures cannot wait for one.
+//! Nor should a client be used here and on a runtime of the program's own, because the
+//! connections that clones share belong to the runtime that made them.
 //!
 //! ```no_run
 //! # fn main() -> portolan_sdk::Result<()> {
@@ -16,7 +18,7 @@
 //! # }
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use portolan_types::api::{
     Client, Credential, IdentitiesAnswer, Identity, IdentityProvider, Policy, Project, Scope as ScopeRecord,
@@ -37,11 +39,16 @@ use crate::scopes::ScopeList;
 use crate::transport::Request;
 use crate::{Authorizer, FlowOptions};
 
-/// One thread's worth of a runtime: the caller's.
+/// The runtime of this module: one for all, because a connection works only on the runtime
+/// that made it, and clones of a client share theirs.
 fn runtime() -> Result<Arc<Runtime>> {
+    static RUNTIME: OnceLock<Arc<Runtime>> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime.clone());
+    }
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::usage(format!("no runtime can be made: {error}")))?;
-    Ok(Arc::new(runtime))
+    Ok(RUNTIME.get_or_init(|| Arc::new(runtime)).clone())
 }
 
 macro_rules! blocking {

@@ -2,5 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod app;
+mod auth;
+#[cfg(feature = "blocking")]
+mod blocking;
+mod flow;
+mod id_token;
+mod identity_map;
+mod parity;
+mod resource_server;
+mod storage;
 mod support;
 mod transport;
