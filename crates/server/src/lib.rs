@@ -19,6 +19,7 @@ pub mod router;
 pub mod serve;
 pub mod start;
 pub mod store;
+pub mod texts;
 pub mod upstream;
 pub mod web;
 

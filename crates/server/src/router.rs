@@ -19,9 +19,16 @@ use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
+use crate::web::developers;
+use crate::web::developers::apps as app_pages;
+use crate::web::developers::projects as project_pages;
+use crate::web::developers::secrets as secret_pages;
+use crate::web::domains as domain_pages;
 use crate::web::identities as identity_pages;
+use crate::web::policies as policy_pages;
+use crate::web::scopes as scope_pages;
 use crate::web::{
-    address, consent, factor, home, linking, login, logout, provider_login, reset, security, setup, sign_up,
+    address, consent, factor, home, language, linking, login, logout, provider_login, reset, security, setup, sign_up,
 };
 
 pub fn router(app: App) -> Router {
@@ -122,6 +129,7 @@ pub fn router(app: App) -> Router {
             get(authorize::authorize).post(authorize::authorize_by_form),
         )
         .route("/p/authorize", get(authorize::resume))
+        .route("/p/language/{language}", get(language::choose_language))
         .route("/p/login", get(login::login_page).post(login::login))
         .route("/p/login/with/{provider_id}", get(provider_login::begin_provider_login))
         .route("/p/callback/{provider_id}", get(provider_login::provider_callback))
@@ -203,6 +211,86 @@ pub fn router(app: App) -> Router {
         .route(
             "/p/link/confirm",
             get(linking::confirm_link_page).post(linking::confirm_link),
+        )
+        .route("/p/developers", get(developers::developers_page))
+        .route(
+            "/p/developers/projects/new",
+            get(project_pages::new_project_page).post(project_pages::make_project),
+        )
+        .route("/p/developers/projects/{project_id}", get(project_pages::project_page))
+        .route(
+            "/p/developers/projects/{project_id}/edit",
+            get(project_pages::edit_project_page).post(project_pages::edit_project),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/delete",
+            get(project_pages::project_removal_page).post(project_pages::delete_project_by_person),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/admins",
+            get(project_pages::new_admin_page).post(project_pages::add_admin),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/admins/{identity_id}",
+            get(project_pages::admin_removal_page).post(project_pages::remove_admin),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/apps/new",
+            get(app_pages::new_app_page).post(app_pages::register_app),
+        )
+        .route("/p/developers/apps/{client_id}", get(app_pages::app_page))
+        .route(
+            "/p/developers/apps/{client_id}/edit",
+            get(app_pages::edit_app_page).post(app_pages::edit_app),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/delete",
+            get(app_pages::app_removal_page).post(app_pages::delete_app),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/secrets",
+            get(secret_pages::new_secret_page).post(secret_pages::make_secret),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/secrets/{credential_id}/delete",
+            get(secret_pages::secret_removal_page).post(secret_pages::delete_secret),
+        )
+        .route("/p/developers/apps/{client_id}/scopes", get(scope_pages::scopes_page))
+        .route(
+            "/p/developers/apps/{client_id}/scopes/new",
+            get(scope_pages::new_scope_page).post(scope_pages::make_scope),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/scopes/{scope_id}",
+            get(scope_pages::scope_page).post(scope_pages::change_scope),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/scopes/{scope_id}/delete",
+            get(scope_pages::scope_deletion_page).post(scope_pages::delete_scope_by_person),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/domains",
+            get(domain_pages::domains_page).post(domain_pages::register_domain),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies",
+            get(policy_pages::policies_page),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies/new",
+            get(policy_pages::new_policy_page).post(policy_pages::make_policy),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies/{policy_id}",
+            get(policy_pages::policy_page).post(policy_pages::change_policy),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies/{policy_id}/delete",
+            get(policy_pages::policy_deletion_page).post(policy_pages::delete_policy_by_person),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies/{policy_id}/try",
+            get(policy_pages::try_policy),
         )
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))

@@ -67,6 +67,14 @@ const SCANS: &[(&str, &str)] = &[
         "rare; an index for it would be paid for by every token that is issued",
     ),
     ("scopes::list", "for operators"),
+    (
+        "scopes::list_public",
+        "walks the index of names until it has enough; for developers who search",
+    ),
+    (
+        "sessions::list_identities_of_provider",
+        "when an operator switches a provider off",
+    ),
     ("settings::list", "a handful of settings"),
     ("settings::is_reachable_blocking", "a handful of settings"),
 ];
@@ -274,7 +282,6 @@ fn the_plans_of_the_hot_statements() {
         "consents::missing_below",
         "consents::stamps_below",
         "consents::list_trees",
-        "consents::list_approved_roots",
         "consents::list_approved",
         "sessions::find",
         "sessions::authentications_of_token",

@@ -101,7 +101,6 @@ impl Rotate {
             (false, true) => Schedule::Now,
             (false, false) => Schedule::Published { lead: PUBLISH_LEAD },
         };
-        let id_token_lifetime = jobs::keys::id_token_lifetime(&app.config);
         for kind in KeyKind::ALL {
             let wanted = match self.kind {
                 Kinds::All => true,
@@ -116,7 +115,7 @@ impl Rotate {
             let rotated = app
                 .db
                 .write_blocking(move |tx| {
-                    let rotated = jobs::keys::rotate(tx, ctx.now, schedule, id_token_lifetime, &spare)?;
+                    let rotated = jobs::keys::rotate(tx, ctx.now, schedule, &spare)?;
                     if rotated {
                         audit::insert(tx, &ctx, &event("signing_key.rotate", json!({ "kind": kind.name() })))?;
                     }

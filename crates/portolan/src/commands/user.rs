@@ -316,7 +316,7 @@ fn set_enabled(options: &Options, user: &str, enabled: bool) -> Result<()> {
     let action = if enabled { "identity.enable" } else { "identity.disable" };
     db.write_blocking(move |tx| {
         if enabled {
-            identity::set_enabled(tx, id, true)?;
+            identity::switch_on(tx, id)?;
         } else {
             identity::switch_off(tx, &ctx, id)?;
         }
@@ -381,7 +381,10 @@ fn remove_factors(options: &Options, user: &str, confirmation: &Confirmation) ->
     let document = json!({ "username": identity.username, "removed": removed });
     output::print(options.format, &document, || {
         if removed {
-            format!("{} signs in with the password alone now.", identity.username)
+            format!(
+                "{} signs in with the password alone now; every session has ended.",
+                identity.username
+            )
         } else {
             format!("{} had no second factor.", identity.username)
         }

@@ -147,15 +147,16 @@ impl Call {
         self.count_failure(result)
     }
 
+    /// Counts a call that makes the server write to an address which the caller has chosen.
+    fn mail_request(&self) -> Result<()> {
+        self.app.limits.mail_request(self.ctx.address)
+    }
+
     /// Proves the caller in the unit of the work itself: what is revoked in between counts.
     fn prover(&self) -> impl Fn(&mut ReadTx) -> Result<Known> + Send + 'static {
         let (presented, ctx) = (self.presented.clone(), self.ctx.clone());
         let resource_server = self.app.config.resource_server_name.clone();
-        let gate = if self.app.config.session_gate {
-            Gate::On
-        } else {
-            Gate::Off
-        };
+        let gate = Gate::of(&self.app.config);
         move |tx| {
             Ok(Known {
                 caller: presented.authenticate(tx, ctx.now, &resource_server)?,

@@ -10,6 +10,7 @@ use crate::domain::policy;
 use crate::store::identities::Identity;
 use crate::store::policies::Policy;
 use crate::store::sessions::Authentication;
+use crate::texts::{Words, words};
 
 /// A validated authorization request, as it is parked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct AuthorizationRequest {
     /// From `claims`: one of these kinds of login, or an error (OpenID Connect Core 5.5.1.1).
     #[serde(default)]
     pub essential_acr: Vec<String>,
+    /// Languages that the app asks for, the best first.
+    #[serde(default)]
+    pub ui_locales: Option<String>,
 }
 
 /// The `prompt` parameter (OpenID Connect Core 3.1.2.1).
@@ -218,11 +222,11 @@ fn wants_new_login(s: &Situation<'_>) -> Option<Reason> {
     if s.request.prompt.select_account {
         return Some(Reason::OtherAccount);
     }
-    let newest = s.authentications.first()?.authenticated_at;
+    let newest = s.authentications.first()?;
     let too_old = s
         .request
         .max_age
-        .is_some_and(|seconds| seconds == 0 || s.now.since(newest) > Duration::from_secs(seconds));
+        .is_some_and(|seconds| seconds == 0 || !newest.is_within(Duration::from_secs(seconds), s.now));
     too_old.then_some(Reason::Again)
 }
 
@@ -293,9 +297,8 @@ impl Session<'_> {
     /// wants a new one (`prompt=login`) or it is older than `max_age`.
     fn recent(&self) -> impl Iterator<Item = &Authentication> {
         self.authentications.iter().filter(|authentication| {
-            let young_enough = |seconds: u64| {
-                seconds > 0 && self.now.since(authentication.authenticated_at) <= Duration::from_secs(seconds)
-            };
+            let young_enough =
+                |seconds: u64| seconds > 0 && authentication.is_within(Duration::from_secs(seconds), self.now);
             self.logins.contains(&authentication.identity_id)
                 || (!self.request.prompt.login && self.request.max_age.is_none_or(young_enough))
         })
@@ -373,11 +376,28 @@ impl Unmet {
         }
     }
 
-    /// The page where the person can do something about it: path and name.
+    /// The same in the language of the page.
+    pub fn words(self) -> Words {
+        words(match self {
+            Unmet::RequiredProvider => "error-unmet-provider",
+            Unmet::OtherAccount => "error-unmet-other",
+            Unmet::Identities => "error-unmet-identities",
+            Unmet::NotLinked => "error-unmet-not-linked",
+            Unmet::Domains => "error-unmet-domains",
+            Unmet::Policies => "error-unmet-policies",
+            Unmet::Mfa => "error-unmet-mfa",
+            Unmet::Context => "error-unmet-context",
+            Unmet::ScopeDomains => "error-unmet-scope-domains",
+        })
+    }
+
+    /// The page where the person can do something about it: its path, and the message that
+    /// names it.
     pub fn way_on(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Unmet::Mfa => Some(("/p/account/security", "Set up a second factor")),
-            Unmet::Policies => Some(("/p/account/security", "Look at how you sign in")),
+            Unmet::Mfa => Some(("/p/account/security", "error-way-second-factor")),
+            Unmet::Policies => Some(("/p/account/security", "error-way-sign-in")),
+            Unmet::NotLinked => Some(("/p/link", "link-title")),
             _ => None,
         }
     }
@@ -410,6 +430,7 @@ mod tests {
             required_mfa: false,
             wished_acr: vec![],
             essential_acr: vec![],
+            ui_locales: None,
         }
     }
 

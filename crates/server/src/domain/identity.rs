@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::{self, CLIENTS, LOCAL};
-use crate::store::{factors, links, passwords, pending_links, sessions};
+use crate::store::{factors, links, passwords, pending_links};
+use crate::texts::words;
 
 /// A local account to be made. The hash comes ready: hashing takes its time outside transactions.
 #[derive(Clone, Debug)]
@@ -55,7 +56,8 @@ pub fn create_local(tx: &mut WriteTx, ctx: &Ctx, local_domain: &str, new: &NewLo
         id = claimed;
         identity = identities::get(tx, id)?;
     } else if !identities::insert(tx, &identity)? {
-        return Err(Error::conflict(format!("the username {} is taken", identity.username)));
+        return Err(Error::conflict(format!("the username {} is taken", identity.username))
+            .said(words("account-username-taken").arg("username", &identity.username)));
     }
     if let Some(hash) = &new.password_hash {
         passwords::upsert(tx, id, hash, ctx.now)?;
@@ -147,17 +149,19 @@ pub fn local_username(username: &str, local_domain: &str) -> Result<String> {
         None => username.as_str(),
         Some((local, domain)) if domain == local_domain => local,
         Some(_) => {
-            return Err(Error::invalid_parameters(format!(
-                "username: local accounts end in @{local_domain}"
-            )));
+            return Err(
+                Error::invalid_parameters(format!("username: local accounts end in @{local_domain}"))
+                    .said(words("account-username-domain").arg("domain", local_domain)),
+            );
         }
     };
     let characters = local.chars().count();
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
     if characters == 0 || characters > 64 || !local.chars().all(allowed) {
-        return Err(Error::invalid_parameters(
-            "username: must have 1 to 64 letters, digits or the characters . _ - +",
-        ));
+        return Err(
+            Error::invalid_parameters("username: must have 1 to 64 letters, digits or the characters . _ - +")
+                .said(words("account-username-characters")),
+        );
     }
     Ok(format!("{local}@{local_domain}"))
 }
@@ -176,9 +180,10 @@ pub fn typed_username(typed: &str, local_domain: &str) -> String {
 pub fn check_text(field: &'static str, text: &str) -> Result<()> {
     let length = text.trim().chars().count();
     if length == 0 || length > 255 || text.chars().any(char::is_control) {
-        return Err(Error::invalid_parameters(format!(
-            "{field}: must have 1 to 255 characters on one line"
-        )));
+        return Err(
+            Error::invalid_parameters(format!("{field}: must have 1 to 255 characters on one line"))
+                .said(words("account-text-length")),
+        );
     }
     Ok(())
 }
@@ -191,28 +196,23 @@ pub fn check_email(email: &str) -> Result<()> {
     if well_formed {
         Ok(())
     } else {
-        Err(Error::invalid_parameters(
-            "email: must be an address such as a@example.org",
-        ))
+        Err(
+            Error::invalid_parameters("email: must be an address such as a@example.org")
+                .said(words("account-email-form")),
+        )
     }
 }
 
-/// Switches an account off or on. Off: its tokens end and its sessions forget it.
-pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()> {
-    identities::set_enabled(tx, id, enabled)?;
-    if !enabled {
-        sessions::delete_authentications_of(tx, id)?;
-    }
-    Ok(())
+/// Lets an account sign in again. What it had before it was switched off does not come back.
+pub fn switch_on(tx: &mut WriteTx, id: IdentityId) -> Result<()> {
+    identities::set_enabled(tx, id, true)
 }
 
 /// Switches an account off for whatever reason an operator has, and tells its owner: besides
 /// its tokens, what its sign-ins alone gave to the identities linked with it ends.
 pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
-    logout::announce_identity(tx, ctx, id)?;
-    set_enabled(tx, id, false)?;
-    linking::forget_sign_ins(tx, ctx, id)?;
-    forget_beginnings(tx, id)?;
+    identities::set_enabled(tx, id, false)?;
+    forget(tx, ctx, id)?;
     let identity = identities::get(tx, id)?;
     let what = "Your account was switched off: nobody can sign in with it, and what it was signed in to has ended.";
     mail::notify(tx, ctx, &identity, "Your account was switched off", what)
@@ -223,25 +223,46 @@ pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
 /// for an identity linked with it, where this one alone had signed in.
 pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> Result<()> {
     passwords::upsert(tx, id, hash, ctx.now)?;
-    logout::announce_identity(tx, ctx, id)?;
     identities::raise_generation(tx, id)?;
-    linking::forget_sign_ins(tx, ctx, id)?;
-    forget_beginnings(tx, id)?;
+    forget(tx, ctx, id)?;
     let identity = identities::get(tx, id)?;
-    let what = "The password of your account was changed. What you were signed in to elsewhere has ended.";
-    mail::notify(tx, ctx, &identity, "Your password was changed", what)
+    let mut what =
+        "The password of your account was changed. What you were signed in to elsewhere has ended.".to_owned();
+    let added = super::factors::added_lately(tx, ctx, id)?;
+    if !added.is_empty() {
+        what.push_str(&format!(
+            "\n\nIn the last days this was added to your account, by you or by whoever else had your password:\n\n- \
+             {}\n\nIf you do not know it, remove it on the security page of your account.",
+            added.join("\n- ")
+        ));
+    }
+    mail::notify(tx, ctx, &identity, "Your password was changed", &what)
 }
 
-/// The same by the person in this browser, which stays signed in.
+/// An identity is out of every browser, its clients hear of it, what rests on its sign-ins
+/// alone ends, and so does what it has begun.
+pub fn forget(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
+    logout::announce_identity(tx, ctx, id)?;
+    linking::forget_sign_ins(tx, ctx, id)?;
+    forget_beginnings(tx, id)
+}
+
+/// The same by the person in this browser, which stays signed in. `verified` is the hash that
+/// the present password was checked against: one that was set meanwhile stays.
 pub fn change_password(
     tx: &mut WriteTx,
     ctx: &Ctx,
     account: &Identity,
+    verified: &str,
     hash: &str,
     here: BrowserSessionId,
     idle: Duration,
 ) -> Result<()> {
-    passwords::upsert(tx, account.id, hash, ctx.now)?;
+    if !passwords::replace(tx, account.id, verified, hash, ctx.now)? {
+        return Err(Error::conflict(
+            "the password was changed elsewhere meanwhile; sign in again",
+        ));
+    }
     end_other_sessions(tx, ctx, account, here, idle)
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::app::{Ctx, new_uuid};
 use crate::domain::session::{self, Proof};
-use crate::domain::{logout, mail};
+use crate::domain::{factors, logout, mail, policy};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::grants;
@@ -19,6 +19,7 @@ use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::CLIENTS;
 use crate::store::pending_links::{self, PendingLink};
 use crate::store::sessions::{self, Authentication};
+use crate::texts::words;
 
 /// Why two identities are not linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum Refusal {
     Client,
     /// One of the two sign-ins is too long ago.
     Stale,
+    /// One of the linked accounts has a second factor, which was not shown.
+    SecondFactor,
 }
 
 impl Refusal {
@@ -50,6 +53,7 @@ impl Refusal {
             Refusal::Unused => "nobody has signed in with one of the accounts yet",
             Refusal::Client => "accounts of apps cannot be linked",
             Refusal::Stale => "one of the two sign-ins is too long ago",
+            Refusal::SecondFactor => "one of your accounts has a second factor; sign in with it first",
         }
     }
 }
@@ -74,6 +78,27 @@ pub fn check(tx: &mut ReadTx, mine: &Identity, other: &Identity) -> Result<Optio
     }
     let with_others = identities::list_set_ids(tx, other.set_id)?.len() > 1;
     Ok(with_others.then_some(Refusal::Elsewhere))
+}
+
+/// Whether a second factor is missing for a change to which accounts belong together. If one
+/// of them has any, a recent sign-in must have shown two factors: else whoever has the
+/// password of another one takes them all.
+pub fn lacks_second_factor(tx: &mut ReadTx, now: Timestamp, set: &[Identity], here: &[Authentication]) -> Result<bool> {
+    let live: Vec<&Identity> = set.iter().filter(|identity| identity.is_live()).collect();
+    let shown = here.iter().any(|authentication| {
+        session::is_fresh(authentication, now)
+            && policy::shows_mfa(authentication)
+            && live.iter().any(|identity| identity.id == authentication.identity_id)
+    });
+    if shown {
+        return Ok(false);
+    }
+    for identity in live {
+        if factors::has_second_factor(tx, identity.id)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Brings `other` into the set of `mine`. Whoever calls has made sure that both belong to
@@ -112,13 +137,14 @@ pub fn unlink(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId, own_set
         .filter(|other| other.id != id)
         .collect();
     let Some(primary) = others.first() else {
-        return Err(Error::conflict("this account is not linked with another one"));
+        return Err(Error::conflict("this account is not linked with another one").said(words("error-not-linked")));
     };
     logout::announce_identity(tx, ctx, id)?;
     if !identities::leave_set(tx, id, own_set)? {
-        return Err(Error::conflict(
-            "the primary account cannot be unlinked; make another one the primary first",
-        ));
+        return Err(
+            Error::conflict("the primary account cannot be unlinked; make another one the primary first")
+                .said(words("error-primary-stays")),
+        );
     }
     identities::raise_generation(tx, id)?;
     forget_sign_ins(tx, ctx, id)?;
@@ -150,9 +176,10 @@ pub fn set_primary(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId) ->
         return Ok(());
     };
     if !identity.is_live() {
-        return Err(Error::conflict(
-            "an account that is closed or switched off cannot be the primary",
-        ));
+        return Err(
+            Error::conflict("an account that is closed or switched off cannot be the primary")
+                .said(words("error-primary-closed")),
+        );
     }
     identities::set_primary(tx, identity.set_id, id)?;
     record(tx, ctx, "identity.set_primary", actor, &identity, former)?;
@@ -227,6 +254,12 @@ pub fn keep_proof(
     other: &Identity,
     proof: &Proof,
 ) -> Result<bool> {
+    if proof.undated {
+        return Err(Error::forbidden(
+            "the provider of this account does not say when you signed in there, so the account cannot be linked",
+        )
+        .said(words("error-link-no-time")));
+    }
     // A provider whose clock is ahead does not make a proof that stays fresh for longer.
     let at = proof.at.min(ctx.now);
     if !pending_links::prove(tx, link, browser, &authentication(other, proof, at), ctx.now)? {
@@ -277,8 +310,10 @@ pub fn find_proven(
         && signed_in
             .iter()
             .any(|known| known.identity_id == mine.id && session::is_fresh(known, ctx.now));
+    let set = identities::list_set(tx, mine.set_id)?;
     let refusal = match check(tx, &mine, &other)? {
         None if !fresh => Some(Refusal::Stale),
+        None if lacks_second_factor(tx, ctx.now, &set, &signed_in)? => Some(Refusal::SecondFactor),
         refusal => refusal,
     };
     Ok(Some(Proven {
@@ -289,7 +324,9 @@ pub fn find_proven(
     }))
 }
 
-/// The person has seen both and agrees. Both authentications are in the session then.
+/// The person has seen both and agrees. Both authentications are in the session then. The
+/// second factor of the other one counts from its next sign-in on: whoever knows a password
+/// would else link an account of their own to show the factor that this one lacks.
 pub fn confirm(
     tx: &mut WriteTx,
     ctx: &Ctx,
@@ -308,7 +345,7 @@ pub fn confirm(
     if let Err(refusal) = self::link(tx, ctx, Actor::Identity(mine), mine, other)? {
         return Ok(Err(refusal));
     }
-    sessions::upsert_authentication(tx, browser, &proven.authentication)?;
+    sessions::upsert_authentication(tx, browser, &proven.authentication.clone().without_mfa())?;
     identities::mark_authenticated(tx, other, proven.authentication.authenticated_at)?;
     Ok(Ok(()))
 }
@@ -316,4 +353,5 @@ pub fn confirm(
 /// The link is not there, or not in this browser.
 pub fn gone() -> Error {
     Error::invalid_request("this link of two accounts has expired or was finished already; begin again")
+        .said(words("error-link-gone"))
 }

@@ -15,6 +15,7 @@ use portolan_types::{ClientId, IdentityId, PolicyId, ProjectId, Timestamp};
 use uuid::Uuid;
 
 use crate::app::{Ctx, new_uuid};
+use crate::config::Config;
 use crate::domain::identity::{check_email, check_text};
 use crate::domain::mail;
 use crate::error::{Error, Result};
@@ -68,6 +69,12 @@ pub enum Gate {
     Off,
 }
 
+impl Gate {
+    pub fn of(config: &Config) -> Self {
+        if config.session_gate { Gate::On } else { Gate::Off }
+    }
+}
+
 impl Manager {
     /// The person or the client that a token speaks for.
     pub fn of_token(tx: &mut ReadTx, token: &ActiveToken, gate: Gate) -> Result<Self> {
@@ -94,6 +101,23 @@ impl Manager {
             manager.presence = Presence::Session(session);
         }
         Ok(manager)
+    }
+
+    /// A person who is signed in in a browser, with what happened in that session. The same
+    /// rules as for a token of theirs.
+    pub fn of_person(tx: &mut ReadTx, person: &Identity, session: Vec<Authentication>, gate: Gate) -> Result<Self> {
+        let identities = identities::list_set(tx, person.set_id)?;
+        Ok(Self {
+            actor: Actor::Identity(person.id),
+            identities: live(&identities),
+            client: None,
+            member_of: None,
+            proved_secret: false,
+            presence: match gate {
+                Gate::On => Presence::Session(session),
+                Gate::Off => Presence::NotAsked,
+            },
+        })
     }
 
     /// A client that proved its secret: it speaks for its identity.
@@ -201,7 +225,7 @@ impl Manager {
         let present = session.iter().any(|authentication| {
             self.identities.contains(&authentication.identity_id)
                 && admins.contains(&authentication.identity_id)
-                && now.since(authentication.authenticated_at) <= limit
+                && authentication.is_within(limit, now)
         });
         if present {
             Ok(())
@@ -275,6 +299,36 @@ pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ProjectC
     Ok(project)
 }
 
+/// Whether a change makes the server write to the contact of the project. Only for callers
+/// who may make it: others learn nothing.
+pub fn tells_contact(
+    tx: &mut ReadTx,
+    ctx: &Ctx,
+    manager: &Manager,
+    id: ProjectId,
+    changes: &ProjectChanges,
+) -> Result<bool> {
+    let project = projects::get(tx, id)?;
+    manager.authorize_project(tx, ctx.now, &project)?;
+    let contact = changes.contact_email.value();
+    let admins = parse_admins(&changes.admin_ids)?;
+    Ok(
+        contact.is_some_and(|contact| !is_same_contact(contact, &project.contact_email))
+            || match admins {
+                Some(admins) => !are_same(&projects::list_admins(tx, id)?, &admins),
+                None => false,
+            },
+    )
+}
+
+fn is_same_contact(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
+fn are_same(before: &[IdentityId], after: &[IdentityId]) -> bool {
+    before.len() == after.len() && before.iter().all(|admin| after.contains(admin))
+}
+
 /// Changes what is named. Lists of admins replace those that are there.
 pub fn update(
     tx: &mut WriteTx,
@@ -285,6 +339,8 @@ pub fn update(
 ) -> Result<Project> {
     let mut project = projects::get(tx, id)?;
     manager.authorize_project(tx, ctx.now, &project)?;
+    // Whoever was the contact so far is told: a new one may be the stranger who took it over.
+    let told = project.clone();
     if let Some(name) = changed("display_name", &changes.display_name)? {
         check_text("display_name", name)?;
         project.display_name = name.trim().to_owned();
@@ -314,7 +370,16 @@ pub fn update(
     }
     projects::update(tx, &project)?;
     let admins = projects::list_admins(tx, id)?;
-    tell_about_admins(tx, ctx, &project, &before, &admins)?;
+    if !are_same(&before, &admins) {
+        let text = "The admins of your project have changed. Its page shows who they are now.";
+        mail::notify_contact(tx, ctx, &told, "The admins of your project have changed", text)?;
+    }
+    if !is_same_contact(&told.contact_email, &project.contact_email) {
+        let text = "Another address is the contact of your project now. This is the last message about it to this \
+                    address. If that was not meant to be, ask the admins of the project or the operators of this \
+                    server.";
+        mail::notify_contact(tx, ctx, &told, "The contact of your project has changed", text)?;
+    }
     record(
         tx,
         ctx,
@@ -324,28 +389,6 @@ pub fn update(
         serde_json::json!({ "admin_ids": admins }),
     )?;
     Ok(project)
-}
-
-/// Whoever is responsible for a project learns who may change it.
-fn tell_about_admins(
-    tx: &mut WriteTx,
-    ctx: &Ctx,
-    project: &Project,
-    before: &[IdentityId],
-    after: &[IdentityId],
-) -> Result<()> {
-    if before.len() == after.len() && before.iter().all(|admin| after.contains(admin)) {
-        return Ok(());
-    }
-    let names: Vec<String> = identities::list_by_ids(tx, after)?
-        .into_iter()
-        .map(|identity| identity.username)
-        .collect();
-    let text = format!(
-        "The admins of your project have changed. They are now:\n\n{}",
-        names.join("\n")
-    );
-    mail::notify_contact(tx, ctx, project, "The admins of your project have changed", &text).map(|_| ())
 }
 
 /// Deletes a project that holds nothing any more.

@@ -7,8 +7,8 @@ use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY, SET_COOKIE, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use portolan_types::{Secret, TokenHash};
@@ -18,6 +18,7 @@ use crate::app::{App, random_bytes};
 use crate::config::Config;
 use crate::domain::token_format;
 use crate::error::{Error, Result};
+use crate::texts::{Language, words};
 
 /// The cookie that a browser sent, if its form is right.
 #[derive(Clone, Debug)]
@@ -101,6 +102,28 @@ pub fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     })
 }
 
+/// The language that the person has chosen in this browser.
+pub fn chosen_language(headers: &HeaderMap, config: &Config) -> Option<Language> {
+    // Programs send no cookies, and for them nothing is made here.
+    headers.get(COOKIE)?;
+    find_cookie(headers, &language_cookie_name(config)).and_then(Language::of_tag)
+}
+
+fn language_cookie_name(config: &Config) -> String {
+    format!("{}-language", cookie_name(config))
+}
+
+/// The cookie that remembers the choice for a year. It is a convenience and gives nothing.
+pub fn language_cookie(config: &Config, language: Language) -> HeaderValue {
+    let secure = if config.cookie_secure() { "; Secure" } else { "" };
+    let text = format!(
+        "{}={}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}",
+        language_cookie_name(config),
+        language.tag()
+    );
+    HeaderValue::from_str(&text).expect("names and tags are ASCII")
+}
+
 /// A form of a page of this browser session, and the session's cookie: whose it is comes
 /// before what it says.
 pub fn checked_form(app: &App, headers: &HeaderMap, form: Result<Form>) -> Result<(Cookie, Params)> {
@@ -112,6 +135,7 @@ pub fn checked_form(app: &App, headers: &HeaderMap, form: Result<Form>) -> Resul
 
 pub fn stale_form() -> Error {
     Error::forbidden("this form is out of date or comes from another site; go back, reload the page and try again")
+        .said(words("error-stale-form"))
 }
 
 /// The header that makes the browser forget the cookie.
@@ -147,6 +171,19 @@ fn public_port(config: &Config) -> u16 {
         .unwrap_or_else(|| config.listen.port())
 }
 
+/// Whether a request was made neither by a page of ours nor by the person themselves. Where a
+/// browser does not say so (an old one, and each over plain http), the page before decides;
+/// without a word about that either it was none of ours, which always tell.
+pub fn comes_from_elsewhere(headers: &HeaderMap, config: &Config) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if let Some(site) = text("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let origin = |address: &str| url::Url::parse(address).ok().map(|url| url.origin());
+    let before = text("origin").or_else(|| text("referer")).and_then(origin);
+    before.is_none() || before != origin(&config.public_url())
+}
+
 /// How a page may be left: where its forms may lead, and what the next site learns.
 #[derive(Clone, Debug, Default)]
 pub struct PagePolicy {
@@ -166,8 +203,10 @@ pub fn page(html: String, policy: &PagePolicy) -> Response {
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action {form_action}; \
          frame-ancestors 'none'; base-uri 'none'"
     );
+    let language = language_of(&html);
     let mut response = Html(html).into_response();
     let headers = response.headers_mut();
+    speaks(headers, language);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // The target is checked when it is made (`form_target`), so this always holds.
     if let Ok(csp) = HeaderValue::from_str(&csp) {
@@ -183,6 +222,18 @@ pub fn page(html: String, policy: &PagePolicy) -> Response {
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// In which language an answer is, and that it depends on what was asked for.
+pub fn speaks(headers: &mut HeaderMap, language: Language) {
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    headers.append(VARY, HeaderValue::from_static("Accept-Language"));
+}
+
+/// What a document says about itself in its first lines.
+fn language_of(html: &str) -> Language {
+    let tag = html.get(..64).and_then(|start| start.split('"').nth(1));
+    tag.and_then(Language::of_tag).unwrap_or_default()
 }
 
 /// What `form-action` needs so that the redirect after a form may reach `redirect_uri`:

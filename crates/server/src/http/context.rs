@@ -22,8 +22,9 @@ use tower::{Layer, Service};
 
 use crate::app::{App, Ctx, RequestId};
 use crate::config::Config;
-use crate::http::render;
+use crate::http::{browser, render};
 use crate::metrics::RouteMetrics;
+use crate::texts::Language;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -91,11 +92,17 @@ where
         let metrics = self.route_metrics(&request);
         let line = tracing::enabled!(target: LOG_TARGET, tracing::Level::INFO).then(|| Line::of(&request, address));
         let user_agent = request.headers().get(USER_AGENT).cloned();
+        let chosen = browser::chosen_language(request.headers(), &self.app.config);
+        let language = chosen.or_else(|| Language::accepted(request.headers()));
+        let can_be_reloaded = request.method() == Method::GET;
         request.extensions_mut().insert(Ctx {
             now: self.app.clock.now(),
             request_id,
             address,
             user_agent,
+            language: language.unwrap_or_default(),
+            language_is_chosen: chosen.is_some(),
+            can_be_reloaded,
         });
         ContextFuture {
             inner: self.inner.call(request),

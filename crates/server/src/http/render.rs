@@ -23,6 +23,8 @@ use tower::{Layer, Service};
 
 use crate::app::{App, Ctx, RequestId};
 use crate::error::{Error, Kind};
+use crate::http::browser;
+use crate::texts::{Language, words};
 use crate::web::pages::{ErrorPage, Href, Layout, Link};
 
 /// Token, introspection, revocation: errors of RFC 6749 section 5.2 together with the list
@@ -104,6 +106,7 @@ where
                 surface: self.surface,
                 request_id: ctx.request_id,
                 now: ctx.now,
+                language: ctx.language,
             },
             app: self.app.clone(),
             timer: None,
@@ -118,6 +121,7 @@ struct Occasion {
     surface: Surface,
     request_id: RequestId,
     now: Timestamp,
+    language: Language,
 }
 
 pin_project! {
@@ -153,7 +157,9 @@ where
                 if timer.poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                Error::new(Kind::Timeout, "the request took too long").into_response()
+                Error::new(Kind::Timeout, "the request took too long")
+                    .said(words("error-slow"))
+                    .into_response()
             }
             Err(panic) => internal_error(panic.as_ref()).into_response(),
         };
@@ -264,23 +270,22 @@ fn quotable(text: &str) -> String {
 
 fn page(app: &App, error: &Error, occasion: Occasion) -> Response {
     let kind = error.kind();
-    let title = match kind {
-        Kind::NotFound(_) => "Page not found",
-        Kind::Timeout => "That took too long",
-        Kind::Internal => "Something went wrong on our side",
-        _ => kind.title(),
-    };
+    let language = occasion.language;
+    let (text, is_foreign) = told(error, language);
     let page = ErrorPage {
         layout: Layout {
-            title: title.to_owned(),
+            language: occasion.language,
+            title: language.text(title(kind)).to_owned(),
             request_id: occasion.request_id.to_string(),
             operator_contact: app.config.operator_contact.clone(),
             signed_in_as: None,
+            offers_languages: false,
         },
-        text: sentence(error.detail()),
-        advice: advice(error),
-        link: error.way_on().map(|(path, text)| Link {
-            text: text.to_owned(),
+        text,
+        text_is_foreign: is_foreign,
+        advice: vec![language.text(advice(kind)).to_owned()],
+        link: error.way_on().map(|(path, name)| Link {
+            text: language.text(name).to_owned(),
             href: Href::path(path),
         }),
         occurred_at: occasion.now.to_string(),
@@ -297,22 +302,53 @@ fn page(app: &App, error: &Error, occasion: Occasion) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
     ];
-    (headers, html).into_response()
+    let mut response = (headers, html).into_response();
+    browser::speaks(response.headers_mut(), occasion.language);
+    response
 }
 
 /// An error page has no form.
 const ERROR_PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
                                  form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::NotFound(_) => "error-not-found-title",
+        Kind::Timeout => "error-slow-title",
+        Kind::Internal => "error-internal",
+        Kind::InvalidClient | Kind::Unauthorized | Kind::InvalidToken => "error-unauthorized",
+        Kind::InsufficientScope | Kind::Forbidden => "error-forbidden",
+        Kind::UnknownScope => "error-unknown-scopes",
+        Kind::MethodNotAllowed => "error-method",
+        Kind::Conflict => "error-conflict",
+        Kind::TooManyRequests => "error-too-many",
+        Kind::Unavailable => "error-unavailable",
+        Kind::AccessDenied => "error-access-denied",
+        _ => "error-bad-request",
+    }
+}
+
+/// What went wrong, and whether it is told in another language than the page: details for
+/// the people who make apps are in English alone.
+fn told(error: &Error, language: Language) -> (String, bool) {
+    match (error.words(), error.kind()) {
+        (Some(words), _) => (language.words(words), false),
+        (None, Kind::NotFound(noun)) if language != Language::En => {
+            let noun = noun.replace(' ', "-");
+            (language.say("error-not-found").arg("noun", noun).to_string(), false)
+        }
+        _ => (sentence(error.detail()), language != Language::En),
+    }
+}
+
 /// What the person can do next.
-fn advice(error: &Error) -> Vec<String> {
-    let next = match error.kind() {
-        Kind::TooManyRequests | Kind::Unavailable | Kind::Timeout => "Wait a little, then try again.",
-        Kind::Internal => "Try again. If it happens again, tell the operator the error ID below.",
-        Kind::NotFound(_) | Kind::MethodNotAllowed => "Check the address, or go back to the app you came from.",
-        _ => "Go back to the app you came from and start again. If it happens again, tell the people who run that app.",
-    };
-    vec![next.to_owned()]
+fn advice(kind: Kind) -> &'static str {
+    match kind {
+        Kind::TooManyRequests | Kind::Unavailable | Kind::Timeout => "error-advice-wait",
+        Kind::Internal => "error-advice-again",
+        Kind::NotFound(_) | Kind::MethodNotAllowed => "error-advice-address",
+        _ => "error-advice-app",
+    }
 }
 
 /// Details are fragments; a page speaks in sentences.
@@ -337,6 +373,7 @@ pub fn panicked(panic: &(dyn Any + Send), request_id: RequestId) -> Response {
         surface: Surface::Api,
         request_id,
         now: Timestamp::from_micros(0),
+        language: Language::En,
     };
     let mut response = document(&error, occasion);
     *response.status_mut() = error.kind().status();
@@ -390,6 +427,7 @@ mod tests {
             surface,
             request_id: RequestId::new(),
             now: Timestamp::from_seconds(0),
+            language: Language::En,
         }
     }
 

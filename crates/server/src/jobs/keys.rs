@@ -8,8 +8,7 @@ use portolan_db::WriteTx;
 use portolan_types::Timestamp;
 use uuid::Uuid;
 
-use crate::app::{App, Ctx, RequestId, new_uuid};
-use crate::config::Config;
+use crate::app::{App, Ctx, new_uuid};
 use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
 use crate::domain::keys::{self as signing, KeyKind, KeySet, StoredKey};
@@ -54,7 +53,6 @@ async fn rotate_if_due(app: &App) -> Result<()> {
         return Ok(());
     };
     let period = Duration::from_secs(days * 86_400);
-    let id_token_lifetime = id_token_lifetime(&app.config);
     for kind in KeyKind::ALL {
         if !rotation::is_due(&stored, kind, now, period, PUBLISH_LEAD) {
             continue;
@@ -64,21 +62,11 @@ async fn rotate_if_due(app: &App) -> Result<()> {
             .await
             .map_err(Error::internal)??;
         let schedule = Schedule::Published { lead: PUBLISH_LEAD };
-        if app
-            .db
-            .write(move |tx| rotate(tx, now, schedule, id_token_lifetime, &spare))
-            .await?
-        {
+        if app.db.write(move |tx| rotate(tx, now, schedule, &spare)).await? {
             tracing::info!(kind = kind.name(), "a new signing key is published");
         }
     }
     Ok(())
-}
-
-/// How long a signature has to be checked. ID tokens have a life of their own: shorter
-/// access tokens do not shorten it.
-pub fn id_token_lifetime(_: &Config) -> Duration {
-    id_token::LIFETIME
 }
 
 /// A key whose times are set when it is inserted.
@@ -97,15 +85,9 @@ pub fn generate(master_key: &MasterKey, kind: KeyKind, now: Timestamp) -> Result
 
 /// Carries out the change of keys of one kind; true if something changed. `spare` is made
 /// before the transaction, because that takes long, and used if a new key is needed.
-pub fn rotate(
-    tx: &mut WriteTx,
-    now: Timestamp,
-    schedule: Schedule,
-    id_token_lifetime: Duration,
-    spare: &StoredKey,
-) -> Result<bool> {
+pub fn rotate(tx: &mut WriteTx, now: Timestamp, schedule: Schedule, spare: &StoredKey) -> Result<bool> {
     let stored = keys::list(tx)?;
-    let plan = rotation::plan(&stored, spare.kind, now, schedule, id_token_lifetime);
+    let plan = rotation::plan(&stored, spare.kind, now, schedule, id_token::LIFETIME);
     for id in &plan.delete {
         keys::delete(tx, *id)?;
     }
@@ -130,12 +112,7 @@ pub fn rotate(
 
 /// Programs that keep keys for ever learn in time that there are others.
 fn tell_projects(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
-    let ctx = Ctx {
-        now,
-        request_id: RequestId::new(),
-        address: None,
-        user_agent: None,
-    };
+    let ctx = Ctx::at(now);
     let text = "This server has made a new key to sign ID tokens with. Programs that read the keys at /jwk.json when \
                 they meet an unknown one need nothing; those that keep a copy need a new one.";
     let mut told: HashSet<String> = HashSet::new();
@@ -197,6 +174,7 @@ mod tests {
 
     use super::*;
     use crate::app::Clock;
+    use crate::config::Config;
     use crate::domain::keys::SigningAlgorithm;
     use crate::start;
     use crate::start::tests::{NOW, app, config};
@@ -225,9 +203,8 @@ mod tests {
         app.clock.advance(Duration::from_secs(1));
         let now = app.clock.now();
         let spare = generate(&app.master_key, KeyKind::Ec, now).unwrap();
-        let lifetime = Duration::from_secs(60);
         app.db
-            .write_blocking(move |tx| rotate(tx, now, Schedule::Now, lifetime, &spare))
+            .write_blocking(move |tx| rotate(tx, now, Schedule::Now, &spare))
             .unwrap();
         assert_eq!(signer(&app), before, "not known yet");
 

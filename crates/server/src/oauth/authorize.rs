@@ -298,6 +298,11 @@ fn validate_request(
         required_mfa: params.flag("session_required_mfa")?.unwrap_or(false),
         wished_acr: wished_acr(params),
         essential_acr: essential_acr(params),
+        // A wish, never an error (OpenID Connect Core 3.1.2.1): what is too long is no list.
+        ui_locales: params
+            .get("ui_locales")
+            .filter(|list| list.len() <= 512)
+            .map(str::to_owned),
     })
 }
 
@@ -459,7 +464,9 @@ impl Pass<'_> {
                 Ok(Outcome::Page("/p/link", self.parked.id))
             }
             Step::Unmet(unmet) => {
-                let error = Error::forbidden(unmet.text()).leading_to(unmet.way_on());
+                let error = Error::forbidden(unmet.text())
+                    .said(unmet.words())
+                    .leading_to(unmet.way_on());
                 Ok(Outcome::Rejected(Rejected::Page(error)))
             }
         }

@@ -113,30 +113,45 @@ pub fn list_by_identity(tx: &mut ReadTx, identity_id: IdentityId) -> Result<Vec<
     )?)
 }
 
+/// What people have allowed that would end with a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resting {
+    /// Permissions that people gave it.
+    pub consents: i64,
+    pub people: i64,
+    /// Permissions of other clients for its scopes.
+    pub of_others: i64,
+}
+
+impl FromRow for Resting {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            consents: row.take()?,
+            people: row.take()?,
+            of_others: row.take()?,
+        })
+    }
+}
+
+/// Counts them. What a client allowed itself is left out.
+pub fn count_resting_on(tx: &mut ReadTx, client_id: ClientId) -> Result<Resting> {
+    Ok(tx.fetch_one(
+        "SELECT (SELECT count(*) FROM consents
+                  WHERE client_id = $1 AND parent_id IS NULL AND status = 'approved' AND auto_approved = 0),
+                (SELECT count(DISTINCT identity_id) FROM consents
+                  WHERE client_id = $1 AND parent_id IS NULL AND status = 'approved' AND auto_approved = 0),
+                (SELECT count(*) FROM consents
+                  WHERE client_id <> $1 AND status = 'approved'
+                    AND scope_id IN (SELECT id FROM scopes WHERE client_id = $1))",
+        params![client_id],
+    )?)
+}
+
 /// A root and all below it.
 pub fn list_tree(tx: &mut ReadTx, root_id: ConsentId) -> Result<Vec<Consent>> {
     Ok(tx.fetch_all(
         &format!("SELECT {COLUMNS} FROM consents WHERE root_id = $1 ORDER BY id"),
         params![root_id],
-    )?)
-}
-
-/// The approved roots of a person for a client, of these scopes: what a grant rests on.
-pub fn list_approved_roots(
-    tx: &mut ReadTx,
-    identity_id: IdentityId,
-    client_id: ClientId,
-    scopes: &[ScopeId],
-) -> Result<Vec<Consent>> {
-    let mut values = vec![identity_id.into_value(), client_id.into_value()];
-    let list = super::in_list(&mut values, scopes.iter().map(|id| id.into_value()));
-    Ok(tx.fetch_all(
-        &format!(
-            "SELECT {COLUMNS} FROM consents
-              WHERE identity_id = $1 AND client_id = $2 AND parent_id IS NULL AND status = 'approved'
-                AND scope_id IN ({list})"
-        ),
-        values,
     )?)
 }
 
@@ -151,6 +166,14 @@ pub fn list_approved(tx: &mut ReadTx, ids: &[ConsentId]) -> Result<Vec<Consent>>
     Ok(tx.fetch_all(
         &format!("SELECT {COLUMNS} FROM consents WHERE id IN ({list}) AND status = 'approved'"),
         values,
+    )?)
+}
+
+/// How many people have allowed a scope, to an app or beneath another scope.
+pub fn count_people(tx: &mut ReadTx, scope_id: ScopeId) -> Result<i64> {
+    Ok(tx.fetch_one(
+        "SELECT count(DISTINCT identity_id) FROM consents WHERE scope_id = $1 AND status = 'approved'",
+        params![scope_id],
     )?)
 }
 

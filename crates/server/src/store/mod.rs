@@ -57,6 +57,12 @@ pub const MIGRATIONS: &[Migration] = &[
     migration(9, "linking", include_str!("../../migrations/0009_linking.sql")),
     migration(10, "factors", include_str!("../../migrations/0010_factors.sql")),
     migration(11, "logout", include_str!("../../migrations/0011_logout.sql")),
+    migration(12, "undated", include_str!("../../migrations/0012_undated.sql")),
+    migration(
+        15,
+        "scope_search",
+        include_str!("../../migrations/0015_scope_search.sql"),
+    ),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

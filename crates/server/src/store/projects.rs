@@ -142,15 +142,6 @@ pub fn insert_admin(tx: &mut WriteTx, id: ProjectId, identity_id: IdentityId) ->
     Ok(())
 }
 
-/// False if the identity was no admin.
-pub fn delete_admin(tx: &mut WriteTx, id: ProjectId, identity_id: IdentityId) -> Result<bool> {
-    let deleted = tx.execute(
-        "DELETE FROM project_admins WHERE project_id = $1 AND identity_id = $2",
-        params![id, identity_id],
-    )?;
-    Ok(deleted == 1)
-}
-
 pub fn replace_admins(tx: &mut WriteTx, id: ProjectId, identities: &[IdentityId]) -> Result<()> {
     tx.execute("DELETE FROM project_admins WHERE project_id = $1", params![id])?;
     for identity_id in identities {
@@ -178,6 +169,16 @@ pub fn count_contents(tx: &mut ReadTx, id: ProjectId) -> Result<(i64, i64)> {
         "SELECT (SELECT count(*) FROM clients WHERE project_id = $1),
                 (SELECT count(*) FROM policies WHERE project_id = $1 AND unlisted = 0)",
         params![id],
+    )?)
+}
+
+/// How many clients each of these projects holds; those without any are left out.
+pub fn count_clients_by_projects(tx: &mut ReadTx, projects: &[ProjectId]) -> Result<Vec<(ProjectId, i64)>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, projects.iter().map(|id| id.into_value()));
+    Ok(tx.fetch_all(
+        &format!("SELECT project_id, count(*) FROM clients WHERE project_id IN ({list}) GROUP BY project_id"),
+        values,
     )?)
 }
 

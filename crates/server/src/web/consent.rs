@@ -17,7 +17,9 @@ use uuid::Uuid;
 
 use super::destination::CONSENTS;
 use super::pages::{AccessDuration, ConsentPage, ContinueAsPage, FormErrors, Href, ScopeNode};
-use super::{SignedIn, Waiting, account_view, find_session, find_waiting, layout, render, request_id, resume};
+use super::{
+    SignedIn, Waiting, account_view, find_session, find_waiting, layout, render, request_id, resume, speaking,
+};
 use crate::app::{App, Ctx};
 use crate::domain::consent::{self, Approval, Decision, path_id};
 use crate::domain::scope::{self, Node};
@@ -28,6 +30,7 @@ use crate::http::extract::{Form, Params, Query};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::authorization_requests;
 use crate::store::identities::Identity;
+use crate::texts::Language;
 
 /// All that the pages of this file need.
 struct Asked {
@@ -101,6 +104,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
         trees,
     } = asked;
     let request = &waiting.request;
+    let ctx = &speaking(ctx, Some(waiting));
     let duration = if request.offline && trees.iter().any(|tree| tree.scope.allows_refresh_token) {
         AccessDuration::WhileAway {
             idle_end: Some(Duration::from_secs(app.config.refresh_idle_lifetime_seconds)),
@@ -112,13 +116,13 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
     };
     let wants_label = waiting.client.prompt_for_named_grant || request.label.is_some();
     let page = ConsentPage {
-        layout: layout(app, ctx, "Allow access", Some(person)),
+        layout: layout(app, ctx, ctx.text("consent-title"), Some(person)),
         action: format!("/p/consent?shown={}", fingerprint(trees)),
         form_token: cookie.form_token(app),
         request: Some(waiting.parked.id.to_string()),
         client: waiting.client_view(),
         account: account_view(effective),
-        scopes: view(trees, &mut Vec::new()),
+        scopes: view(ctx.language, trees, &mut Vec::new()),
         duration,
         label: wants_label.then(|| request.label.clone().unwrap_or_default()),
         destination: form_target(&request.redirect_uri),
@@ -130,11 +134,12 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
     render(&page, &waiting.policy())
 }
 
-fn view(nodes: &[Node], indexes: &mut Vec<usize>) -> Vec<ScopeNode> {
+fn view(language: Language, nodes: &[Node], indexes: &mut Vec<usize>) -> Vec<ScopeNode> {
     let mut shown = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
         indexes.push(index);
         shown.push(ScopeNode {
+            language,
             path_id: path_id(indexes),
             name: node.scope.name.clone(),
             description: node.scope.description.clone(),
@@ -143,7 +148,7 @@ fn view(nodes: &[Node], indexes: &mut Vec<usize>) -> Vec<ScopeNode> {
             // A root is what the app asks for; only what lies beneath can be left out alone.
             optional: node.optional && indexes.len() > 1,
             checked: true,
-            children: view(&node.children, indexes),
+            children: view(language, &node.children, indexes),
         });
         indexes.pop();
     }
@@ -194,6 +199,7 @@ pub async fn decide_consent(
         Found::Elsewhere => return Ok(resume(id)),
         Found::Asked(asked) => asked,
     };
+    let ctx = speaking(&ctx, Some(&asked.waiting));
     match form.get("decision") {
         Some("allow") => {}
         Some("deny") => {
@@ -208,7 +214,7 @@ pub async fn decide_consent(
                 &ctx,
                 &cookie,
                 &asked,
-                FormErrors::whole("Choose whether to allow access."),
+                FormErrors::whole(ctx.text("consent-choose")),
             );
         }
     }
@@ -254,7 +260,7 @@ pub async fn decide_consent(
     if approved {
         return Ok(resume(id));
     }
-    let errors = FormErrors::whole("What the app asks for has changed. Look at it again before you allow it.");
+    let errors = FormErrors::whole(ctx.text("consent-changed"));
     match load(&app, &ctx, &cookie, id).await? {
         Found::Elsewhere => Ok(resume(id)),
         Found::Asked(asked) => show(&app, &ctx, &cookie, &asked, errors),
@@ -275,8 +281,9 @@ pub async fn continue_page(
         Found::Elsewhere => return Ok(resume(id)),
         Found::Asked(asked) => asked,
     };
+    let ctx = speaking(&ctx, Some(&asked.waiting));
     let page = ContinueAsPage {
-        layout: layout(&app, &ctx, "Continue", Some(&asked.person)),
+        layout: layout(&app, &ctx, ctx.text("consent-continue-title"), Some(&asked.person)),
         action: "/p/continue".into(),
         form_token: cookie.form_token(&app),
         request: Some(id.to_string()),

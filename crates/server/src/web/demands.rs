@@ -7,7 +7,7 @@
 use portolan_db::ReadTx;
 use portolan_types::{BrowserSessionId, IdentityId};
 
-use super::Waiting;
+use super::{Waiting, speaking};
 use crate::app::Ctx;
 use crate::domain::authorization::{Demand, Session};
 use crate::domain::policy::REFEDS_MFA;
@@ -34,6 +34,7 @@ impl Demands {
         used_here: Option<IdentityId>,
     ) -> Result<Self> {
         let request = &waiting.request;
+        let said = &speaking(ctx, Some(waiting));
         let presence = Presence::of(tx, session)?;
         let policies = policies::list_by_ids(tx, &request.required_policies)?;
         let session = Session {
@@ -54,34 +55,39 @@ impl Demands {
                         None if used_here == Some(id) => identities::find(tx, id)?.map(|identity| identity.username),
                         None => None,
                     };
-                    demands.add(
-                        known
-                            .as_ref()
-                            .map_or_else(|| "a particular account".into(), |name| format!("the account {name}")),
-                    );
+                    demands.add(match &known {
+                        Some(name) => said.say("login-demand-account").arg("username", name).to_string(),
+                        None => said.text("login-demand-some-account").to_owned(),
+                    });
                     if demands.username.is_none() {
                         demands.username = known;
                     }
                 }
-                Demand::Domains => demands.add(account_at(&request.required_domains)),
+                Demand::Domains => demands.add(account_at(said, &request.required_domains)),
                 Demand::Policy(id) => {
                     let policy = policies.iter().find(|policy| policy.id == id);
                     match policy {
-                        Some(policy) => policy_words(policy).into_iter().for_each(|words| demands.add(words)),
-                        None => demands.add("a sign-in that satisfies the app's policy".into()),
+                        Some(policy) => policy_words(said, policy)
+                            .into_iter()
+                            .for_each(|words| demands.add(words)),
+                        None => demands.add(said.text("login-demand-policy").to_owned()),
                     }
                 }
-                Demand::Mfa => demands.add(TWO_FACTORS.into()),
+                Demand::Mfa => demands.add(said.text("login-demand-two-factors").to_owned()),
                 Demand::Context if request.essential_acr.iter().any(|acr| acr == REFEDS_MFA) => {
-                    demands.add(TWO_FACTORS.into());
+                    demands.add(said.text("login-demand-two-factors").to_owned());
                 }
-                Demand::Context => demands.add("a sign-in of a particular kind".into()),
+                Demand::Context => demands.add(said.text("login-demand-kind").to_owned()),
             }
         }
         if !session.shows_context(&request.wished_acr) {
-            demands.add(TWO_FACTORS.into());
+            demands.add(said.text("login-demand-two-factors").to_owned());
         }
         Ok(demands)
+    }
+
+    pub fn add_two_factors(&mut self, ctx: &Ctx) {
+        self.add(ctx.text("login-demand-two-factors").to_owned());
     }
 
     /// Each once.
@@ -92,48 +98,53 @@ impl Demands {
     }
 }
 
-const TWO_FACTORS: &str = "a sign-in with two factors";
+fn account_at(ctx: &Ctx, domains: &[String]) -> String {
+    let domains = either(ctx, domains);
+    ctx.say("login-demand-domains").arg("domains", domains).to_string()
+}
 
-fn account_at(domains: &[String]) -> String {
-    format!("an account at {}", domains.join(" or "))
+fn either(ctx: &Ctx, domains: &[String]) -> String {
+    domains.join(&format!(" {} ", ctx.text("login-or")))
 }
 
 /// What a policy wants of the person, each in words.
-fn policy_words(policy: &Policy) -> Vec<String> {
+fn policy_words(ctx: &Ctx, policy: &Policy) -> Vec<String> {
     let mut words = Vec::new();
     let listed = |list: &Option<Vec<String>>| list.clone().filter(|list| !list.is_empty());
     if policy.only_identities.is_some() {
-        words.push("an account that administers the project".into());
+        words.push(ctx.text("login-demand-administrator").to_owned());
     }
     if let Some(domains) = listed(&policy.domain_constraints_include) {
-        words.push(account_at(&domains));
+        words.push(account_at(ctx, &domains));
     }
     if let Some(domains) = listed(&policy.domain_constraints_exclude) {
-        words.push(format!("an account that is not at {}", domains.join(" or ")));
+        let domains = either(ctx, &domains);
+        words.push(
+            ctx.say("login-demand-other-domains")
+                .arg("domains", domains)
+                .to_string(),
+        );
     }
     if let Some(seconds) = policy.authentication_assurance_timeout {
-        words.push(format!("a sign-in {}", within(seconds)));
+        words.push(within(ctx, seconds));
     }
     if policy.required_mfa {
-        words.push(TWO_FACTORS.into());
+        words.push(ctx.text("login-demand-two-factors").to_owned());
     }
     if words.is_empty() {
-        words.push("a new sign-in".into());
+        words.push(ctx.text("login-demand-new").to_owned());
     }
     words
 }
 
-fn within(seconds: i64) -> String {
-    let (count, unit) = match seconds {
-        s if s % 86_400 == 0 => (s / 86_400, "day"),
-        s if s % 3600 == 0 => (s / 3600, "hour"),
-        s if s % 60 == 0 => (s / 60, "minute"),
-        s => (s, "second"),
+fn within(ctx: &Ctx, seconds: i64) -> String {
+    let (count, id) = match seconds {
+        s if s % 86_400 == 0 => (s / 86_400, "login-demand-days"),
+        s if s % 3600 == 0 => (s / 3600, "login-demand-hours"),
+        s if s % 60 == 0 => (s / 60, "login-demand-minutes"),
+        s => (s, "login-demand-seconds"),
     };
-    match count {
-        1 => format!("within the last {unit}"),
-        _ => format!("within the last {count} {unit}s"),
-    }
+    ctx.say(id).count("count", count).to_string()
 }
 
 #[cfg(test)]
@@ -143,16 +154,17 @@ mod tests {
     #[test]
     fn times_read_as_people_say_them() {
         let table = [
-            (1, "within the last second"),
-            (59, "within the last 59 seconds"),
-            (60, "within the last minute"),
-            (1800, "within the last 30 minutes"),
-            (7200, "within the last 2 hours"),
-            (86_400, "within the last day"),
-            (90, "within the last 90 seconds"),
+            (1, "a sign-in within the last second"),
+            (59, "a sign-in within the last 59 seconds"),
+            (60, "a sign-in within the last minute"),
+            (1800, "a sign-in within the last 30 minutes"),
+            (7200, "a sign-in within the last 2 hours"),
+            (86_400, "a sign-in within the last day"),
+            (90, "a sign-in within the last 90 seconds"),
         ];
+        let ctx = Ctx::at(portolan_types::Timestamp::from_seconds(0));
         for (seconds, words) in table {
-            assert_eq!(within(seconds), words);
+            assert_eq!(within(&ctx, seconds), words);
         }
     }
 }

@@ -23,7 +23,7 @@ use super::choice::Asked;
 use super::destination::Destination;
 use super::device::Device;
 use super::pages::{FormErrors, Href, LoginFactorPage};
-use super::{Waiting, find_session, find_waiting, layout, login, render, request_id, sign_in};
+use super::{Waiting, find_session, find_waiting, layout, login, render, request_id, sign_in, speaking};
 use crate::app::{App, Ctx, random_bytes};
 use crate::domain::factors::{self, Available, Channel, PENDING_LIFETIME, Presented, Refused};
 use crate::domain::session::Proof;
@@ -132,6 +132,7 @@ impl Step {
 
     fn show(&self, app: &App, ctx: &Ctx, cookie: &Cookie, errors: FormErrors) -> Result<Response> {
         let waiting = self.waiting.as_ref();
+        let ctx = &speaking(ctx, waiting);
         let passkeys = &self.available.passkeys;
         let passkey = relying_party(app).filter(|_| !passkeys.is_empty()).map(|rp| {
             let channel = Channel {
@@ -143,7 +144,7 @@ impl Step {
             channel.request_options(ctx, purpose, passkeys).to_string()
         });
         let page = LoginFactorPage {
-            layout: layout(app, ctx, "Second step", None),
+            layout: layout(app, ctx, ctx.text("login-factor-title"), None),
             form_token: cookie.form_token(app),
             request: waiting.map(|waiting| waiting.parked.id.to_string()),
             login: self.token.clone(),
@@ -204,7 +205,8 @@ pub async fn present_factor(
     let (cookie, form) = checked_form(&app, &headers, form)?;
     let step = Step::load(&app, &ctx, &cookie, &form).await?;
     app.limits.login(ctx.address)?;
-    let (presented, field, text) = match read_factor(&form) {
+    let speaking = speaking(&ctx, step.waiting.as_ref());
+    let (presented, field, text) = match read_factor(&speaking, &form) {
         Ok(read) => read,
         Err(errors) => {
             let mut response = step.show(&app, &ctx, &cookie, errors)?;
@@ -279,7 +281,7 @@ pub async fn present_factor(
         }
         Outcome::Later(delay) => {
             app.metrics.login(Login::Limited);
-            let mut response = step.show(&app, &ctx, &cookie, login::too_many(delay))?;
+            let mut response = step.show(&app, &ctx, &cookie, login::too_many(&speaking, delay))?;
             *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
             Ok(login::retry_after(response, delay))
         }
@@ -290,21 +292,21 @@ pub async fn present_factor(
 /// What was presented, the field it stood in, and what to say if it is wrong.
 type Read = (Presented, Option<&'static str>, &'static str);
 
-fn read_factor(form: &Params) -> Result<Read, FormErrors> {
+fn read_factor(ctx: &Ctx, form: &Params) -> Result<Read, FormErrors> {
     let given = |name| form.get(name).map(str::trim).filter(|text| !text.is_empty());
     if let Some(credential) = given("credential") {
-        let text = "This passkey was not accepted. Try again, or use another way.";
+        let text = ctx.text("login-factor-passkey-refused");
         let credential = webauthn::parse(credential).map_err(|_| FormErrors::whole(text))?;
         return Ok((Presented::Passkey(Box::new(credential)), None, text));
     }
     if let Some(code) = given("recovery_code") {
-        let text = "This is none of your recovery codes, or it was used before.";
+        let text = ctx.text("login-factor-recovery-refused");
         return Ok((Presented::RecoveryCode(Secret::new(code)), Some("recovery_code"), text));
     }
-    let text = "This code is wrong, was used before, or is too old. Wait for the next one and try again.";
+    let text = ctx.text("login-factor-otp-refused");
     match given("otp") {
         Some(code) => Ok((Presented::Otp(Secret::new(code)), Some("otp"), text)),
-        None => Err(FormErrors::whole("Enter a code, or use a passkey.")),
+        None => Err(FormErrors::whole(ctx.text("login-factor-nothing"))),
     }
 }
 
@@ -342,6 +344,7 @@ pub async fn login_with_passkey(
     if device.is_none() {
         app.limits.unknown_browser()?;
     }
+    let speaking = speaking(&ctx, state.speaker());
     let refuse = |text: &str| {
         let username = form.get("username").unwrap_or("").to_owned();
         let mut response = login::show(&app, &ctx, &cookie, &state, username, FormErrors::whole(text))?;
@@ -349,10 +352,10 @@ pub async fn login_with_passkey(
         Ok(response)
     };
     let Some(rp) = relying_party(&app) else {
-        return refuse("Passkeys cannot be used under the address of this service.");
+        return refuse(speaking.text("login-passkey-no-address"));
     };
     let Ok(credential) = webauthn::parse(form.get("credential").unwrap_or("")) else {
-        return refuse("Your browser gave no passkey. Sign in with your password.");
+        return refuse(speaking.text("login-passkey-none"));
     };
     let (shared, unit_ctx, browser) = (app.clone(), ctx.clone(), cookie.hash);
     let outcome = app
@@ -401,7 +404,7 @@ pub async fn login_with_passkey(
     let Some((identity, proof)) = outcome else {
         app.limits.failed_login();
         app.metrics.login(Login::Failure);
-        return refuse("This passkey was not accepted. It may have been removed here, or the page was open too long.");
+        return refuse(speaking.text("login-passkey-refused"));
     };
     let request = state.waiting.as_ref().map(|waiting| waiting.parked.id);
     sign_in::complete(&app, &ctx, &cookie, request, &state.destination, identity, proof).await

@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
 use super::account_sessions::SESSIONS;
-use super::destination::{ADDRESS, CONSENTS, IDENTITIES, SECURITY};
+use super::destination::{ADDRESS, CONSENTS, DEVELOPERS, IDENTITIES, SECURITY};
 use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
@@ -36,24 +36,28 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
         Some(_) => HomeState::SignedIn {
             links: vec![
                 Link {
-                    text: "Your permissions".into(),
+                    text: ctx.text("consents-title").into(),
                     href: Href::path(CONSENTS),
                 },
                 Link {
-                    text: "Password, passkeys and other ways to sign in".into(),
+                    text: ctx.text("home-security").into(),
                     href: Href::path(SECURITY),
                 },
                 Link {
-                    text: "Where you are signed in".into(),
+                    text: ctx.text("sessions-title").into(),
                     href: Href::path(SESSIONS),
                 },
                 Link {
-                    text: "E-mail address".into(),
+                    text: ctx.text("account-address").into(),
                     href: Href::path(ADDRESS),
                 },
                 Link {
-                    text: "Your accounts".into(),
+                    text: ctx.text("identities-title").into(),
                     href: Href::path(IDENTITIES),
+                },
+                Link {
+                    text: ctx.text("home-projects").into(),
+                    href: Href::path(DEVELOPERS),
                 },
             ],
             sign_out: Href::path("/v2/web/logout"),
@@ -83,7 +87,7 @@ pub async fn auth_code(State(app): State<App>, ctx: Ctx, query: Result<Query>) -
         (None, None) => AuthCodeOutcome::Nothing,
     };
     let page = AuthCodePage {
-        layout: layout(&app, &ctx, "Authorization code", None),
+        layout: layout(&app, &ctx, ctx.text("code-title"), None),
         outcome,
     };
     render(

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode};
 use portolan_db::ReadTx;
-use portolan_types::{BrowserSessionId, IdentityId, IdentitySetId};
+use portolan_types::{BrowserSessionId, IdentityId, IdentitySetId, Timestamp};
 
 use super::destination::{CameFrom, Destination, IDENTITIES, LINK};
 use super::pages::{
@@ -50,6 +50,12 @@ impl Accounts {
             set,
             here: sessions::list_authentications(tx, browser)?,
         }))
+    }
+
+    /// Whether this sign-in is good enough to change which of them belong together.
+    fn may_change(&self, tx: &mut ReadTx, now: Timestamp) -> Result<bool> {
+        Ok(session::is_fresh(&self.person.authentication, now)
+            && !linking::lacks_second_factor(tx, now, &self.set, &self.here)?)
     }
 
     /// One of the person's own: any other is not there.
@@ -111,7 +117,7 @@ pub async fn identities_page(
         return Ok(sign_in_first.into_response());
     };
     let page = IdentitiesPage {
-        layout: layout(&app, &ctx, "Your accounts", Some(&accounts.person)),
+        layout: layout(&app, &ctx, ctx.text("identities-title"), Some(&accounts.person)),
         identities: accounts.rows(&came_from),
         notice: match params.get("notice") {
             Some("linked") => Some(IdentitiesNotice::Linked),
@@ -221,13 +227,19 @@ async fn ask(
     let (shared, unit_ctx, known) = (app.clone(), ctx.clone(), cookie.clone());
     let found = app
         .db
-        .read(move |tx| Accounts::find(tx, &shared, &unit_ctx, &known))
+        .read(move |tx| {
+            let Some(accounts) = Accounts::find(tx, &shared, &unit_ctx, &known)? else {
+                return Ok(None);
+            };
+            let may_change = accounts.may_change(tx, unit_ctx.now)?;
+            Ok::<_, Error>(Some((accounts, may_change)))
+        })
         .await?;
-    let Some(accounts) = found else {
+    let Some((accounts, may_change)) = found else {
         return Ok(sign_in_first.into_response());
     };
     let identity = accounts.get(id)?;
-    if !session::is_fresh(&accounts.person.authentication, ctx.now) {
+    if !may_change {
         return Ok(sign_in_first.into_response());
     }
     let list = Href::path(came_from.address(IDENTITIES, &[]));
@@ -247,7 +259,7 @@ async fn ask(
         },
     };
     let page = IdentityChangePage {
-        layout: layout(app, ctx, change.title(), Some(&accounts.person)),
+        layout: layout(app, ctx, change.title(ctx.language), Some(&accounts.person)),
         action: format!("{IDENTITIES}/{id}/{}", change.path()),
         form_token: cookie.form_token(app),
         carried: came_from.fields(),
@@ -261,17 +273,19 @@ async fn ask(
 /// There is nothing to change: the primary stays until another one takes its place.
 fn is_primary(app: &App, ctx: &Ctx, accounts: &Accounts, change: Change, list: Href) -> Result<Response> {
     let text = match change {
-        Change::Unlink => {
-            "This is your primary account, the one that apps know you by. Make another account the primary first, then \
-             unlink this one."
-        }
-        Change::MakePrimary => "This is your primary account already.",
+        Change::Unlink => ctx.text("identities-is-primary-unlink"),
+        Change::MakePrimary => ctx.text("identities-is-primary"),
     };
     let page = MessagePage {
-        layout: layout(app, ctx, "Your primary account", Some(&accounts.person)),
+        layout: layout(
+            app,
+            ctx,
+            ctx.text("identities-is-primary-title"),
+            Some(&accounts.person),
+        ),
         text: vec![text.into()],
         link: Some(Link {
-            text: "Your accounts".into(),
+            text: ctx.text("identities-title").into(),
             href: list,
         }),
     };
@@ -293,7 +307,7 @@ async fn make(app: &App, ctx: &Ctx, headers: &HeaderMap, form: Form, id: &str, c
             let Some(accounts) = Accounts::find(tx, &shared, &unit_ctx, &cookie)? else {
                 return Ok(false);
             };
-            if !session::is_fresh(&accounts.person.authentication, unit_ctx.now) {
+            if !accounts.may_change(tx, unit_ctx.now)? {
                 return Ok(false);
             }
             accounts.get(id)?;

@@ -20,10 +20,12 @@ use super::destination::Destination;
 use super::device::Device;
 use super::linking::Linking;
 use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
-use super::{SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in};
+use super::{
+    SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in, speaking,
+};
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
-use crate::domain::session::Proof;
+use crate::domain::session::{Presence, Proof};
 use crate::domain::{attempts, factors, identity, linking};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
@@ -62,7 +64,7 @@ pub async fn login_page(
 pub(super) struct LoginState {
     pub(super) waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
-    /// What the request demands and the session does not have yet.
+    /// What the request, or the destination, demands and the session does not have yet.
     demands: Demands,
     /// Where to go without a request that waits.
     pub(super) destination: Destination,
@@ -70,20 +72,22 @@ pub(super) struct LoginState {
     choice: Choice,
     /// The link that the sign-in is for.
     linking: Option<Linking>,
+    /// An account of the person that the destination needs.
+    needed: Option<String>,
 }
 
 impl LoginState {
     /// The account that the app asks for or hints at.
     fn suggested_username(&self) -> String {
         let hint = || self.waiting.as_ref()?.request.login_hint.clone();
-        self.demands.username.clone().or_else(hint).unwrap_or_default()
+        let demanded = self.demands.username.clone().or_else(|| self.needed.clone());
+        demanded.or_else(hint).unwrap_or_default()
     }
 
-    fn title(&self) -> &'static str {
-        match self.linking {
-            Some(_) => "Sign in with the other account",
-            None => "Sign in",
-        }
+    /// The request that gives the pages their language.
+    pub(super) fn speaker(&self) -> Option<&Waiting> {
+        let for_link = self.linking.as_ref().and_then(|linking| linking.waiting.as_ref());
+        self.waiting.as_ref().or(for_link)
     }
 
     /// Without a request or a link to wait for, a person who has signed in, and recently
@@ -91,7 +95,7 @@ impl LoginState {
     fn has_nothing_to_do(&self, ctx: &Ctx) -> bool {
         let Some(person) = &self.signed_in else { return false };
         let enough = !self.destination.needs_new_login(person, ctx.now);
-        self.waiting.is_none() && self.linking.is_none() && enough
+        self.waiting.is_none() && self.linking.is_none() && enough && self.demands.words.is_empty()
     }
 }
 
@@ -123,6 +127,12 @@ pub(super) async fn load(
                     Some(waiting)
                 }
             };
+            if let (Some(session), true) = (session, destination.changes_links()) {
+                let present = Presence::of(tx, session)?;
+                if linking::lacks_second_factor(tx, ctx.now, &present.set, &present.authentications)? {
+                    demands.add_two_factors(&ctx);
+                }
+            }
             let linking = match (&destination, session) {
                 (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),
                 (Destination::Link(_), None) => return Err(linking::gone()),
@@ -130,7 +140,15 @@ pub(super) async fn load(
             };
             let for_link = linking.as_ref().and_then(|linking| linking.waiting.as_ref());
             let choice = choice::load(tx, waiting.as_ref().or(for_link), &asked)?;
+            // Only of their own: the address of this page is anybody's words.
+            let needed = match (&destination, &signed_in) {
+                (Destination::Administer(_, Some(id)), Some(person)) => {
+                    identities::find(tx, *id)?.filter(|needed| needed.set_id == person.identity.set_id)
+                }
+                _ => None,
+            };
             Ok(LoginState {
+                needed: needed.map(|identity| identity.username),
                 choice,
                 waiting,
                 signed_in,
@@ -151,8 +169,13 @@ pub(super) fn show(
     errors: FormErrors,
 ) -> Result<Response> {
     let waiting = state.waiting.as_ref();
+    let ctx = &speaking(ctx, state.speaker());
+    let title = match state.linking {
+        Some(_) => ctx.text("login-title-linking"),
+        None => ctx.text("login-title"),
+    };
     let page = LoginPage {
-        layout: layout(app, ctx, state.title(), state.signed_in.as_ref()),
+        layout: layout(app, ctx, title, state.signed_in.as_ref()),
         action: "/p/login".into(),
         form_token: cookie.form_token(app),
         request: waiting.map(|waiting| waiting.parked.id.to_string()),
@@ -161,12 +184,13 @@ pub(super) fn show(
         reason: match (&state.linking, waiting) {
             (Some(linking), _) => linking.reason(),
             (None, Some(waiting)) => reason(waiting, state.signed_in.as_ref(), &state.demands, ctx.now),
+            (None, None) if !state.demands.words.is_empty() => LoginReason::StepUp(state.demands.words.clone()),
             (None, None) if state.signed_in.is_some() => LoginReason::TooLongAgo,
             (None, None) => LoginReason::NotSignedIn,
         },
         session_message: waiting.and_then(|waiting| waiting.request.session_message.clone()),
         errors,
-        ways: ways(app),
+        ways: ways(app, ctx),
         carried: state.destination.fields(),
         passkey: factor::sign_in_options(app, ctx, cookie),
         choice: {
@@ -180,16 +204,16 @@ pub(super) fn show(
 }
 
 /// Only where messages reach people.
-fn ways(app: &App) -> Vec<Link> {
+fn ways(app: &App, ctx: &Ctx) -> Vec<Link> {
     let link = |text: &str, path: &str| Link {
         text: text.to_owned(),
         href: Href::path(path),
     };
     let mut ways = Vec::new();
     if app.config.sends_mail() {
-        ways.push(link("Forgot your password?", "/p/reset"));
+        ways.push(link(ctx.text("login-forgot"), "/p/reset"));
         if app.config.sign_up == SignUp::Open {
-            ways.push(link("Create an account", "/p/sign-up"));
+            ways.push(link(ctx.text("login-create-account"), "/p/sign-up"));
         }
     }
     ways
@@ -206,11 +230,11 @@ fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, demands: &Demands, no
             LoginReason::Demanded(words.clone())
         };
     };
-    let age = now.since(signed_in.authentication.authenticated_at);
+    let is_within = |seconds| signed_in.authentication.is_within(Duration::from_secs(seconds), now);
     match request.max_age {
         _ if !words.is_empty() => LoginReason::StepUp(words.clone()),
         _ if request.prompt.login || request.prompt.select_account => LoginReason::AskedAgain,
-        Some(seconds) if age >= Duration::from_secs(seconds) => LoginReason::TooLongAgo,
+        Some(seconds) if !is_within(seconds) => LoginReason::TooLongAgo,
         _ => LoginReason::AskedAgain,
     }
 }
@@ -245,6 +269,7 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
         return linking.cancel(&app).await;
     }
     let username = form.get("username").unwrap_or("").to_owned();
+    let speaking = speaking(&ctx, state.speaker());
     let refuse = |errors: FormErrors, status: StatusCode| {
         let mut response = show(&app, &ctx, &cookie, &state, username.clone(), errors)?;
         *response.status_mut() = status;
@@ -262,12 +287,12 @@ pub async fn login(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: R
         }
         Err(Refused::Wrong) => {
             app.metrics.login(Login::Failure);
-            let text = "The username or the password is wrong.";
+            let text = speaking.text("login-wrong");
             refuse(FormErrors::whole(text), StatusCode::UNAUTHORIZED)
         }
         Err(Refused::Later(delay)) => {
             app.metrics.login(Login::Limited);
-            let response = refuse(too_many(delay), StatusCode::TOO_MANY_REQUESTS)?;
+            let response = refuse(too_many(&speaking, delay), StatusCode::TOO_MANY_REQUESTS)?;
             Ok(retry_after(response, delay))
         }
         Err(Refused::Error(error)) => Err(error),
@@ -293,7 +318,8 @@ async fn form_again(
     if state.has_nothing_to_do(ctx) {
         return Ok(Redirect::to(&state.destination.path()).into_response());
     }
-    let text = "This page was out of date, perhaps because you signed in in another tab. Please sign in here again.";
+    let speaking = speaking(ctx, state.speaker());
+    let text = speaking.text("login-out-of-date");
     let mut response = show(
         app,
         ctx,
@@ -306,26 +332,18 @@ async fn form_again(
     Ok(response)
 }
 
-pub(super) fn too_many(delay: Duration) -> FormErrors {
-    let seconds = delay.as_secs().max(1);
-    FormErrors::whole(format!(
-        "Too many attempts for this account. Try again in {}.",
-        spoken(seconds)
-    ))
+pub(super) fn too_many(ctx: &Ctx, delay: Duration) -> FormErrors {
+    let text = match delay.as_secs().max(1) {
+        seconds @ 1..=90 => ctx.say("login-too-many-seconds").count("count", seconds),
+        seconds => ctx.say("login-too-many-minutes").count("count", seconds.div_ceil(60)),
+    };
+    FormErrors::whole(text.to_string())
 }
 
 pub(super) fn retry_after(mut response: Response, delay: Duration) -> Response {
     let seconds = delay.as_secs().max(1);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
-}
-
-fn spoken(seconds: u64) -> String {
-    match seconds {
-        1 => "one second".into(),
-        2..=90 => format!("{seconds} seconds"),
-        _ => format!("{} minutes", seconds.div_ceil(60)),
-    }
 }
 
 /// What the person typed, and whether this browser was used for that account before.

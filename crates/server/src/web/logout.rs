@@ -13,7 +13,7 @@ use portolan_types::TokenHash;
 
 use super::destination::CameFrom;
 use super::pages::{CarriedField, LoggedOutPage, LogoutPage};
-use super::{layout, render};
+use super::{layout, render, wished_by};
 use crate::app::{App, Ctx};
 use crate::domain::id_token::{Expiry, VerifiedIdToken};
 use crate::domain::logout as rules;
@@ -24,8 +24,8 @@ use crate::store::audit::{self, Actor, Event};
 use crate::store::clients::{self, Client};
 use crate::store::{identities, sessions};
 
-/// What an app may send; the rest is ignored. `logout_hint` and `ui_locales` are taken and
-/// change nothing: there is one session in a browser, and one language.
+/// What an app may send; the rest is ignored. `logout_hint` is taken and
+/// changes nothing: there is one session in a browser.
 const FROM_APPS: &[&str] = &[
     "id_token_hint",
     "post_logout_redirect_uri",
@@ -84,7 +84,7 @@ impl Asked {
             })
             .await?;
         let mut carried = came_from.fields();
-        for name in ["id_token_hint", "post_logout_redirect_uri", "state"] {
+        for name in ["id_token_hint", "post_logout_redirect_uri", "state", "ui_locales"] {
             carried.extend(params.get(name).map(|value| CarriedField {
                 name,
                 value: value.to_owned(),
@@ -113,6 +113,7 @@ pub async fn logout_page(
     query: Result<Query>,
 ) -> Result<Response> {
     let Query(params) = query?;
+    let ctx = wished_by(&ctx, params.get("ui_locales"));
     let cookie = Cookie::read(&headers, &app.config);
     let asked = Asked::read(&app, &params).await?;
     let Some(cookie) = cookie else {
@@ -129,7 +130,7 @@ pub async fn logout_page(
         return done(&app, &ctx, &asked);
     }
     let page = LogoutPage {
-        layout: layout(&app, &ctx, "Sign out", None),
+        layout: layout(&app, &ctx, ctx.text("logout-title"), None),
         action: "/v2/web/logout".into(),
         form_token: cookie.form_token(&app),
         client_name: asked.client_name(),
@@ -172,6 +173,7 @@ pub async fn logout(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: 
     }
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
     cookie.check_form(&app, &form)?;
+    let ctx = wished_by(&ctx, form.get("ui_locales"));
     let asked = Asked::read(&app, &form).await?;
     end_session(&app, &ctx, cookie.hash).await?;
     done(&app, &ctx, &asked)
@@ -208,7 +210,7 @@ fn done(app: &App, ctx: &Ctx, asked: &Asked) -> Result<Response> {
         Some(target) => Redirect::to(target).into_response(),
         None => {
             let page = LoggedOutPage {
-                layout: layout(app, ctx, "Signed out", None),
+                layout: layout(app, ctx, ctx.text("logout-done-title"), None),
                 client_name: asked.client_name(),
                 continue_to: asked.came_from.way_back(asked.client.as_ref()),
             };

@@ -1,5 +1,6 @@
 //! HTML pages, one file per area. They know no protocol: a page that belongs to an
-//! authorization request ends with a redirect to `/p/authorize`, which looks again.
+//! authorization request ends with a redirect to `/p/authorize`, which looks again. Their words
+//! are Fluent messages; `texts` tells how to write them.
 
 pub mod account_sessions;
 pub mod address;
@@ -9,20 +10,26 @@ pub mod consent;
 pub mod consents;
 mod demands;
 pub mod destination;
+pub mod developers;
 mod device;
+pub mod domains;
 pub mod factor;
 pub mod home;
 pub mod identities;
+pub mod language;
 pub mod linking;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod policies;
 pub mod provider_login;
 pub mod reset;
+pub mod scopes;
 pub mod security;
 pub mod setup;
 mod sign_in;
 pub mod sign_up;
+pub mod texts;
 pub mod user_agent;
 
 use askama::Template;
@@ -40,6 +47,7 @@ use crate::store::authorization_requests::{self, Parked};
 use crate::store::clients::{self, Client};
 use crate::store::identities::Identity;
 use crate::store::sessions::{self, Authentication};
+use crate::texts::{Language, words};
 use pages::{AccountView, ClientView, Layout};
 
 /// A parked request with what its pages show.
@@ -121,6 +129,21 @@ impl Waiting {
     }
 }
 
+/// The pages of a request speak what its app asks for, unless the person has chosen here.
+fn speaking(ctx: &Ctx, waiting: Option<&Waiting>) -> Ctx {
+    wished_by(ctx, waiting.and_then(|waiting| waiting.request.ui_locales.as_deref()))
+}
+
+fn wished_by(ctx: &Ctx, ui_locales: Option<&str>) -> Ctx {
+    let wished = ui_locales
+        .filter(|_| !ctx.language_is_chosen)
+        .and_then(Language::of_locales);
+    Ctx {
+        language: wished.unwrap_or(ctx.language),
+        ..ctx.clone()
+    }
+}
+
 fn account_view(identity: &Identity) -> AccountView {
     AccountView {
         username: identity.username.clone(),
@@ -145,6 +168,7 @@ fn client_view(client: &Client, template: Option<&Client>) -> ClientView {
 
 fn expired() -> Error {
     Error::invalid_request("this sign-in has expired or was finished already; go back to the app and start again")
+        .said(words("error-expired"))
 }
 
 /// The id of the request that a page belongs to.
@@ -157,10 +181,12 @@ fn request_id(params: &Params) -> Result<Option<Uuid>> {
 
 fn layout(app: &App, ctx: &Ctx, title: &str, signed_in: Option<&SignedIn>) -> Layout {
     Layout {
+        language: ctx.language,
         title: title.to_owned(),
         request_id: ctx.request_id.to_string(),
         operator_contact: app.config.operator_contact.clone(),
         signed_in_as: signed_in.map(|person| person.identity.username.clone()),
+        offers_languages: ctx.can_be_reloaded,
     }
 }
 

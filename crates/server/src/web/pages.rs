@@ -2,10 +2,11 @@
 //! the template of the same name.
 //!
 //! The structs hold plain values; a decision that is more than "show or hide" is
-//! made by whoever fills them. Askama escapes every value. Nothing is marked as
-//! safe in a template: the only types whose output is inserted as markup are
-//! [`ScopeNode`] and [`ConsentNode`], because they are themselves rendered by an
-//! escaping template.
+//! made by whoever fills them. Their words come from the layout (`web/texts.rs`).
+//! Askama escapes every value. Nothing is marked as safe in a template: the only
+//! types whose output is inserted as markup are [`ScopeNode`] and [`ConsentNode`],
+//! because they are themselves rendered by an escaping template, and
+//! [`Markup`](super::texts::Markup), which escapes what it puts together.
 //! Links that come from clients pass through [`Href`], which knows no `javascript:`.
 
 use std::fmt;
@@ -16,14 +17,25 @@ use askama::filters::HtmlSafe;
 use portolan_types::Timestamp;
 use url::Url;
 
+use crate::texts::Language;
 use crate::web::assets;
 
+#[path = "account_pages.rs"]
+pub mod account;
 #[path = "mail_pages.rs"]
 pub mod mail;
+#[path = "policy_pages.rs"]
+pub mod policies;
+#[path = "resource_pages.rs"]
+pub mod resource;
+
+#[path = "developer_pages.rs"]
+pub mod developers;
 
 /// What every page shows around its content.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
+    pub language: Language,
     /// Name of the page in the browser's tab; error and message pages also show it as heading.
     pub title: String,
     pub request_id: String,
@@ -31,11 +43,18 @@ pub struct Layout {
     pub operator_contact: Option<String>,
     /// Username of the person who is signed in in this browser.
     pub signed_in_as: Option<String>,
+    /// Whether the page leads back to itself in another language.
+    pub offers_languages: bool,
 }
 
 impl Layout {
     fn asset(&self, name: &str) -> String {
         assets::asset_url(name)
+    }
+
+    fn other_languages(&self) -> Vec<Language> {
+        let others = Language::ALL.into_iter().filter(|other| *other != self.language);
+        others.filter(|_| self.offers_languages).collect()
     }
 
     /// The contact as a link, if it is an address; other words stay words.
@@ -187,6 +206,12 @@ impl FormErrors {
         &self.0
     }
 
+    /// Every refusal of a field, where one may be wrong in several ways.
+    fn all_on(&self, field: &str) -> Vec<&str> {
+        let errors = self.0.iter().filter(|error| error.field == Some(field));
+        errors.map(|error| error.text.as_str()).collect()
+    }
+
     fn on(&self, field: &str) -> Option<&str> {
         self.0
             .iter()
@@ -283,7 +308,8 @@ pub enum LoginReason {
 
 impl LoginPage {
     fn client_name(&self) -> &str {
-        self.client.as_ref().map_or("This service", |client| &client.name)
+        let client = self.client.as_ref().map(|client| client.name.as_str());
+        client.unwrap_or(self.layout.text("login-this-service"))
     }
 }
 
@@ -360,11 +386,12 @@ pub struct PasswordPage {
 
 impl PasswordPage {
     fn password_hint(&self) -> String {
-        format!(
-            "At least {} characters. Several words that do not belong together are easy to remember.",
-            self.password_min_length
-        )
+        password_hint(&self.layout, self.password_min_length)
     }
+}
+
+fn password_hint(layout: &Layout, minimum: usize) -> String {
+    layout.say("password-hint").arg("minimum", minimum).to_string()
 }
 
 /// Sets an authenticator app up. Posts `otp`.
@@ -413,8 +440,8 @@ pub struct FactorRemovalPage {
     pub layout: Layout,
     pub form_token: String,
     pub action: Href,
-    /// "the passkey “Laptop”"
-    pub what: String,
+    /// The name of the passkey; the authenticator app has none.
+    pub passkey: Option<String>,
     /// Whether it is the last second factor.
     pub last: bool,
     pub errors: FormErrors,
@@ -483,6 +510,7 @@ pub enum AccessDuration {
 #[derive(Clone, Debug, Template)]
 #[template(path = "components/scope_node.html")]
 pub struct ScopeNode {
+    pub language: Language,
     /// Names this place in the tree; the value that the form posts. Letters, digits, `.`, `-`, `_`.
     pub path_id: String,
     pub name: String,
@@ -582,6 +610,8 @@ pub struct LoggedOutPage {
 pub struct ConsentsPage {
     pub layout: Layout,
     pub apps: Vec<AppConsents>,
+    /// Where everything can be withdrawn at once, if there is more than one app.
+    pub withdraw_all: Option<Href>,
     /// Comes from a withdrawal that has just been done.
     pub withdrawn: bool,
     /// To the app that sent the person here.
@@ -619,6 +649,16 @@ pub struct PlaceView {
     pub apps: Vec<String>,
 }
 
+impl PlaceView {
+    fn name(&self, language: &Language) -> String {
+        if self.here {
+            language.say("sessions-here").arg("browser", &self.browser).to_string()
+        } else {
+            self.browser.clone()
+        }
+    }
+}
+
 /// With which account somebody signed in, and when.
 #[derive(Clone, Debug)]
 pub struct SignIn {
@@ -646,6 +686,7 @@ pub struct AppConsents {
 #[derive(Clone, Debug, Template)]
 #[template(path = "components/consent_node.html")]
 pub struct ConsentNode {
+    pub language: Language,
     pub name: String,
     pub description: String,
     /// Display name of the resource server.
@@ -791,10 +832,10 @@ pub enum IdentityChange {
 }
 
 impl IdentityChange {
-    pub fn title(&self) -> &'static str {
+    pub fn title(&self, language: Language) -> &'static str {
         match self {
-            IdentityChange::Unlink { .. } => "Unlink this account?",
-            IdentityChange::MakePrimary { .. } => "Make this your primary account?",
+            IdentityChange::Unlink { .. } => language.text("identities-ask-unlink"),
+            IdentityChange::MakePrimary { .. } => language.text("identities-ask-primary"),
         }
     }
 
@@ -846,29 +887,41 @@ pub struct LinkConfirmPage {
 }
 
 /// A moment as pages show it, in UTC: the server does not know the reader's time zone.
-#[derive(Clone, Debug)]
+/// A template writes it with `layout.time(moment)`.
+#[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// For the `datetime` attribute.
-    machine: String,
-    words: String,
+    at: Timestamp,
+    to_the_minute: bool,
 }
 
 impl Moment {
     /// "3 February 2026"
     pub fn day(at: Timestamp) -> Moment {
-        Moment::new(at, "%-d %B %Y")
+        Moment {
+            at,
+            to_the_minute: false,
+        }
     }
 
     /// "3 February 2026, 09:15 UTC"
     pub fn minute(at: Timestamp) -> Moment {
-        Moment::new(at, "%-d %B %Y, %H:%M UTC")
+        Moment {
+            at,
+            to_the_minute: true,
+        }
     }
 
-    fn new(at: Timestamp, format: &str) -> Moment {
-        let machine = at.to_string();
-        let words = jiff::Timestamp::from_microsecond(at.micros())
-            .map_or_else(|_| machine.clone(), |time| time.strftime(format).to_string());
-        Moment { machine, words }
+    /// For the `datetime` attribute.
+    pub fn machine(&self) -> String {
+        self.at.to_string()
+    }
+
+    pub fn words(&self, language: Language) -> String {
+        if self.to_the_minute {
+            language.moment(self.at)
+        } else {
+            language.date(self.at)
+        }
     }
 }
 
@@ -878,6 +931,8 @@ impl Moment {
 pub struct ErrorPage {
     pub layout: Layout,
     pub text: String,
+    /// Whether the text is in English and the page is not.
+    pub text_is_foreign: bool,
     /// What the person can do next, a sentence each.
     pub advice: Vec<String>,
     pub link: Option<Link>,
@@ -907,14 +962,14 @@ pub struct SetupPage {
 
 impl SetupPage {
     fn username_hint(&self) -> String {
-        format!("Other people will know the account as username@{}.", self.local_domain)
+        self.layout
+            .say("account-username-hint")
+            .arg("domain", &self.local_domain)
+            .to_string()
     }
 
     fn password_hint(&self) -> String {
-        format!(
-            "At least {} characters. Several words that do not belong together are easy to remember.",
-            self.password_min_length
-        )
+        password_hint(&self.layout, self.password_min_length)
     }
 }
 
@@ -951,27 +1006,6 @@ pub enum HomeState {
     NotSetUp,
     SignedOut { sign_in: Option<Href> },
     SignedIn { links: Vec<Link>, sign_out: Href },
-}
-
-/// A length of time as people say it: "10 minutes", "48 hours", "6 months".
-fn in_words(length: &Duration) -> String {
-    const MINUTE: u64 = 60;
-    const HOUR: u64 = 60 * MINUTE;
-    const DAY: u64 = 24 * HOUR;
-    const MONTH: u64 = 30 * DAY;
-    let seconds = length.as_secs();
-    // A unit takes over where the smaller one would need an unfamiliar number.
-    let (unit, name) = match seconds {
-        0..60 => (1, "second"),
-        60..=3_600 => (MINUTE, "minute"),
-        3_601..=172_800 => (HOUR, "hour"),
-        172_801..5_184_000 => (DAY, "day"),
-        _ => (MONTH, "month"),
-    };
-    // Rounded down: nobody should be promised more time than there is.
-    let count = seconds / unit;
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {name}{plural}")
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::audit::{self, Event};
 use crate::store::clients::{self, Client, Credential};
 use crate::store::{identities, identity_providers, projects, scopes};
+use crate::upstream::dns::Found;
 
 const MAXIMUM_REDIRECT_URIS: usize = 100;
 const MAXIMUM_SCOPES: usize = 500;
@@ -209,18 +210,26 @@ fn requested_scopes(tx: &mut ReadTx, id: ClientId, requested: &[ScopeId]) -> Res
     Ok(others.collect())
 }
 
+/// Whether the contact of the project is told that a client is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    Send,
+    /// The caller has caused too much mail already. Deleting goes on all the same: programs
+    /// that tidy up must not be held up by it.
+    LeaveOut,
+}
+
 /// Deletes a client with all that hangs on it. What a person has to have an admin for is
 /// not left without one.
-pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId) -> Result<Client> {
+pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId, notice: Notice) -> Result<Client> {
     let client = get_authorized(tx, ctx, manager, id)?;
     if id == clients::AUTH {
         return Err(Error::conflict("this server cannot be without itself"));
     }
     project::check_not_last_admin(tx, id.identity())?;
-    if let Some(project) = client.project_id {
+    if let Some(project) = client.project_id.filter(|_| notice == Notice::Send) {
         let text = format!(
-            "The app {} ({id}) was deleted. Its scopes, everybody's consents to it and all its tokens have ended.",
-            client.name
+            "The app with the id {id} was deleted. Its scopes, everybody's consents to it and all its tokens have ended."
         );
         mail::notify_project(tx, ctx, project, "An app was deleted", &text)?;
     }
@@ -231,7 +240,7 @@ pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId) -> R
         manager,
         "client.delete",
         &client,
-        json!({ "name": client.name }),
+        json!({ "name": client.name, "contact_told": notice == Notice::Send }),
     )?;
     Ok(client)
 }
@@ -331,12 +340,20 @@ pub fn add_fqdn(
     Ok(client)
 }
 
-/// What is answered when the DNS does not hold the proof.
-pub fn fqdn_not_proven(fqdn: &str, id: ClientId, reason: &str) -> Error {
-    Error::new(
+/// Whether what the DNS says proves that the client controls the name (wire.md 1.9).
+pub fn check_fqdn_proof(found: &Found, fqdn: &str, id: ClientId) -> Result<()> {
+    if found.says(&id.to_string()) {
+        return Ok(());
+    }
+    let reason = match found {
+        Found::Texts(_) => "its TXT records say something else",
+        Found::Nothing => "it has no TXT record",
+        Found::NoAnswer => "the DNS gave no answer; try again later",
+    };
+    Err(Error::new(
         Kind::FqdnVerificationFailed,
         format!("fqdn: {fqdn} needs a DNS TXT record with the client id {id}: {reason}"),
-    )
+    ))
 }
 
 fn get_authorized(tx: &mut ReadTx, ctx: &Ctx, manager: &Manager, id: ClientId) -> Result<Client> {
