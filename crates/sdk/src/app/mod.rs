@@ -70,6 +70,9 @@ impl Kind {
     }
 }
 
+/// An authorizer, and the end of its token if nobody renews it.
+type Made = (Arc<dyn Authorizer>, Option<i64>);
+
 struct Inner {
     name: String,
     config: AppConfig,
@@ -77,8 +80,8 @@ struct Inner {
     requirements: Arc<Mutex<ScopeRequirements>>,
     storage: Arc<ValidatingTokenStorage>,
     decoder: Arc<IdTokenDecoder>,
-    /// Authorizers that were made, with the end of a token that nobody renews.
-    authorizers: Mutex<BTreeMap<String, (Arc<dyn Authorizer>, Option<i64>)>>,
+    /// Authorizers that were made, by resource server.
+    authorizers: Mutex<BTreeMap<String, Made>>,
     /// One login at a time: a person has one pair of eyes.
     login: tokio::sync::Mutex<()>,
 }
@@ -382,7 +385,7 @@ impl Inner {
         Ok(authorizer)
     }
 
-    async fn new_authorizer(&self, resource_server: &str) -> Result<(Arc<dyn Authorizer>, Option<i64>)> {
+    async fn new_authorizer(&self, resource_server: &str) -> Result<Made> {
         let client = self.kind.client().clone();
         let stored = self.storage.get(resource_server).await;
         if let Kind::Client(client) = &self.kind {

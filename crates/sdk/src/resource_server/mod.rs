@@ -81,8 +81,11 @@ enum Include {
 struct Cache {
     lifetime: Duration,
     /// By the digest of the token: a dump of the memory shows no tokens.
-    entries: Mutex<HashMap<[u8; 32], (i64, Arc<Introspection>)>>,
+    entries: Mutex<HashMap<[u8; 32], Kept>>,
 }
+
+/// Until when an answer is kept, and the answer.
+type Kept = (i64, Arc<Introspection>);
 
 impl fmt::Debug for ResourceServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -314,7 +317,7 @@ impl Caller {
 
     /// Tokens for the services that this one needs, for this caller.
     pub async fn dependent_tokens(&self) -> Result<TokenResponse> {
-        self.dependent_tokens_with(|request| Ok(request)).await
+        self.dependent_tokens_with(Ok).await
     }
 
     /// The same for some scopes, or with refresh tokens.
