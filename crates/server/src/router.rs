@@ -19,6 +19,7 @@ use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
+use crate::web::console;
 use crate::web::identities as identity_pages;
 use crate::web::{
     address, consent, factor, home, linking, login, logout, provider_login, reset, security, setup, sign_up,
@@ -204,6 +205,43 @@ pub fn router(app: App) -> Router {
             "/p/link/confirm",
             get(linking::confirm_link_page).post(linking::confirm_link),
         )
+        .route("/p/console", get(console::console_page))
+        .route("/p/console/people", get(console::people::people_page))
+        .route("/p/console/people/{identity_id}", get(console::people::person_page))
+        .route(
+            "/p/console/people/{identity_id}/{action}",
+            get(console::people::person_action_page).post(console::people::act_on_person),
+        )
+        .route("/p/console/providers", get(console::providers::providers_page))
+        .route(
+            "/p/console/providers/new",
+            get(console::providers::new_provider_page).post(console::providers::add_provider),
+        )
+        .route(
+            "/p/console/providers/{provider_id}",
+            get(console::providers::provider_page),
+        )
+        .route(
+            "/p/console/providers/{provider_id}/edit",
+            get(console::providers::edit_provider_page).post(console::providers::edit_provider),
+        )
+        .route(
+            "/p/console/providers/{provider_id}/{action}",
+            get(console::providers::provider_action_page).post(console::providers::act_on_provider),
+        )
+        .route("/p/console/clients", get(console::clients::clients_page))
+        .route("/p/console/clients/{client_id}", get(console::clients::client_page))
+        .route(
+            "/p/console/clients/{client_id}/{action}",
+            get(console::clients::client_action_page).post(console::clients::act_on_client),
+        )
+        .route("/p/console/audit", get(console::audit::audit_page))
+        .route("/p/console/keys", get(console::keys::keys_page))
+        .route(
+            "/p/console/keys/rotate",
+            get(console::keys::rotation_page).post(console::keys::rotate_keys),
+        )
+        .route("/p/console/server", get(console::server::server_page))
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))
         .method_not_allowed_fallback(method_not_allowed)

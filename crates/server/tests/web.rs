@@ -12,6 +12,8 @@ mod auth_code;
 mod consent;
 #[path = "web/consents.rs"]
 mod consents;
+#[path = "web/console.rs"]
+mod console;
 #[path = "web/continue_as.rs"]
 mod continue_as;
 #[path = "web/factors.rs"]

@@ -24,5 +24,6 @@ pub mod session;
 pub mod token_format;
 pub mod tokens;
 pub mod totp;
+pub mod trail;
 pub mod upstream;
 pub mod webauthn;

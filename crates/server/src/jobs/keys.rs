@@ -18,6 +18,7 @@ use crate::domain::sealing::MasterKey;
 use crate::domain::totp;
 use crate::error::{Error, Result};
 use crate::start::secret_key_place;
+use crate::store::audit::{self, Actor, Event};
 use crate::store::{factors, keys, outbox, projects, settings};
 
 /// Reads the keys again when they have changed.
@@ -126,6 +127,29 @@ pub fn rotate(
         )?;
     }
     Ok(!plan.is_empty())
+}
+
+/// The same for somebody who asked for it, written down under their name.
+pub fn rotate_for(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    actor: Actor,
+    schedule: Schedule,
+    id_token_lifetime: Duration,
+    spare: &StoredKey,
+) -> Result<bool> {
+    let rotated = rotate(tx, ctx.now, schedule, id_token_lifetime, spare)?;
+    if rotated {
+        let event = Event {
+            action: "signing_key.rotate",
+            actor,
+            resource_kind: "server",
+            resource_id: "keys".into(),
+            detail: serde_json::json!({ "kind": spare.kind.name() }),
+        };
+        audit::insert(tx, ctx, &event)?;
+    }
+    Ok(rotated)
 }
 
 /// Programs that keep keys for ever learn in time that there are others.

@@ -57,6 +57,11 @@ pub const MIGRATIONS: &[Migration] = &[
     migration(9, "linking", include_str!("../../migrations/0009_linking.sql")),
     migration(10, "factors", include_str!("../../migrations/0010_factors.sql")),
     migration(11, "logout", include_str!("../../migrations/0011_logout.sql")),
+    migration(
+        16,
+        "console_and_skins",
+        include_str!("../../migrations/0016_console_and_skins.sql"),
+    ),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {
@@ -85,6 +90,11 @@ fn in_list(values: &mut Vec<Value>, items: impl IntoIterator<Item = Value>) -> S
         .map(|n| format!("${n}"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Behind every text that begins so: no character is greater than its last one.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10FFFF}")
 }
 
 /// Lists of text in a column are JSON; the column was written by us.

@@ -27,6 +27,8 @@ pub const LINK: &str = "/p/link";
 /// Where it ends, if the person agrees.
 pub const LINK_CONFIRM: &str = "/p/link/confirm";
 pub const SECURITY: &str = "/p/account/security";
+/// The pages for administrators of the server.
+pub const CONSOLE: &str = "/p/console";
 
 /// Pages that change how a person signs in: each with its name in `next` and its path.
 const SECURITY_PAGES: [(&str, &str); 5] = [
@@ -54,6 +56,31 @@ pub enum Destination {
     MakePrimary(IdentityId, CameFrom),
     /// By its name and its path.
     Security(&'static str, &'static str),
+    /// For administrators of the server, whose sign-in in this browser is not enough.
+    Console(ConsolePath),
+}
+
+/// A page of the operator console: its path beneath [`CONSOLE`]. It is made of names and ids
+/// alone, so whoever writes it cannot lead anywhere else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConsolePath(String);
+
+impl ConsolePath {
+    /// The page at this path beneath the console, or its first page.
+    pub fn new(path: impl Into<String>) -> Self {
+        let path = path.into();
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(plain);
+        let is_path = path.len() <= 200 && path.split('/').all(is_segment);
+        Self(if is_path { path } else { String::new() })
+    }
+
+    fn path(&self) -> String {
+        if self.0.is_empty() {
+            return CONSOLE.into();
+        }
+        format!("{CONSOLE}/{}", self.0)
+    }
 }
 
 impl Destination {
@@ -71,6 +98,7 @@ impl Destination {
             Some("primary") => identity().map_or(Destination::Home, |id| Destination::MakePrimary(id, came_from())),
             Some("sessions") => Destination::Sessions,
             Some("address") => Destination::Address,
+            Some("console") => Destination::Console(ConsolePath::new(params.get("page").unwrap_or(""))),
             Some(name) => SECURITY_PAGES
                 .into_iter()
                 .find(|(known, _)| *known == name)
@@ -90,6 +118,10 @@ impl Destination {
 
     /// Whether the person has to sign in again before they can go there.
     pub fn needs_new_login(&self, person: &SignedIn, now: Timestamp) -> bool {
+        // The console has looked at the sign-ins of this browser already.
+        if matches!(self, Destination::Console(_)) {
+            return true;
+        }
         let is_fresh = session::is_fresh(&person.authentication, now);
         let is_local = person.identity.provider_id == LOCAL;
         let is_enough = is_fresh && (is_local || !matches!(self, Destination::Security(..)));
@@ -103,6 +135,7 @@ impl Destination {
             Destination::Sessions => SESSIONS.into(),
             Destination::Address => ADDRESS.into(),
             Destination::Security(_, path) => (*path).into(),
+            Destination::Console(page) => page.path(),
             Destination::Identities(came_from) => came_from.address(IDENTITIES, &[]),
             Destination::BeginLink(came_from, None) => came_from.address(LINK, &[]),
             Destination::BeginLink(_, Some(request)) => format!("{LINK}?request={request}"),
@@ -122,6 +155,7 @@ impl Destination {
             | Destination::Link(_) => false,
             Destination::Address
             | Destination::Security(..)
+            | Destination::Console(_)
             | Destination::BeginLink(..)
             | Destination::Unlink(..)
             | Destination::MakePrimary(..) => true,
@@ -151,6 +185,15 @@ impl Destination {
             Destination::Sessions => (next("sessions"), None),
             Destination::Address => (next("address"), None),
             Destination::Security(name, _) => (next(name), None),
+            Destination::Console(page) => {
+                let mut fields = next("console");
+                fields.extend(
+                    Some(&page.0)
+                        .filter(|path| !path.is_empty())
+                        .map(|path| field("page", path)),
+                );
+                (fields, None)
+            }
             Destination::Consents(came_from) => (next("consents"), Some(came_from)),
             Destination::Identities(came_from) => (next("identities"), Some(came_from)),
             Destination::BeginLink(came_from, request) => {
@@ -259,6 +302,15 @@ mod tests {
             ("next=security-totp", "/p/account/security/totp"),
             ("next=security-nothing", "/"),
             ("next=address", "/p/address"),
+            ("next=console", "/p/console"),
+            (
+                "next=console&page=people/00000000-0000-0000-0000-000000000007/disable",
+                "/p/console/people/00000000-0000-0000-0000-000000000007/disable",
+            ),
+            ("next=console&page=//evil.example", "/p/console"),
+            ("next=console&page=../../v2/web/logout", "/p/console"),
+            ("next=console&page=a%0d%0ab", "/p/console"),
+            ("next=console&page=a%3fb", "/p/console"),
             ("next=/v2/web/consents", "/"),
             ("next=https://evil.example/", "/"),
             ("next=//evil.example", "/"),

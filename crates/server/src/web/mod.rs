@@ -8,6 +8,7 @@ pub mod assets;
 mod choice;
 pub mod consent;
 pub mod consents;
+pub mod console;
 mod demands;
 pub mod destination;
 mod device;

@@ -23,6 +23,9 @@ use crate::web::assets;
 #[path = "mail_pages.rs"]
 pub mod mail;
 
+#[path = "console_pages.rs"]
+pub mod console;
+
 /// What every page shows around its content.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {

@@ -8,6 +8,9 @@ use std::path::Path;
 
 use super::*;
 
+#[path = "console_pages_tests.rs"]
+mod console;
+
 /// What an attacker would choose as the name of an app, an account or a scope.
 const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
 
@@ -24,6 +27,12 @@ fn hostile(_: &str) -> String {
 
 /// Every page in its states. What a stranger can choose passes through `say`.
 pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+    let mut pages = samples_for_everybody(say);
+    pages.extend(console::samples(say));
+    pages
+}
+
+fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
         language: Language::En,
         title: title.to_owned(),
@@ -1261,7 +1270,7 @@ fn hostile_words_stay_words() {
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
         data-passkey-status data-reveal data-without-script datetime defer fill \
         focusable for formnovalidate height hidden href id inputmode lang method minlength name opacity open r rel required \
-        role spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
+        role rows selected spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
     let mut shown = HashSet::new();
     for (page, html, elements) in catalogue() {
@@ -1328,6 +1337,20 @@ fn hostile_words_stay_words() {
         "login_linking",
         "link_confirm",
         "link_confirm_third",
+        "console",
+        "console_people",
+        "console_person",
+        "console_confirm_refused",
+        "console_providers",
+        "console_provider",
+        "console_provider_edit",
+        "console_provider_refused",
+        "console_clients",
+        "console_client",
+        "console_client_disabled",
+        "console_audit",
+        "console_audit_unread",
+        "console_server",
     ] {
         assert!(shown.contains(page), "{page} shows nothing hostile");
     }
