@@ -20,6 +20,10 @@ use crate::serve::{healthz, readyz};
 use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
 use crate::web::console;
+use crate::web::developers;
+use crate::web::developers::apps as app_pages;
+use crate::web::developers::projects as project_pages;
+use crate::web::developers::secrets as secret_pages;
 use crate::web::identities as identity_pages;
 use crate::web::{
     address, consent, factor, home, linking, login, logout, provider_login, reset, security, setup, sign_up,
@@ -242,6 +246,49 @@ pub fn router(app: App) -> Router {
             get(console::keys::rotation_page).post(console::keys::rotate_keys),
         )
         .route("/p/console/server", get(console::server::server_page))
+        .route("/p/developers", get(developers::developers_page))
+        .route(
+            "/p/developers/projects/new",
+            get(project_pages::new_project_page).post(project_pages::make_project),
+        )
+        .route("/p/developers/projects/{project_id}", get(project_pages::project_page))
+        .route(
+            "/p/developers/projects/{project_id}/edit",
+            get(project_pages::edit_project_page).post(project_pages::edit_project),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/delete",
+            get(project_pages::project_removal_page).post(project_pages::delete_project_by_person),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/admins",
+            get(project_pages::new_admin_page).post(project_pages::add_admin),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/admins/{identity_id}",
+            get(project_pages::admin_removal_page).post(project_pages::remove_admin),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/apps/new",
+            get(app_pages::new_app_page).post(app_pages::register_app),
+        )
+        .route("/p/developers/apps/{client_id}", get(app_pages::app_page))
+        .route(
+            "/p/developers/apps/{client_id}/edit",
+            get(app_pages::edit_app_page).post(app_pages::edit_app),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/delete",
+            get(app_pages::app_removal_page).post(app_pages::delete_app),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/secrets",
+            get(secret_pages::new_secret_page).post(secret_pages::make_secret),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/secrets/{credential_id}/delete",
+            get(secret_pages::secret_removal_page).post(secret_pages::delete_secret),
+        )
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))
         .method_not_allowed_fallback(method_not_allowed)

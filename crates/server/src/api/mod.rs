@@ -151,11 +151,7 @@ impl Call {
     fn prover(&self) -> impl Fn(&mut ReadTx) -> Result<Known> + Send + 'static {
         let (presented, ctx) = (self.presented.clone(), self.ctx.clone());
         let resource_server = self.app.config.resource_server_name.clone();
-        let gate = if self.app.config.session_gate {
-            Gate::On
-        } else {
-            Gate::Off
-        };
+        let gate = Gate::of(&self.app.config);
         move |tx| {
             Ok(Known {
                 caller: presented.authenticate(tx, ctx.now, &resource_server)?,

@@ -184,29 +184,86 @@ pub fn is_registered_origin(client: &Client, uri: &str) -> bool {
         .any(|registered| origin(registered).as_ref() == Some(&wanted))
 }
 
-/// Whether a URI may be registered: absolute, https; plain http only on loopback;
-/// private-use schemes only for installed clients and with a dot (RFC 8252 section 7.1).
-/// The error says what is wrong with it.
+/// Why a URI cannot be registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UriFault {
+    TooLong,
+    Characters,
+    Fragment,
+    Wildcard,
+    NotAbsolute,
+    DotSegments,
+    UserInfo,
+    NoHost,
+    PlainHttp,
+    SchemeWithoutDot,
+    NotHttps,
+}
+
+impl UriFault {
+    pub const ALL: [UriFault; 11] = [
+        UriFault::TooLong,
+        UriFault::Characters,
+        UriFault::Fragment,
+        UriFault::Wildcard,
+        UriFault::NotAbsolute,
+        UriFault::DotSegments,
+        UriFault::UserInfo,
+        UriFault::NoHost,
+        UriFault::PlainHttp,
+        UriFault::SchemeWithoutDot,
+        UriFault::NotHttps,
+    ];
+
+    /// What the URI does wrong: the end of a sentence that begins with it.
+    fn reason(self) -> &'static str {
+        match self {
+            UriFault::TooLong => "is longer than 2048 characters",
+            UriFault::Characters => "contains characters that a URI must not contain",
+            UriFault::Fragment => "has a fragment",
+            UriFault::Wildcard => "has a wildcard; register each address",
+            UriFault::NotAbsolute => "is not an absolute URI",
+            UriFault::DotSegments => "has dot segments",
+            UriFault::UserInfo => "carries a user name or password",
+            UriFault::NoHost => "has no host",
+            UriFault::PlainHttp => "uses plain http; only loopback addresses may",
+            UriFault::SchemeWithoutDot => "uses a private scheme without a dot, such as org.example.app:/callback",
+            UriFault::NotHttps => "must use https",
+        }
+    }
+}
+
+/// Whether a URI may be registered. The error says what is wrong with it.
 pub fn check_redirect_uri(client_type: &str, uri: &str) -> Result<()> {
-    let refuse = |reason: &str| Err(Error::invalid_parameters(format!("redirect_uris: {uri:?} {reason}")));
+    find_uri_fault(client_type, uri).map_or(Ok(()), |fault| {
+        Err(Error::invalid_parameters(format!(
+            "redirect_uris: {uri:?} {}",
+            fault.reason()
+        )))
+    })
+}
+
+/// A URI is absolute, https; plain http only on loopback; private-use schemes only for
+/// installed clients and with a dot (RFC 8252 section 7.1).
+pub fn find_uri_fault(client_type: &str, uri: &str) -> Option<UriFault> {
     if uri.len() > 2048 {
-        return refuse("is longer than 2048 characters");
+        return Some(UriFault::TooLong);
     }
     if !uri.is_ascii()
         || uri.bytes().any(|b| {
             b.is_ascii_control() || matches!(b, b' ' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
         })
     {
-        return refuse("contains characters that a URI must not contain");
+        return Some(UriFault::Characters);
     }
     if uri.contains('#') {
-        return refuse("has a fragment");
+        return Some(UriFault::Fragment);
     }
     if uri.contains('*') {
-        return refuse("has a wildcard; register each address");
+        return Some(UriFault::Wildcard);
     }
     let Ok(url) = url::Url::parse(uri) else {
-        return refuse("is not an absolute URI");
+        return Some(UriFault::NotAbsolute);
     };
     let path = uri.split(['?', '#']).next().unwrap_or(uri);
     let lower = path.to_ascii_lowercase();
@@ -214,22 +271,20 @@ pub fn check_redirect_uri(client_type: &str, uri: &str) -> Result<()> {
         .split('/')
         .any(|segment| matches!(segment.replace("%2e", ".").as_str(), "." | ".."));
     if has_dot_segment {
-        return refuse("has dot segments");
+        return Some(UriFault::DotSegments);
     }
     if authority(uri).contains('@') {
-        return refuse("carries a user name or password");
+        return Some(UriFault::UserInfo);
     }
     match url.scheme() {
         // The parser takes `https:a.example` and `https:///a.example` for whole addresses.
-        "https" | "http" if authority(uri).is_empty() => refuse("has no host"),
-        "https" => Ok(()),
-        "http" if matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) => Ok(()),
-        "http" => refuse("uses plain http; only loopback addresses may"),
-        scheme if client_type == PUBLIC_INSTALLED && scheme.contains('.') => Ok(()),
-        _ if client_type == PUBLIC_INSTALLED => {
-            refuse("uses a private scheme without a dot, such as org.example.app:/callback")
-        }
-        _ => refuse("must use https"),
+        "https" | "http" if authority(uri).is_empty() => Some(UriFault::NoHost),
+        "https" => None,
+        "http" if matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) => None,
+        "http" => Some(UriFault::PlainHttp),
+        scheme if client_type == PUBLIC_INSTALLED && scheme.contains('.') => None,
+        _ if client_type == PUBLIC_INSTALLED => Some(UriFault::SchemeWithoutDot),
+        _ => Some(UriFault::NotHttps),
     }
 }
 
@@ -334,7 +389,7 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_links(terms: Option<&str>, privacy: Option<&str>) -> Result<()> {
+pub fn check_links(terms: Option<&str>, privacy: Option<&str>) -> Result<()> {
     if terms.is_some() != privacy.is_some() {
         return Err(Error::invalid_parameters(
             "links: give both terms_and_conditions and privacy_policy, or neither",

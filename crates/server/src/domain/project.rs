@@ -15,6 +15,7 @@ use portolan_types::{ClientId, IdentityId, PolicyId, ProjectId, Timestamp};
 use uuid::Uuid;
 
 use crate::app::{Ctx, new_uuid};
+use crate::config::Config;
 use crate::domain::identity::{check_email, check_text};
 use crate::domain::mail;
 use crate::error::{Error, Result};
@@ -68,6 +69,12 @@ pub enum Gate {
     Off,
 }
 
+impl Gate {
+    pub fn of(config: &Config) -> Self {
+        if config.session_gate { Gate::On } else { Gate::Off }
+    }
+}
+
 impl Manager {
     /// The person or the client that a token speaks for.
     pub fn of_token(tx: &mut ReadTx, token: &ActiveToken, gate: Gate) -> Result<Self> {
@@ -94,6 +101,23 @@ impl Manager {
             manager.presence = Presence::Session(session);
         }
         Ok(manager)
+    }
+
+    /// A person who is signed in in a browser, with what happened in that session. The same
+    /// rules as for a token of theirs.
+    pub fn of_person(tx: &mut ReadTx, person: &Identity, session: Vec<Authentication>, gate: Gate) -> Result<Self> {
+        let identities = identities::list_set(tx, person.set_id)?;
+        Ok(Self {
+            actor: Actor::Identity(person.id),
+            identities: live(&identities),
+            client: None,
+            member_of: None,
+            proved_secret: false,
+            presence: match gate {
+                Gate::On => Presence::Session(session),
+                Gate::Off => Presence::NotAsked,
+            },
+        })
     }
 
     /// A client that proved its secret: it speaks for its identity.

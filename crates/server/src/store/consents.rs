@@ -113,6 +113,40 @@ pub fn list_by_identity(tx: &mut ReadTx, identity_id: IdentityId) -> Result<Vec<
     )?)
 }
 
+/// What people have allowed that would end with a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resting {
+    /// Permissions that people gave it.
+    pub consents: i64,
+    pub people: i64,
+    /// Permissions of other clients for its scopes.
+    pub of_others: i64,
+}
+
+impl FromRow for Resting {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            consents: row.take()?,
+            people: row.take()?,
+            of_others: row.take()?,
+        })
+    }
+}
+
+/// Counts them. What a client allowed itself is left out.
+pub fn count_resting_on(tx: &mut ReadTx, client_id: ClientId) -> Result<Resting> {
+    Ok(tx.fetch_one(
+        "SELECT (SELECT count(*) FROM consents
+                  WHERE client_id = $1 AND parent_id IS NULL AND status = 'approved' AND auto_approved = 0),
+                (SELECT count(DISTINCT identity_id) FROM consents
+                  WHERE client_id = $1 AND parent_id IS NULL AND status = 'approved' AND auto_approved = 0),
+                (SELECT count(*) FROM consents
+                  WHERE client_id <> $1 AND status = 'approved'
+                    AND scope_id IN (SELECT id FROM scopes WHERE client_id = $1))",
+        params![client_id],
+    )?)
+}
+
 /// A root and all below it.
 pub fn list_tree(tx: &mut ReadTx, root_id: ConsentId) -> Result<Vec<Consent>> {
     Ok(tx.fetch_all(

@@ -181,6 +181,16 @@ pub fn count_contents(tx: &mut ReadTx, id: ProjectId) -> Result<(i64, i64)> {
     )?)
 }
 
+/// How many clients each of these projects holds; those without any are left out.
+pub fn count_clients_by_projects(tx: &mut ReadTx, projects: &[ProjectId]) -> Result<Vec<(ProjectId, i64)>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, projects.iter().map(|id| id.into_value()));
+    Ok(tx.fetch_all(
+        &format!("SELECT project_id, count(*) FROM clients WHERE project_id IN ({list}) GROUP BY project_id"),
+        values,
+    )?)
+}
+
 /// Deletes an empty project with its admins and the policy of its gate.
 pub fn delete(tx: &mut WriteTx, id: ProjectId) -> Result<()> {
     tx.execute("DELETE FROM projects WHERE id = $1", params![id])?;

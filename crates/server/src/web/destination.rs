@@ -27,6 +27,7 @@ pub const LINK: &str = "/p/link";
 /// Where it ends, if the person agrees.
 pub const LINK_CONFIRM: &str = "/p/link/confirm";
 pub const SECURITY: &str = "/p/account/security";
+pub const DEVELOPERS: &str = "/p/developers";
 /// The pages for administrators of the server.
 pub const CONSOLE: &str = "/p/console";
 
@@ -56,30 +57,43 @@ pub enum Destination {
     MakePrimary(IdentityId, CameFrom),
     /// By its name and its path.
     Security(&'static str, &'static str),
-    /// For administrators of the server, whose sign-in in this browser is not enough.
-    Console(ConsolePath),
+    Developers(Inside),
+    /// The same, for somebody whose sign-ins in this browser are not enough to change
+    /// something there. Names an identity that would be.
+    Administer(Inside, Option<IdentityId>),
+    /// For administrators of the server, whose sign-ins in this browser are not enough.
+    Console(Inside),
 }
 
-/// A page of the operator console: its path beneath [`CONSOLE`]. It is made of names and ids
-/// alone, so whoever writes it cannot lead anywhere else.
+/// A page of the developer area or of the operator console: its path beneath [`DEVELOPERS`] or
+/// [`CONSOLE`]. It is made of names and ids alone, so whoever writes it cannot lead anywhere
+/// else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConsolePath(String);
+pub struct Inside(String);
 
-impl ConsolePath {
-    /// The page at this path beneath the console, or its first page.
+impl Inside {
+    /// The page at this path beneath the area, or its first page.
     pub fn new(path: impl Into<String>) -> Self {
         let path = path.into();
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(plain);
+        let is_segment = |segment: &str| {
+            !segment.is_empty()
+                && segment
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
         let is_path = path.len() <= 200 && path.split('/').all(is_segment);
         Self(if is_path { path } else { String::new() })
     }
 
-    fn path(&self) -> String {
+    pub fn path(&self) -> String {
+        self.beneath(DEVELOPERS)
+    }
+
+    fn beneath(&self, area: &str) -> String {
         if self.0.is_empty() {
-            return CONSOLE.into();
+            return area.into();
         }
-        format!("{CONSOLE}/{}", self.0)
+        format!("{area}/{}", self.0)
     }
 }
 
@@ -89,6 +103,7 @@ impl Destination {
         let came_from = || CameFrom::read(params);
         let uuid = |name| params.get(name).and_then(|id| id.parse::<Uuid>().ok());
         let identity = || uuid("identity").map(IdentityId);
+        let inside = || Inside::new(params.get("page").unwrap_or(""));
         match params.get("next") {
             Some("consents") => Destination::Consents(came_from()),
             Some("identities") => Destination::Identities(came_from()),
@@ -98,7 +113,9 @@ impl Destination {
             Some("primary") => identity().map_or(Destination::Home, |id| Destination::MakePrimary(id, came_from())),
             Some("sessions") => Destination::Sessions,
             Some("address") => Destination::Address,
-            Some("console") => Destination::Console(ConsolePath::new(params.get("page").unwrap_or(""))),
+            Some("developers") => Destination::Developers(inside()),
+            Some("administer") => Destination::Administer(inside(), identity()),
+            Some("console") => Destination::Console(inside()),
             Some(name) => SECURITY_PAGES
                 .into_iter()
                 .find(|(known, _)| *known == name)
@@ -118,8 +135,8 @@ impl Destination {
 
     /// Whether the person has to sign in again before they can go there.
     pub fn needs_new_login(&self, person: &SignedIn, now: Timestamp) -> bool {
-        // The console has looked at the sign-ins of this browser already.
-        if matches!(self, Destination::Console(_)) {
+        if matches!(self, Destination::Administer(..) | Destination::Console(_)) {
+            // The page has looked at the sign-ins of this browser already.
             return true;
         }
         let is_fresh = session::is_fresh(&person.authentication, now);
@@ -135,7 +152,8 @@ impl Destination {
             Destination::Sessions => SESSIONS.into(),
             Destination::Address => ADDRESS.into(),
             Destination::Security(_, path) => (*path).into(),
-            Destination::Console(page) => page.path(),
+            Destination::Developers(page) | Destination::Administer(page, _) => page.path(),
+            Destination::Console(page) => page.beneath(CONSOLE),
             Destination::Identities(came_from) => came_from.address(IDENTITIES, &[]),
             Destination::BeginLink(came_from, None) => came_from.address(LINK, &[]),
             Destination::BeginLink(_, Some(request)) => format!("{LINK}?request={request}"),
@@ -152,8 +170,10 @@ impl Destination {
             | Destination::Sessions
             | Destination::Consents(_)
             | Destination::Identities(_)
+            | Destination::Developers(_)
             | Destination::Link(_) => false,
             Destination::Address
+            | Destination::Administer(..)
             | Destination::Security(..)
             | Destination::Console(_)
             | Destination::BeginLink(..)
@@ -180,18 +200,20 @@ impl Destination {
             value: value.to_string(),
         };
         let next = |name: &str| vec![field("next", &name)];
+        let page_field = |page: &Inside| {
+            let named = Some(&page.0).filter(|path| !path.is_empty());
+            named.map(|path| field("page", path)).into_iter().collect::<Vec<_>>()
+        };
         let (mut fields, came_from) = match self {
             Destination::Home => return Vec::new(),
             Destination::Sessions => (next("sessions"), None),
             Destination::Address => (next("address"), None),
             Destination::Security(name, _) => (next(name), None),
-            Destination::Console(page) => {
-                let mut fields = next("console");
-                fields.extend(
-                    Some(&page.0)
-                        .filter(|path| !path.is_empty())
-                        .map(|path| field("page", path)),
-                );
+            Destination::Console(page) => ([next("console"), page_field(page)].concat(), None),
+            Destination::Developers(page) => ([next("developers"), page_field(page)].concat(), None),
+            Destination::Administer(page, identity) => {
+                let mut fields = [next("administer"), page_field(page)].concat();
+                fields.extend(identity.as_ref().map(|id| field("identity", id)));
                 (fields, None)
             }
             Destination::Consents(came_from) => (next("consents"), Some(came_from)),
@@ -317,6 +339,20 @@ mod tests {
             ("next=consents%0d%0aLocation:%20https://evil.example", "/"),
             ("next=identities", "/v2/web/identities"),
             ("next=identities&client=c", "/v2/web/identities?client=c"),
+            ("next=developers", "/p/developers"),
+            (
+                "next=developers&page=projects/00000000-0000-0000-0000-000000000007/edit",
+                "/p/developers/projects/00000000-0000-0000-0000-000000000007/edit",
+            ),
+            (
+                "next=administer&page=apps/new&identity=00000000-0000-0000-0000-000000000007",
+                "/p/developers/apps/new",
+            ),
+            ("next=developers&page=//evil.example", "/p/developers"),
+            ("next=developers&page=../../v2/web/logout", "/p/developers"),
+            ("next=developers&page=a?b", "/p/developers"),
+            ("next=developers&page=a%0d%0ab", "/p/developers"),
+            ("next=developers&page=a%5cb", "/p/developers"),
             ("next=begin-link", "/p/link"),
             ("next=begin-link&waiting=https://evil.example", "/p/link"),
             (

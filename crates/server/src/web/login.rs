@@ -72,13 +72,16 @@ pub(super) struct LoginState {
     choice: Choice,
     /// The link that the sign-in is for.
     linking: Option<Linking>,
+    /// An account of the person that the destination needs.
+    needed: Option<String>,
 }
 
 impl LoginState {
     /// The account that the app asks for or hints at.
     fn suggested_username(&self) -> String {
         let hint = || self.waiting.as_ref()?.request.login_hint.clone();
-        self.demands.username.clone().or_else(hint).unwrap_or_default()
+        let demanded = self.demands.username.clone().or_else(|| self.needed.clone());
+        demanded.or_else(hint).unwrap_or_default()
     }
 
     /// The request that gives the pages their language.
@@ -131,7 +134,15 @@ pub(super) async fn load(
             };
             let for_link = linking.as_ref().and_then(|linking| linking.waiting.as_ref());
             let choice = choice::load(tx, waiting.as_ref().or(for_link), &asked)?;
+            // Only of their own: the address of this page is anybody's words.
+            let needed = match (&destination, &signed_in) {
+                (Destination::Administer(_, Some(id)), Some(person)) => {
+                    identities::find(tx, *id)?.filter(|needed| needed.set_id == person.identity.set_id)
+                }
+                _ => None,
+            };
             Ok(LoginState {
+                needed: needed.map(|identity| identity.username),
                 choice,
                 waiting,
                 signed_in,

@@ -11,6 +11,7 @@ pub mod consents;
 pub mod console;
 mod demands;
 pub mod destination;
+pub mod developers;
 mod device;
 pub mod factor;
 pub mod home;

@@ -25,6 +25,8 @@ pub mod mail;
 
 #[path = "console_pages.rs"]
 pub mod console;
+#[path = "developer_pages.rs"]
+pub mod developers;
 
 /// What every page shows around its content.
 #[derive(Clone, Debug, Default)]
@@ -191,6 +193,12 @@ impl FormErrors {
 
     fn all(&self) -> &[FieldError] {
         &self.0
+    }
+
+    /// Every refusal of a field, where one may be wrong in several ways.
+    fn all_on(&self, field: &str) -> Vec<&str> {
+        let errors = self.0.iter().filter(|error| error.field == Some(field));
+        errors.map(|error| error.text.as_str()).collect()
     }
 
     fn on(&self, field: &str) -> Option<&str> {

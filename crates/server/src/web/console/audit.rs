@@ -6,7 +6,7 @@ use portolan_db::ReadTx;
 use portolan_types::Timestamp;
 use uuid::Uuid;
 
-use super::{Events, Page, Visit, Wants, next_page, typed};
+use super::{Events, Visit, Wants, next_page, typed};
 use crate::app::{App, Ctx};
 use crate::domain::identity::typed_username;
 use crate::domain::trail::{self, Filter, Place, Rest, Who};
@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::http::browser::PagePolicy;
 use crate::http::extract::{Params, Query};
 use crate::store::{clients, identities};
+use crate::web::developers::Page;
 use crate::web::pages::FormErrors;
 use crate::web::pages::console::{AuditFields, AuditPage, AuditRest};
 use crate::web::render;

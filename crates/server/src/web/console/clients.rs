@@ -5,7 +5,7 @@ use http::HeaderMap;
 use portolan_db::ReadTx;
 use portolan_types::ClientId;
 
-use super::{Administrator, Events, Page, Stop, Visit, Wants, go_on, inside, next_page, refused, typed};
+use super::{Administrator, Events, Visit, Wants, go_on, inside, next_page, refused, typed};
 use crate::app::{App, Ctx};
 use crate::domain::client::registration as rules;
 use crate::domain::trail;
@@ -15,6 +15,7 @@ use crate::http::extract::{Form, Query};
 use crate::store::audit;
 use crate::store::clients::{self, AUTH, Client};
 use crate::store::{projects, scopes};
+use crate::web::developers::{Page, Stop};
 use crate::web::pages::console::{
     ClientAction, ClientNotice, ClientPage, ClientRow, ClientsPage, ConfirmPage, PersonState,
 };

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use http::HeaderMap;
 
-use super::{Page, Visit, Wants, go_on, inside};
+use super::{Visit, Wants, go_on, inside};
 use crate::app::{App, Ctx};
 use crate::domain::keys::rotation::{PUBLISH_LEAD, Schedule, state};
 use crate::domain::keys::{KeyKind, KeySet, StoredKey};
@@ -12,6 +12,7 @@ use crate::http::browser::PagePolicy;
 use crate::http::extract::{Form, Query};
 use crate::jobs;
 use crate::store::keys;
+use crate::web::developers::Page;
 use crate::web::pages::Moment;
 use crate::web::pages::console::{KeyRow, KeysNotice, KeysPage, RotationPage};
 use crate::web::render;

@@ -20,7 +20,8 @@ use http::{HeaderMap, StatusCode};
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::{BrowserSessionId, IdentityId};
 
-use super::destination::{CONSOLE, ConsolePath, Destination};
+use super::destination::{CONSOLE, Destination, Inside};
+use super::developers::{Page, Stop};
 use super::pages::console::{Area, ConfirmPage, ConsolePage, EventRow};
 use super::pages::{Href, Layout, Moment};
 use super::{SignedIn, layout, render};
@@ -87,30 +88,6 @@ impl Administrator {
     }
 }
 
-/// Why a page is not shown.
-pub enum Stop {
-    Error(Error),
-    /// The administrator has to sign in first, and comes back.
-    SignIn(Destination),
-}
-
-pub type Page = Result<Response, Stop>;
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Stop::Error(error)
-    }
-}
-
-impl IntoResponse for Stop {
-    fn into_response(self) -> Response {
-        match self {
-            Stop::Error(error) => error.into_response(),
-            Stop::SignIn(destination) => Redirect::to(&destination.login_path()).into_response(),
-        }
-    }
-}
-
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
@@ -125,7 +102,7 @@ pub struct Visit {
     pub ctx: Ctx,
     cookie: Option<Cookie>,
     /// Where they come back to if they have to sign in first.
-    here: ConsolePath,
+    here: Inside,
 }
 
 impl Visit {
@@ -135,7 +112,7 @@ impl Visit {
             cookie: Cookie::read(headers, &app.config),
             app,
             ctx,
-            here: ConsolePath::new(here),
+            here: Inside::new(here),
         }
     }
 
@@ -152,7 +129,7 @@ impl Visit {
             cookie: Some(cookie),
             app,
             ctx,
-            here: ConsolePath::new(here),
+            here: Inside::new(here),
         };
         Ok((visit, form))
     }

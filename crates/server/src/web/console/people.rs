@@ -6,7 +6,7 @@ use http::HeaderMap;
 use portolan_db::ReadTx;
 use portolan_types::IdentityId;
 
-use super::{Administrator, Events, Page, Visit, Wants, go_on, inside, next_page, refused, typed};
+use super::{Administrator, Events, Visit, Wants, go_on, inside, next_page, refused, typed};
 use crate::app::{App, Ctx};
 use crate::domain::address::{self, Site};
 use crate::domain::factors::{self, Available, Removal};
@@ -19,6 +19,7 @@ use crate::store::audit;
 use crate::store::identities::{self, Identity, SearchBy};
 use crate::store::identity_providers::{CLIENTS, LOCAL};
 use crate::web::account_sessions::app_names;
+use crate::web::developers::Page;
 use crate::web::pages::console::{
     ConfirmPage, FactorRow, PeoplePage, PersonAction, PersonFacts, PersonNotice, PersonPage, PersonRow, PersonState,
     SessionRow,

@@ -10,7 +10,7 @@ use portolan_db::ReadTx;
 use portolan_types::IdentityProviderId;
 use serde_json::json;
 
-use super::{Administrator, Page, Stop, Visit, Wants, go_on, inside, next_page, refused, typed};
+use super::{Administrator, Visit, Wants, go_on, inside, next_page, refused, typed};
 use crate::app::{App, Ctx, new_uuid};
 use crate::domain::provider::{self as rules, Wanted};
 use crate::domain::trail;
@@ -21,6 +21,7 @@ use crate::jobs::keys::provider_secret_place;
 use crate::store::audit;
 use crate::store::identity_providers::{self, IdentityProvider};
 use crate::upstream::provider::{OAUTH2, PRESETS, is_upstream};
+use crate::web::developers::{Page, Stop};
 use crate::web::pages::console::{
     ConfirmPage, FailureRow, ProviderAction, ProviderFields, ProviderFormPage, ProviderNotice, ProviderPage,
     ProviderRow, ProvidersPage,

@@ -4,12 +4,13 @@
 use axum::extract::State;
 use http::HeaderMap;
 
-use super::{Page, Visit, Wants};
+use super::{Visit, Wants};
 use crate::app::{App, Ctx};
 use crate::error::Error;
 use crate::health::Report;
 use crate::http::browser::PagePolicy;
 use crate::store::{identities, keys, leases, outbox, settings};
+use crate::web::developers::Page;
 use crate::web::pages::Moment;
 use crate::web::pages::console::{LeaseRow, ServerFacts, ServerPage};
 use crate::web::render;
