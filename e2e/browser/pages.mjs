@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
 import { decide, heading, launch, readCode, signIn } from './chromium.mjs';
+import { operators } from './console.mjs';
 import { secondFactors } from './passkeys.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -874,6 +875,9 @@ async function main() {
     );
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
     await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
+    const olga = await server.addUser('olga', 'Olga O', 'o@example.org', '--admin');
+    const paul = await server.addUser('paul', 'Paul P', 'p@example.org');
+    await operators({ server, check, open, inspect, expectHeaders, tabTo }, olga, paul);
     await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {
     await browser.close();

@@ -147,9 +147,9 @@ export class Server {
     return stdout.trim() ? JSON.parse(stdout) : {};
   }
 
-  async addUser(username, name, email) {
+  async addUser(username, name, email, ...more) {
     const password = newPassword();
-    const args = ['user', 'add', username, '--name', name, '--email', email, '--password-stdin'];
+    const args = ['user', 'add', username, '--name', name, '--email', email, '--password-stdin', ...more];
     const { id } = await this.command(args, password + '\n');
     return { id, username: `${username}@portolan.local`, name, email, password };
   }

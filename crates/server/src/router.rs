@@ -21,12 +21,13 @@ use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
 use crate::web::console;
 use crate::web::developers;
+use crate::web::developers::appearance as appearance_pages;
 use crate::web::developers::apps as app_pages;
 use crate::web::developers::projects as project_pages;
 use crate::web::developers::secrets as secret_pages;
 use crate::web::identities as identity_pages;
 use crate::web::{
-    address, consent, factor, home, linking, login, logout, provider_login, reset, security, setup, sign_up,
+    address, consent, factor, home, linking, login, logout, provider_login, reset, security, setup, sign_up, skin,
 };
 
 pub fn router(app: App) -> Router {
@@ -120,6 +121,7 @@ pub fn router(app: App) -> Router {
         .layer(render::render_api(&app))
         .layer(from_fn(cors::allow_any_origin));
 
+    let upload_limit = DefaultBodyLimit::max(app.config.limits.upload_bytes);
     let web = Router::new()
         .route("/", get(home::home))
         .route(
@@ -245,6 +247,12 @@ pub fn router(app: App) -> Router {
             "/p/console/keys/rotate",
             get(console::keys::rotation_page).post(console::keys::rotate_keys),
         )
+        .route("/p/console/setup/address", get(console::first_run::address_step_page))
+        .route(
+            "/p/console/setup/app",
+            get(console::first_run::app_step_page).post(console::first_run::make_first_app),
+        )
+        .route("/p/console/setup/token", get(console::first_run::token_step_page))
         .route("/p/console/server", get(console::server::server_page))
         .route("/p/developers", get(developers::developers_page))
         .route(
@@ -289,6 +297,19 @@ pub fn router(app: App) -> Router {
             "/p/developers/apps/{client_id}/secrets/{credential_id}/delete",
             get(secret_pages::secret_removal_page).post(secret_pages::delete_secret),
         )
+        .route(
+            "/p/developers/apps/{client_id}/appearance",
+            get(appearance_pages::app_appearance_page)
+                .post(appearance_pages::decide_app_appearance)
+                .layer(upload_limit),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/appearance",
+            get(appearance_pages::project_appearance_page)
+                .post(appearance_pages::decide_project_appearance)
+                .layer(upload_limit),
+        )
+        .route("/p/skin/{file}", get(skin::skin_file))
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))
         .method_not_allowed_fallback(method_not_allowed)

@@ -6,6 +6,8 @@ mod support;
 
 #[path = "web/app_logout.rs"]
 mod app_logout;
+#[path = "web/appearance.rs"]
+mod appearance;
 #[path = "web/auth_code.rs"]
 mod auth_code;
 #[path = "web/consent.rs"]
@@ -18,6 +20,8 @@ mod console;
 mod continue_as;
 #[path = "web/factors.rs"]
 mod factors;
+#[path = "web/first_run.rs"]
+mod first_run;
 #[path = "web/headers.rs"]
 mod headers;
 #[path = "web/identities.rs"]

@@ -11,9 +11,7 @@ use portolan_server::domain::provider::{self as rules, Wanted};
 use portolan_server::jobs::keys::provider_secret_place;
 use portolan_server::store::audit::Actor;
 use portolan_server::store::identity_providers::{self, IdentityProvider, Setup};
-use portolan_server::upstream::provider::{
-    Configuration, Endpoints, OAUTH2, PRESETS, is_upstream,
-};
+use portolan_server::upstream::provider::{Configuration, Endpoints, OAUTH2, PRESETS, is_upstream};
 use portolan_server::web::provider_login::redirect_uri;
 use portolan_server::{App, Error};
 use portolan_types::{IdentityProviderId, api};

@@ -21,6 +21,7 @@ pub mod provider;
 pub mod scope;
 pub mod sealing;
 pub mod session;
+pub mod skin;
 pub mod token_format;
 pub mod tokens;
 pub mod totp;

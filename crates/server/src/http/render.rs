@@ -281,6 +281,7 @@ fn page(app: &App, error: &Error, occasion: Occasion) -> Response {
             request_id: occasion.request_id.to_string(),
             operator_contact: app.config.operator_contact.clone(),
             signed_in_as: None,
+            skin: None,
         },
         text: sentence(error.detail()),
         advice: advice(error),

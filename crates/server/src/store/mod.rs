@@ -29,6 +29,7 @@ pub mod refresh_tokens;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;
+pub mod skins;
 pub mod upstream_logins;
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::destination::CONSENTS;
 use super::pages::{AccessDuration, ConsentPage, ContinueAsPage, FormErrors, Href, ScopeNode};
-use super::{SignedIn, Waiting, account_view, find_session, find_waiting, layout, render, request_id, resume};
+use super::{SignedIn, Waiting, account_view, find_session, find_waiting, render, request_id, resume};
 use crate::app::{App, Ctx};
 use crate::domain::consent::{self, Approval, Decision, path_id};
 use crate::domain::scope::{self, Node};
@@ -113,7 +113,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
     };
     let wants_label = waiting.client.prompt_for_named_grant || request.label.is_some();
     let page = ConsentPage {
-        layout: layout(app, ctx, "Allow access", Some(person)),
+        layout: waiting.layout(app, ctx, "Allow access", Some(person)),
         action: format!("/p/consent?shown={}", fingerprint(trees)),
         form_token: cookie.form_token(app),
         request: Some(waiting.parked.id.to_string()),
@@ -278,7 +278,7 @@ pub async fn continue_page(
         Found::Asked(asked) => asked,
     };
     let page = ContinueAsPage {
-        layout: layout(&app, &ctx, "Continue", Some(&asked.person)),
+        layout: asked.waiting.layout(&app, &ctx, "Continue", Some(&asked.person)),
         action: "/p/continue".into(),
         form_token: cookie.form_token(&app),
         request: Some(id.to_string()),

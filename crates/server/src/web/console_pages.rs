@@ -3,6 +3,7 @@
 
 use askama::Template;
 
+use super::developers::Recipe;
 use super::{FormErrors, Href, Layout, Link, Moment};
 use crate::domain::keys::rotation::State;
 use crate::health::{Finding, Verdict};
@@ -451,4 +452,43 @@ pub struct LeaseRow {
     pub holder: String,
     pub until: Moment,
     pub is_held: bool,
+}
+
+/// The first of the first steps: under which address people reach the server.
+#[derive(Template)]
+#[template(path = "pages/first_address.html")]
+pub struct AddressStepPage {
+    pub layout: Layout,
+    /// What the browser uses, if it says so.
+    pub seen: Option<String>,
+    pub configured: String,
+    pub agrees: bool,
+    /// Without encryption.
+    pub is_plain: bool,
+    pub next: Href,
+}
+
+/// The second: a project and an app. Posts `display_name`, `contact_email` and `name`.
+#[derive(Template)]
+#[template(path = "pages/first_app.html")]
+pub struct AppStepPage {
+    pub layout: Layout,
+    pub form_token: String,
+    pub action: Href,
+    pub display_name: String,
+    pub contact_email: String,
+    pub name: String,
+    pub skip: Href,
+    pub errors: FormErrors,
+}
+
+/// The third: commands that get a token.
+#[derive(Template)]
+#[template(path = "pages/first_token.html")]
+pub struct TokenStepPage {
+    pub layout: Layout,
+    pub name: String,
+    pub recipes: Vec<Recipe>,
+    pub app: Href,
+    pub console: Href,
 }

@@ -28,6 +28,9 @@ pub mod console;
 #[path = "developer_pages.rs"]
 pub mod developers;
 
+#[path = "skin_pages.rs"]
+pub mod skin;
+
 /// What every page shows around its content.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
@@ -39,6 +42,8 @@ pub struct Layout {
     pub operator_contact: Option<String>,
     /// Username of the person who is signed in in this browser.
     pub signed_in_as: Option<String>,
+    /// How the app looks that the page belongs to.
+    pub skin: Option<skin::SkinView>,
 }
 
 impl Layout {

@@ -10,6 +10,8 @@ use super::*;
 
 #[path = "console_pages_tests.rs"]
 mod console;
+#[path = "skin_pages_tests.rs"]
+mod skins;
 
 /// What an attacker would choose as the name of an app, an account or a scope.
 const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
@@ -29,6 +31,7 @@ fn hostile(_: &str) -> String {
 pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let mut pages = samples_for_everybody(say);
     pages.extend(console::samples(say));
+    pages.extend(skins::samples(say));
     pages
 }
 
@@ -39,6 +42,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: None,
+        skin: None,
     };
     let signed_in = |title: &str| Layout {
         signed_in_as: Some(say("alice@portolan.local")),
@@ -1156,7 +1160,7 @@ impl Element {
 /// Reads markup strictly: quoted attributes, every element closed in order. What
 /// escaped from its place would show up as an element or an attribute of its own.
 fn elements(page: &str, html: &str) -> Vec<Element> {
-    const VOID: [&str; 4] = ["meta", "link", "input", "br"];
+    const VOID: [&str; 5] = ["meta", "link", "input", "br", "img"];
     let mut all: Vec<Element> = Vec::new();
     let mut open: Vec<usize> = Vec::new();
     let mut rest = html
@@ -1266,9 +1270,9 @@ fn without_empty_lines(html: &str) -> String {
 
 #[test]
 fn hostile_words_stay_words() {
-    const ATTRIBUTES: &str = "action aria-controls aria-describedby aria-hidden aria-invalid autocapitalize autocomplete autofocus \
+    const ATTRIBUTES: &str = "accept action alt aria-controls aria-describedby aria-hidden aria-invalid autocapitalize autocomplete autofocus \
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
-        data-passkey-status data-reveal data-without-script datetime defer fill \
+        data-passkey-status data-reveal data-without-script datetime defer enctype fill \
         focusable for formnovalidate height hidden href id inputmode lang method minlength name opacity open r rel required \
         role rows selected spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
@@ -1337,6 +1341,14 @@ fn hostile_words_stay_words() {
         "login_linking",
         "link_confirm",
         "link_confirm_third",
+        "appearance_app",
+        "appearance_refused",
+        "login_with_skin",
+        "consent_with_skin",
+        "logged_out_with_skin",
+        "first_address_differs",
+        "first_app_refused",
+        "first_token",
         "console",
         "console_people",
         "console_person",
@@ -1435,7 +1447,7 @@ fn pages_obey_the_content_security_policy() {
     for (page, _, elements) in catalogue() {
         for element in &elements {
             assert!(
-                !["style", "iframe", "object", "base", "img"].contains(&element.name.as_str()),
+                !["style", "iframe", "object", "base"].contains(&element.name.as_str()),
                 "{page}"
             );
             assert_eq!(element.get("style"), None, "{page}");
@@ -1448,7 +1460,17 @@ fn pages_obey_the_content_security_policy() {
                 "link" => element.get("href"),
                 _ => None,
             };
+            // Logos are files of this server, or stand in the page while they are tried.
+            if element.name == "img" {
+                let src = element.get("src").unwrap();
+                let here = src.starts_with("/p/skin/") || src.starts_with("data:image/png;base64,");
+                assert!(here && element.get("alt").is_some(), "{page}: {src}");
+            }
             if let Some(url) = loads {
+                if let Some(file) = url.strip_prefix("/p/skin/") {
+                    assert!(crate::domain::skin::Colours::of_file(file).is_some(), "{page}: {url}");
+                    continue;
+                }
                 let path = url
                     .strip_prefix("/static/")
                     .unwrap_or_else(|| panic!("{page} loads {url}"));

@@ -1,4 +1,5 @@
-//! The calls of the operator console. Alice becomes an administrator for them.
+//! The calls of the operator console, for which Alice becomes an administrator, and of the
+//! look of apps.
 
 use portolan_types::Timestamp;
 
@@ -23,6 +24,11 @@ fn send(world: &World, path: &str, fields: &[(&str, &str)]) -> PageCall {
     let path = format!("{CONSOLE}{path}");
     let call = world.filled_in(&path, fields);
     PageCall { path, ..call }
+}
+
+/// A look without a logo; such a form may come as any other.
+fn saving(world: &World, path: &str) -> PageCall {
+    world.filled_in(path, &[("decision", "save")])
 }
 
 pub fn calls() -> Vec<(&'static str, Call)> {
@@ -97,6 +103,30 @@ pub fn calls() -> Vec<(&'static str, Call)> {
             "POST /p/console/keys/rotate",
             Page(|w| send(w, "/keys/rotate", &[("schedule", "published")])),
         ),
+        ("GET /p/console/setup/address", Page(|w| look(w, "/setup/address"))),
+        ("GET /p/console/setup/app", Page(|w| look(w, "/setup/app"))),
+        ("POST /p/console/setup/app", Page(|w| send(w, "/setup/app", &[]))),
+        (
+            "GET /p/console/setup/token",
+            Page(|w| look(w, &format!("/setup/token?app={}", w.native.id))),
+        ),
         ("GET /p/console/server", Page(|w| look(w, "/server"))),
+        (
+            "GET /p/developers/apps/{client_id}/appearance",
+            Page(|w| page(&format!("/p/developers/apps/{}/appearance", w.owned))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/appearance",
+            Page(|w| saving(w, &format!("/p/developers/apps/{}/appearance", w.owned))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/appearance",
+            Page(|w| page(&format!("/p/developers/projects/{}/appearance", w.project))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/appearance",
+            Page(|w| saving(w, &format!("/p/developers/projects/{}/appearance", w.project))),
+        ),
+        ("GET /p/skin/{file}", Page(|_| page("/p/skin/0f5069-ffffff.css"))),
     ]
 }

@@ -519,14 +519,14 @@ fn failed_sign_ins_through_a_provider_are_told() {
             tx,
             &ctx,
             id,
-            portolan_server::domain::upstream::fault::FOREIGN_DOMAIN,
+            portolan_server::upstream::fault::FOREIGN_DOMAIN,
         )
     });
     browser.get(&format!("{CONSOLE}/providers/{id}"));
     assert!(
         browser
             .text()
-            .contains(portolan_server::domain::upstream::fault::FOREIGN_DOMAIN.code)
+            .contains(portolan_server::upstream::fault::FOREIGN_DOMAIN.code)
     );
 }
 

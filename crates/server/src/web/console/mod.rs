@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod clients;
+pub mod first_run;
 pub mod keys;
 pub mod people;
 pub mod providers;
