@@ -26,7 +26,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    process::{remove_variables, run},
+    process::{cargo, remove_variables, run},
     setup::{self, Versions},
     workshop::Workshop,
 };
@@ -239,7 +239,7 @@ impl Suite {
                 script.environment.push(("GLOBUS", python.with_file_name("globus")));
                 Ok(vec![script])
             }
-            Suite::Pages => Ok(vec![browser("pages")?]),
+            Suite::Pages => Ok(vec![browser("pages")?, catalogue()?]),
             Suite::Schemathesis => {
                 let python = setup::python("schemathesis", "e2e/schemathesis/requirements.txt", Versions::Pinned)?;
                 Ok(vec![Script {
@@ -299,6 +299,49 @@ fn browser(name: &str) -> Result<Script> {
         arguments: vec![format!("e2e/browser/{name}.mjs")],
         environment: vec![("CHROMIUM", setup::chromium()?)],
     })
+}
+
+/// Looks at the catalogue of pages, after the server's unit tests have written it.
+fn catalogue() -> Result<Script> {
+    let mut script = browser("catalogue")?;
+    let folder = setup::state().join("catalogue");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    let mut write = cargo();
+    write.current_dir(setup::root()).env("PORTOLAN_PAGES", &folder).args([
+        "test",
+        "--locked",
+        "--workspace",
+        "--lib",
+        "the_catalogue_can_be_looked_at_in_a_browser",
+    ]);
+    run(&mut write, &setup::log("catalogue"), SCRIPT_LIMIT)?;
+    script.environment.push(("PORTOLAN_PAGES", folder));
+    Ok(script)
+}
+
+/// Takes the pictures of `docs/screens`: each page of the catalogue narrow and wide, light and dark.
+pub fn screens() -> Result<()> {
+    let folder = setup::root().join("docs/screens");
+    for entry in fs::read_dir(&folder).into_iter().flatten() {
+        let path = entry?.path();
+        // Of pages that are no more.
+        if path.extension().is_some_and(|extension| extension == "webp") {
+            fs::remove_file(path)?;
+        }
+    }
+    let mut script = catalogue()?;
+    script
+        .arguments
+        .extend(["--screens".to_owned(), "docs/screens".to_owned()]);
+    let mut command = Command::new(&script.program);
+    command
+        .current_dir(setup::root())
+        .args(&script.arguments)
+        .envs(script.environment.iter().map(|(name, value)| (name, value)));
+    run(&mut command, &setup::log("screens"), SCRIPT_LIMIT)
 }
 
 /// The files that `node --test` takes for tests, by its own rules for names.

@@ -30,6 +30,8 @@ enum Chore {
     Soak(test::SoakArgs),
     /// Measure the server
     Bench(bench::BenchArgs),
+    /// Take a picture of every page for docs/screens
+    Screens,
     /// Start a private PostgreSQL and print its URL, until Ctrl-C
     Postgres(PostgresArgs),
 }
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Chore::E2e(args) => e2e::main(&args),
         Chore::Soak(args) => test::soak(&args),
         Chore::Bench(args) => bench::run(args),
+        Chore::Screens => e2e::screens(),
         Chore::Postgres(args) => serve_postgres(&args),
     });
     match outcome {

@@ -168,7 +168,7 @@ settings! {
         pub failed_client_authentications_per_minute: u32 = 30,
         /// Template registrations per address and hour.
         pub template_registrations_per_hour: u32 = 60,
-        /// Requests for mail (new passwords, new accounts) per address and hour.
+        /// Requests for mail (new passwords, new accounts, notices to the contact of a project) per address and hour.
         pub mail_requests_per_hour: u32 = 20,
         /// Requests for mail from all addresses per hour.
         pub mail_requests_in_all_per_hour: u32 = 2000,

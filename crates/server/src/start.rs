@@ -297,13 +297,12 @@ fn server_keys(db: &Db, master_key: &MasterKey, now: Timestamp) -> Result<Server
 /// Makes a key of each kind that nothing signs for; at the first start both.
 fn signing_keys(db: &Db, master_key: &MasterKey, config: &Config, now: Timestamp) -> Result<KeySet, StartError> {
     let stored = db.read_blocking(keys::list)?;
-    let id_token_lifetime = jobs::keys::id_token_lifetime(config);
     for kind in rotation::missing(&stored, now) {
         let spare = jobs::keys::generate(master_key, kind, now)?;
         db.write_blocking(move |tx| {
             // Another node may have been first.
             if rotation::missing(&keys::list(tx)?, now).contains(&kind) {
-                jobs::keys::rotate(tx, now, Schedule::Now, id_token_lifetime, &spare)?;
+                jobs::keys::rotate(tx, now, Schedule::Now, &spare)?;
             }
             Ok::<_, Error>(())
         })?;

@@ -275,7 +275,6 @@ fn the_plans_of_the_hot_statements() {
         "consents::missing_below",
         "consents::stamps_below",
         "consents::list_trees",
-        "consents::list_approved_roots",
         "consents::list_approved",
         "sessions::find",
         "sessions::authentications_of_token",

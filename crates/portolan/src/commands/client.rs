@@ -8,6 +8,7 @@ use portolan_db::{ReadTx, WriteTx};
 use portolan_server::api::clients::document;
 use portolan_server::api::credentials;
 use portolan_server::app::new_uuid;
+use portolan_server::domain::client::registration::Notice;
 use portolan_server::domain::client::{NewClient, registration as rules};
 use portolan_server::domain::logout;
 use portolan_server::domain::project::Manager;
@@ -495,7 +496,7 @@ fn delete(options: &Options, client: String, confirmation: &Confirmation) -> Res
         .write_blocking(move |tx| {
             let client = clients::get(tx, id)?;
             let client = document(tx, &client)?;
-            rules::delete(tx, &ctx, &Manager::operator(), id)?;
+            rules::delete(tx, &ctx, &Manager::operator(), id, Notice::Send)?;
             Ok(client)
         })
         .map_err(output::explain)?;

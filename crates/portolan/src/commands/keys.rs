@@ -100,7 +100,6 @@ impl Rotate {
             (false, true) => Schedule::Now,
             (false, false) => Schedule::Published { lead: PUBLISH_LEAD },
         };
-        let id_token_lifetime = jobs::keys::id_token_lifetime(&app.config);
         for kind in KeyKind::ALL {
             let wanted = match self.kind {
                 Kinds::All => true,
@@ -114,9 +113,7 @@ impl Rotate {
             let spare = jobs::keys::generate(&app.master_key, kind, ctx.now).map_err(output::explain)?;
             let rotated = app
                 .db
-                .write_blocking(move |tx| {
-                    jobs::keys::rotate_for(tx, &ctx, Actor::Operator, schedule, id_token_lifetime, &spare)
-                })
+                .write_blocking(move |tx| jobs::keys::rotate_for(tx, &ctx, Actor::Operator, schedule, &spare))
                 .map_err(output::explain)?;
             if !rotated {
                 output::note(&format!(

@@ -408,7 +408,10 @@ fn remove_factors(options: &Options, user: &str, confirmation: &Confirmation) ->
     let document = json!({ "username": identity.username, "removed": removed });
     output::print(options.format, &document, || {
         if removed {
-            format!("{} signs in with the password alone now.", identity.username)
+            format!(
+                "{} signs in with the password alone now; every session has ended.",
+                identity.username
+            )
         } else {
             format!("{} had no second factor.", identity.username)
         }

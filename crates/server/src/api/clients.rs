@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::{Call, Caller, Known, created, credentials, ok};
 use crate::app::{App, Ctx};
+use crate::domain::client::registration::Notice;
 use crate::domain::client::{self, registration};
 use crate::domain::logout;
 use crate::domain::project::{Manager, required};
@@ -351,6 +352,10 @@ pub async fn update_client(call: Call, Path(id): Path<String>, Json(body): Json<
     security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
 )]
 pub async fn delete_client(call: Call, Path(id): Path<String>) -> Result<Response> {
+    let notice = match call.mail_request() {
+        Ok(()) => Notice::Send,
+        Err(_) => Notice::LeaveOut,
+    };
     let client = call
         .write(move |tx, known| {
             let id = parse(&id)?;
@@ -360,7 +365,7 @@ pub async fn delete_client(call: Call, Path(id): Path<String>) -> Result<Respons
             };
             let client = clients::get(tx, id)?;
             let answer = document(tx, &client)?;
-            registration::delete(tx, &known.ctx, &manager, id)?;
+            registration::delete(tx, &known.ctx, &manager, id, notice)?;
             Ok(answer)
         })
         .await?;

@@ -147,6 +147,11 @@ impl Call {
         self.count_failure(result)
     }
 
+    /// Counts a call that makes the server write to an address which the caller has chosen.
+    fn mail_request(&self) -> Result<()> {
+        self.app.limits.mail_request(self.ctx.address)
+    }
+
     /// Proves the caller in the unit of the work itself: what is revoked in between counts.
     fn prover(&self) -> impl Fn(&mut ReadTx) -> Result<Known> + Send + 'static {
         let (presented, ctx) = (self.presented.clone(), self.ctx.clone());

@@ -142,6 +142,16 @@ pub async fn create_project(call: Call, Json(body): Json<ProjectBody>) -> Result
     security(("token" = ["urn:globus:auth:scope:auth.globus.org:manage_projects"]), ("client_secret" = [])),
 )]
 pub async fn update_project(call: Call, Path(id): Path<String>, Json(body): Json<ProjectBody>) -> Result<Response> {
+    let (asked, changes) = (id.clone(), body.project.clone());
+    let tells = call
+        .read(move |tx, known| {
+            let manager = known.manager(tx)?;
+            project::tells_contact(tx, &known.ctx, &manager, parse(&asked)?, &changes)
+        })
+        .await?;
+    if tells {
+        call.mail_request()?;
+    }
     let answer = call
         .write(move |tx, known| {
             let manager = known.manager(tx)?;

@@ -221,11 +221,11 @@ fn wants_new_login(s: &Situation<'_>) -> Option<Reason> {
     if s.request.prompt.select_account {
         return Some(Reason::OtherAccount);
     }
-    let newest = s.authentications.first()?.authenticated_at;
+    let newest = s.authentications.first()?;
     let too_old = s
         .request
         .max_age
-        .is_some_and(|seconds| seconds == 0 || s.now.since(newest) > Duration::from_secs(seconds));
+        .is_some_and(|seconds| seconds == 0 || !newest.is_within(Duration::from_secs(seconds), s.now));
     too_old.then_some(Reason::Again)
 }
 
@@ -296,9 +296,8 @@ impl Session<'_> {
     /// wants a new one (`prompt=login`) or it is older than `max_age`.
     fn recent(&self) -> impl Iterator<Item = &Authentication> {
         self.authentications.iter().filter(|authentication| {
-            let young_enough = |seconds: u64| {
-                seconds > 0 && self.now.since(authentication.authenticated_at) <= Duration::from_secs(seconds)
-            };
+            let young_enough =
+                |seconds: u64| seconds > 0 && authentication.is_within(Duration::from_secs(seconds), self.now);
             self.logins.contains(&authentication.identity_id)
                 || (!self.request.prompt.login && self.request.max_age.is_none_or(young_enough))
         })
@@ -381,6 +380,7 @@ impl Unmet {
         match self {
             Unmet::Mfa => Some(("/p/account/security", "Set up a second factor")),
             Unmet::Policies => Some(("/p/account/security", "Look at how you sign in")),
+            Unmet::NotLinked => Some(("/p/link", "Link another account")),
             _ => None,
         }
     }

@@ -20,7 +20,7 @@ use super::session::Proof;
 use super::webauthn::{
     self, Assertion, Attestation, Ceremony, Credential, Purpose, Refusal, RelyingParty, check_challenge,
 };
-use super::{mail, token_format, totp};
+use super::{identity, mail, token_format, totp};
 use crate::app::{Ctx, random_bytes};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
@@ -33,6 +33,9 @@ pub const PENDING_LIFETIME: Duration = Duration::from_secs(600);
 pub const SET_UP_LIFETIME: Duration = Duration::from_secs(600);
 /// How long a browser waits for an authenticator.
 const AUTHENTICATOR_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// For so long a factor is named to whoever gets an account back.
+const LATELY: Duration = Duration::from_secs(7 * 86_400);
 
 pub const RECOVERY_CODES: usize = 10;
 /// More than anybody has keys.
@@ -60,6 +63,21 @@ pub fn available(tx: &mut ReadTx, id: IdentityId) -> Result<Available> {
         passkeys: factors::list_passkeys(tx, id)?,
         recovery_codes: factors::count_recovery_codes(tx, id)?,
     })
+}
+
+/// What was added in the last week, each in words with its day.
+pub fn added_lately(tx: &mut ReadTx, ctx: &Ctx, id: IdentityId) -> Result<Vec<String>> {
+    let Available { totp, passkeys, .. } = available(tx, id)?;
+    let app = totp.and_then(|totp| Some(("an authenticator app".to_owned(), totp.confirmed_at?)));
+    let keys = passkeys
+        .into_iter()
+        .map(|passkey| (format!("the passkey “{}”", passkey.name), passkey.created_at));
+    Ok(app
+        .into_iter()
+        .chain(keys)
+        .filter(|(_, at)| *at > ctx.now - LATELY)
+        .map(|(what, at)| format!("{what} ({})", at.to_string().split('T').next().unwrap_or_default()))
+        .collect())
 }
 
 /// Whether a password alone is not enough for this account. Recovery of an account asks
@@ -434,6 +452,7 @@ pub fn check_second_factor(
         at: ctx.now,
         acr: Some(REFEDS_MFA.into()),
         amr,
+        undated: false,
     }))
 }
 
@@ -577,7 +596,8 @@ pub fn replace_recovery_codes(tx: &mut WriteTx, ctx: &Ctx, identity: &Identity, 
 pub enum Removal {
     Totp,
     Passkey(Uuid),
-    /// By an operator, for a person who has lost them.
+    /// By an operator, for a person who has lost them. Every sign-in ends: whoever is still
+    /// signed in has stolen a session, or signs in again.
     All,
 }
 
@@ -614,6 +634,10 @@ pub fn remove(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, identity: &Identity, re
     let alone = !has_second_factor(tx, id)?;
     if alone {
         factors::delete_recovery_codes(tx, id)?;
+    }
+    if removal == Removal::All {
+        identities::raise_generation(tx, id)?;
+        identity::forget(tx, ctx, id)?;
     }
     let rest = if alone {
         "It has no second factor any more: the password alone is enough to sign in."

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::{self, CLIENTS, LOCAL};
-use crate::store::{factors, links, passwords, pending_links, sessions};
+use crate::store::{factors, links, passwords, pending_links};
 
 /// A local account to be made. The hash comes ready: hashing takes its time outside transactions.
 #[derive(Clone, Debug)]
@@ -197,22 +197,16 @@ pub fn check_email(email: &str) -> Result<()> {
     }
 }
 
-/// Switches an account off or on. Off: its tokens end and its sessions forget it.
-pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()> {
-    identities::set_enabled(tx, id, enabled)?;
-    if !enabled {
-        sessions::delete_authentications_of(tx, id)?;
-    }
-    Ok(())
+/// Lets an account sign in again. What it had before it was switched off does not come back.
+pub fn switch_on(tx: &mut WriteTx, id: IdentityId) -> Result<()> {
+    identities::set_enabled(tx, id, true)
 }
 
 /// Switches an account off for whatever reason an operator has, and tells its owner: besides
 /// its tokens, what its sign-ins alone gave to the identities linked with it ends.
 pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
-    logout::announce_identity(tx, ctx, id)?;
-    set_enabled(tx, id, false)?;
-    linking::forget_sign_ins(tx, ctx, id)?;
-    forget_beginnings(tx, id)?;
+    identities::set_enabled(tx, id, false)?;
+    forget(tx, ctx, id)?;
     let identity = identities::get(tx, id)?;
     let what = "Your account was switched off: nobody can sign in with it, and what it was signed in to has ended.";
     mail::notify(tx, ctx, &identity, "Your account was switched off", what)
@@ -226,7 +220,7 @@ pub fn switch(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId, enabled
         ));
     }
     let action = if enabled {
-        set_enabled(tx, id, true)?;
+        switch_on(tx, id)?;
         "identity.enable"
     } else {
         switch_off(tx, ctx, id)?;
@@ -247,25 +241,46 @@ pub fn switch(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId, enabled
 /// for an identity linked with it, where this one alone had signed in.
 pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> Result<()> {
     passwords::upsert(tx, id, hash, ctx.now)?;
-    logout::announce_identity(tx, ctx, id)?;
     identities::raise_generation(tx, id)?;
-    linking::forget_sign_ins(tx, ctx, id)?;
-    forget_beginnings(tx, id)?;
+    forget(tx, ctx, id)?;
     let identity = identities::get(tx, id)?;
-    let what = "The password of your account was changed. What you were signed in to elsewhere has ended.";
-    mail::notify(tx, ctx, &identity, "Your password was changed", what)
+    let mut what =
+        "The password of your account was changed. What you were signed in to elsewhere has ended.".to_owned();
+    let added = super::factors::added_lately(tx, ctx, id)?;
+    if !added.is_empty() {
+        what.push_str(&format!(
+            "\n\nIn the last days this was added to your account, by you or by whoever else had your password:\n\n- \
+             {}\n\nIf you do not know it, remove it on the security page of your account.",
+            added.join("\n- ")
+        ));
+    }
+    mail::notify(tx, ctx, &identity, "Your password was changed", &what)
 }
 
-/// The same by the person in this browser, which stays signed in.
+/// An identity is out of every browser, its clients hear of it, what rests on its sign-ins
+/// alone ends, and so does what it has begun.
+pub fn forget(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
+    logout::announce_identity(tx, ctx, id)?;
+    linking::forget_sign_ins(tx, ctx, id)?;
+    forget_beginnings(tx, id)
+}
+
+/// The same by the person in this browser, which stays signed in. `verified` is the hash that
+/// the present password was checked against: one that was set meanwhile stays.
 pub fn change_password(
     tx: &mut WriteTx,
     ctx: &Ctx,
     account: &Identity,
+    verified: &str,
     hash: &str,
     here: BrowserSessionId,
     idle: Duration,
 ) -> Result<()> {
-    passwords::upsert(tx, account.id, hash, ctx.now)?;
+    if !passwords::replace(tx, account.id, verified, hash, ctx.now)? {
+        return Err(Error::conflict(
+            "the password was changed elsewhere meanwhile; sign in again",
+        ));
+    }
     end_other_sessions(tx, ctx, account, here, idle)
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::app::{Ctx, new_uuid};
 use crate::domain::session::{self, Proof};
-use crate::domain::{logout, mail};
+use crate::domain::{factors, logout, mail, policy};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::grants;
@@ -37,6 +37,8 @@ pub enum Refusal {
     Client,
     /// One of the two sign-ins is too long ago.
     Stale,
+    /// One of the linked accounts has a second factor, which was not shown.
+    SecondFactor,
 }
 
 impl Refusal {
@@ -50,6 +52,7 @@ impl Refusal {
             Refusal::Unused => "nobody has signed in with one of the accounts yet",
             Refusal::Client => "accounts of apps cannot be linked",
             Refusal::Stale => "one of the two sign-ins is too long ago",
+            Refusal::SecondFactor => "one of your accounts has a second factor; sign in with it first",
         }
     }
 }
@@ -74,6 +77,27 @@ pub fn check(tx: &mut ReadTx, mine: &Identity, other: &Identity) -> Result<Optio
     }
     let with_others = identities::list_set_ids(tx, other.set_id)?.len() > 1;
     Ok(with_others.then_some(Refusal::Elsewhere))
+}
+
+/// Whether a second factor is missing for a change to which accounts belong together. If one
+/// of them has any, a recent sign-in must have shown two factors: else whoever has the
+/// password of another one takes them all.
+pub fn lacks_second_factor(tx: &mut ReadTx, now: Timestamp, set: &[Identity], here: &[Authentication]) -> Result<bool> {
+    let live: Vec<&Identity> = set.iter().filter(|identity| identity.is_live()).collect();
+    let shown = here.iter().any(|authentication| {
+        session::is_fresh(authentication, now)
+            && policy::shows_mfa(authentication)
+            && live.iter().any(|identity| identity.id == authentication.identity_id)
+    });
+    if shown {
+        return Ok(false);
+    }
+    for identity in live {
+        if factors::has_second_factor(tx, identity.id)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Brings `other` into the set of `mine`. Whoever calls has made sure that both belong to
@@ -227,6 +251,11 @@ pub fn keep_proof(
     other: &Identity,
     proof: &Proof,
 ) -> Result<bool> {
+    if proof.undated {
+        return Err(Error::forbidden(
+            "the provider of this account does not say when you signed in there, so the account cannot be linked",
+        ));
+    }
     // A provider whose clock is ahead does not make a proof that stays fresh for longer.
     let at = proof.at.min(ctx.now);
     if !pending_links::prove(tx, link, browser, &authentication(other, proof, at), ctx.now)? {
@@ -277,8 +306,10 @@ pub fn find_proven(
         && signed_in
             .iter()
             .any(|known| known.identity_id == mine.id && session::is_fresh(known, ctx.now));
+    let set = identities::list_set(tx, mine.set_id)?;
     let refusal = match check(tx, &mine, &other)? {
         None if !fresh => Some(Refusal::Stale),
+        None if lacks_second_factor(tx, ctx.now, &set, &signed_in)? => Some(Refusal::SecondFactor),
         refusal => refusal,
     };
     Ok(Some(Proven {
@@ -289,7 +320,9 @@ pub fn find_proven(
     }))
 }
 
-/// The person has seen both and agrees. Both authentications are in the session then.
+/// The person has seen both and agrees. Both authentications are in the session then. The
+/// second factor of the other one counts from its next sign-in on: whoever knows a password
+/// would else link an account of their own to show the factor that this one lacks.
 pub fn confirm(
     tx: &mut WriteTx,
     ctx: &Ctx,
@@ -308,7 +341,7 @@ pub fn confirm(
     if let Err(refusal) = self::link(tx, ctx, Actor::Identity(mine), mine, other)? {
         return Ok(Err(refusal));
     }
-    sessions::upsert_authentication(tx, browser, &proven.authentication)?;
+    sessions::upsert_authentication(tx, browser, &proven.authentication.clone().without_mfa())?;
     identities::mark_authenticated(tx, other, proven.authentication.authenticated_at)?;
     Ok(Ok(()))
 }

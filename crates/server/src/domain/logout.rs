@@ -66,14 +66,6 @@ pub fn announce_browser(tx: &mut WriteTx, ctx: &Ctx, session: BrowserSessionId) 
     Ok(())
 }
 
-/// The session of one client ends.
-pub fn announce_app(tx: &mut WriteTx, ctx: &Ctx, session: AppSessionId) -> Result<()> {
-    match logout_deliveries::find_listener(tx, session)? {
-        Some(listener) => announce(tx, ctx, &listener),
-        None => Ok(()),
-    }
-}
-
 /// An identity is signed out of every browser.
 pub fn announce_identity(tx: &mut WriteTx, ctx: &Ctx, identity: IdentityId) -> Result<()> {
     for session in logout_deliveries::list_browsers(tx, identity)? {

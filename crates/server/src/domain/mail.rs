@@ -3,7 +3,8 @@
 //! asked for, is sealed until it is sent.
 //!
 //! Nobody is flooded: a recipient gets so many messages of a kind in an hour, the rest are
-//! dropped. An owner whom a stranger keeps asking for still gets working links: those.
+//! dropped. An owner whom a stranger keeps asking for still gets working links: those. Kinds
+//! are apart so that what strangers can cause uses nothing up of what an owner must hear.
 
 use std::time::Duration;
 
@@ -17,8 +18,10 @@ use crate::app::{Ctx, new_uuid};
 use crate::error::Result;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::Identity;
-use crate::store::outbox::{self, LINK, Message, NOTICE};
+use crate::store::identity_providers::LOCAL;
+use crate::store::outbox::{self, CONTACT, LINK, Message, NOTICE, OUTSIDE};
 use crate::store::projects::{self, Project};
+use crate::store::settings;
 
 /// For so long sending is tried again.
 pub const LIFETIME: Duration = Duration::from_secs(2 * 86_400);
@@ -26,6 +29,9 @@ pub const LIFETIME: Duration = Duration::from_secs(2 * 86_400);
 const HOUR: Duration = Duration::from_secs(3600);
 const NOTICES_PER_HOUR: i64 = 20;
 const LINKS_PER_HOUR: i64 = 5;
+
+/// Where the admins of a project look at it; its id comes after.
+const PROJECT_PAGE: &str = "/v2/web/developers/projects/";
 
 /// Stands in a body where the sealed link comes.
 pub const LINK_MARK: &str = "{link}";
@@ -37,12 +43,16 @@ pub fn link_place(id: Uuid) -> String {
 
 /// Queues a message to an address.
 pub fn queue(tx: &mut WriteTx, ctx: &Ctx, recipient: &str, subject: &str, body: &str) -> Result<()> {
-    if outbox::count_since(tx, recipient, NOTICE, ctx.now - HOUR)? >= NOTICES_PER_HOUR {
+    queue_as(tx, ctx, NOTICE, recipient, subject, body)
+}
+
+fn queue_as(tx: &mut WriteTx, ctx: &Ctx, kind: &'static str, recipient: &str, subject: &str, body: &str) -> Result<()> {
+    if outbox::count_since(tx, recipient, kind, ctx.now - HOUR)? >= NOTICES_PER_HOUR {
         return dropped(tx, ctx, subject);
     }
     let message = Message {
         id: new_uuid(),
-        kind: NOTICE,
+        kind,
         recipient: recipient.to_owned(),
         subject: on_one_line(subject),
         body: body.to_owned(),
@@ -132,7 +142,9 @@ pub fn notify_at(
         on_one_line(identity.name.as_deref().unwrap_or(&identity.username)),
         identity.username
     );
-    queue(tx, ctx, address, subject, &body)
+    // Nobody here has proven that the address which another provider tells is the person's.
+    let kind = if identity.provider_id == LOCAL { NOTICE } else { OUTSIDE };
+    queue_as(tx, ctx, kind, address, subject, &body)
 }
 
 /// Tells the contact of a project.
@@ -143,17 +155,20 @@ pub fn notify_project(tx: &mut WriteTx, ctx: &Ctx, project: ProjectId, subject: 
     }
 }
 
-/// False if the project has no contact that could be told.
+/// False if the project has no contact that could be told. Anybody can make a project, name
+/// any address and choose the names: a message that repeats them would let strangers write
+/// to anybody, so it says only the id and where to look.
 pub fn notify_contact(tx: &mut WriteTx, ctx: &Ctx, project: &Project, subject: &str, text: &str) -> Result<bool> {
     if check_email(&project.contact_email).is_err() {
         return Ok(false);
     }
+    let site = settings::find(tx, settings::ISSUER)?.unwrap_or_default();
     let body = format!(
-        "{text}\n\nProject: {} ({})\n\nYou get this message because this address is the contact of the project.\n",
-        on_one_line(&project.display_name),
-        project.id
+        "{text}\n\nProject: {id}\n{site}{PROJECT_PAGE}{id}\n\nYou get this message because this address is the \
+         contact of the project.\n",
+        id = project.id
     );
-    queue(tx, ctx, &project.contact_email, subject, &body)?;
+    queue_as(tx, ctx, CONTACT, &project.contact_email, subject, &body)?;
     Ok(true)
 }
 

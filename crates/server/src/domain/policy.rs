@@ -20,7 +20,7 @@ pub fn evaluate(policy: &Policy, set: &[Identity], authentications: &[Authentica
         None => true,
         Some(seconds) => {
             let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-            now.since(authentication.authenticated_at) <= limit
+            authentication.is_within(limit, now)
         }
     };
     let authenticated = candidates.iter().any(|identity| {

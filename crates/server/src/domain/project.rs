@@ -234,7 +234,7 @@ impl Manager {
         let present = session.iter().any(|authentication| {
             self.identities.contains(&authentication.identity_id)
                 && admins.contains(&authentication.identity_id)
-                && now.since(authentication.authenticated_at) <= limit
+                && authentication.is_within(limit, now)
         });
         if present {
             Ok(())
@@ -308,6 +308,36 @@ pub fn create(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, changes: &ProjectC
     Ok(project)
 }
 
+/// Whether a change makes the server write to the contact of the project. Only for callers
+/// who may make it: others learn nothing.
+pub fn tells_contact(
+    tx: &mut ReadTx,
+    ctx: &Ctx,
+    manager: &Manager,
+    id: ProjectId,
+    changes: &ProjectChanges,
+) -> Result<bool> {
+    let project = projects::get(tx, id)?;
+    manager.authorize_project(tx, ctx.now, &project)?;
+    let contact = changes.contact_email.value();
+    let admins = parse_admins(&changes.admin_ids)?;
+    Ok(
+        contact.is_some_and(|contact| !is_same_contact(contact, &project.contact_email))
+            || match admins {
+                Some(admins) => !are_same(&projects::list_admins(tx, id)?, &admins),
+                None => false,
+            },
+    )
+}
+
+fn is_same_contact(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
+fn are_same(before: &[IdentityId], after: &[IdentityId]) -> bool {
+    before.len() == after.len() && before.iter().all(|admin| after.contains(admin))
+}
+
 /// Changes what is named. Lists of admins replace those that are there.
 pub fn update(
     tx: &mut WriteTx,
@@ -318,6 +348,8 @@ pub fn update(
 ) -> Result<Project> {
     let mut project = projects::get(tx, id)?;
     manager.authorize_project(tx, ctx.now, &project)?;
+    // Whoever was the contact so far is told: a new one may be the stranger who took it over.
+    let told = project.clone();
     if let Some(name) = changed("display_name", &changes.display_name)? {
         check_text("display_name", name)?;
         project.display_name = name.trim().to_owned();
@@ -347,7 +379,16 @@ pub fn update(
     }
     projects::update(tx, &project)?;
     let admins = projects::list_admins(tx, id)?;
-    tell_about_admins(tx, ctx, &project, &before, &admins)?;
+    if !are_same(&before, &admins) {
+        let text = "The admins of your project have changed. Its page shows who they are now.";
+        mail::notify_contact(tx, ctx, &told, "The admins of your project have changed", text)?;
+    }
+    if !is_same_contact(&told.contact_email, &project.contact_email) {
+        let text = "Another address is the contact of your project now. This is the last message about it to this \
+                    address. If that was not meant to be, ask the admins of the project or the operators of this \
+                    server.";
+        mail::notify_contact(tx, ctx, &told, "The contact of your project has changed", text)?;
+    }
     record(
         tx,
         ctx,
@@ -357,28 +398,6 @@ pub fn update(
         serde_json::json!({ "admin_ids": admins }),
     )?;
     Ok(project)
-}
-
-/// Whoever is responsible for a project learns who may change it.
-fn tell_about_admins(
-    tx: &mut WriteTx,
-    ctx: &Ctx,
-    project: &Project,
-    before: &[IdentityId],
-    after: &[IdentityId],
-) -> Result<()> {
-    if before.len() == after.len() && before.iter().all(|admin| after.contains(admin)) {
-        return Ok(());
-    }
-    let names: Vec<String> = identities::list_by_ids(tx, after)?
-        .into_iter()
-        .map(|identity| identity.username)
-        .collect();
-    let text = format!(
-        "The admins of your project have changed. They are now:\n\n{}",
-        names.join("\n")
-    );
-    mail::notify_contact(tx, ctx, project, "The admins of your project have changed", &text).map(|_| ())
 }
 
 /// Deletes a project that holds nothing any more.

@@ -8,10 +8,11 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::app::Ctx;
-use crate::domain::identity::check_text;
+use crate::domain::identity::{self, check_text};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identity_providers::{self, CLIENTS, CLIENTS_DOMAIN, IdentityProvider, LOCAL, Setup};
+use crate::store::sessions;
 use crate::upstream::discovery::asymmetric;
 use crate::upstream::provider::{Configuration, OAUTH2, PRESETS, is_upstream, microsoft_issuer, preset};
 
@@ -199,7 +200,9 @@ pub fn update(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, local_domain: &str, wan
 }
 
 /// Switches signing in through it off or on. Off: tokens of its people are inactive at
-/// once, because whether a token is active looks at the provider, too.
+/// once, because whether a token is active looks at the provider, too. What its sign-ins
+/// alone gave to identities that are linked with those of its people ends as well, and every
+/// session with it: whoever could sign in there as they pleased is why it is switched off.
 pub fn set_enabled(
     tx: &mut WriteTx,
     ctx: &Ctx,
@@ -209,6 +212,11 @@ pub fn set_enabled(
 ) -> Result<()> {
     check_own(provider)?;
     identity_providers::set_enabled(tx, provider.id, enabled)?;
+    if !enabled {
+        for id in sessions::list_identities_of_provider(tx, provider.id)? {
+            identity::forget(tx, ctx, id)?;
+        }
+    }
     let action = if enabled {
         "identity_provider.enable"
     } else {

@@ -24,6 +24,8 @@ pub struct Proof {
     pub at: Timestamp,
     pub acr: Option<String>,
     pub amr: Vec<String>,
+    /// Nobody said when it was; `at` is when it came here.
+    pub undated: bool,
 }
 
 impl Proof {
@@ -33,13 +35,14 @@ impl Proof {
             at: ctx.now,
             acr: None,
             amr: amr.iter().map(|method| (*method).to_owned()).collect(),
+            undated: false,
         }
     }
 }
 
 /// Whether an authentication is recent enough for a change to the account.
 pub fn is_fresh(authentication: &Authentication, now: Timestamp) -> bool {
-    now.since(authentication.authenticated_at) <= FRESH
+    authentication.is_within(FRESH, now)
 }
 
 /// Who is signed in to a session.
@@ -132,8 +135,9 @@ pub fn sign_in(
     };
     // A provider whose clock is ahead does not make a login that never grows old.
     let amr: Vec<&str> = proof.amr.iter().map(String::as_str).collect();
-    let authentication =
+    let mut authentication =
         Authentication::new(identity.id, identity.provider_id, proof.at.min(ctx.now), &amr).with_acr(proof.acr.clone());
+    authentication.undated = proof.undated;
     sessions::upsert_authentication(tx, session, &authentication)?;
     identities::mark_authenticated(tx, identity.id, ctx.now)
 }
@@ -239,8 +243,10 @@ mod tests {
         for (age, fresh) in [(0, true), (600, true), (601, false)] {
             let at = Timestamp::from_seconds(1000 - age);
             let (identity, provider) = (IdentityId::from_u128(1), IdentityProviderId::from_u128(1));
-            let authentication = Authentication::new(identity, provider, at, &["pwd"]);
+            let mut authentication = Authentication::new(identity, provider, at, &["pwd"]);
             assert_eq!(is_fresh(&authentication, now), fresh, "{age}");
+            authentication.undated = true;
+            assert!(!is_fresh(&authentication, now), "nobody knows when it was");
         }
     }
 }

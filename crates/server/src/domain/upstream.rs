@@ -209,8 +209,8 @@ fn check_username(local: &str, domain: &str) -> Result<String, Fault> {
 }
 
 /// What the login proves. That two factors were used counts only where the operator has
-/// decided to believe it of this provider (standards.md H10); without a time of its own
-/// the login happened when the answer came.
+/// decided to believe it of this provider (standards.md H10). Without a time of its own the
+/// login has that of the answer, and counts as old wherever it matters.
 pub fn proof(ctx: &Ctx, trust_mfa: bool, profile: &Profile) -> Proof {
     let mut amr = profile.amr.clone();
     let mut acr = profile.acr.clone();
@@ -222,6 +222,7 @@ pub fn proof(ctx: &Ctx, trust_mfa: bool, profile: &Profile) -> Proof {
         at: profile.authenticated_at.unwrap_or(ctx.now).min(ctx.now),
         acr,
         amr,
+        undated: profile.authenticated_at.is_none(),
     }
 }
 
@@ -299,6 +300,7 @@ mod tests {
             authenticated_at: None,
             ..profile
         };
-        assert_eq!(proof(&ctx, false, &silent).at, ctx.now);
+        let silent = proof(&ctx, false, &silent);
+        assert_eq!((silent.at, silent.undated), (ctx.now, true));
     }
 }

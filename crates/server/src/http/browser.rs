@@ -159,6 +159,19 @@ fn public_port(config: &Config) -> u16 {
         .unwrap_or_else(|| config.listen.port())
 }
 
+/// Whether a request was made neither by a page of ours nor by the person themselves. Where a
+/// browser does not say so (an old one, and each over plain http), the page before decides;
+/// without a word about that either it was none of ours, which always tell.
+pub fn comes_from_elsewhere(headers: &HeaderMap, config: &Config) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if let Some(site) = text("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let origin = |address: &str| url::Url::parse(address).ok().map(|url| url.origin());
+    let before = text("origin").or_else(|| text("referer")).and_then(origin);
+    before.is_none() || before != origin(&config.public_url())
+}
+
 /// How a page may be left: where its forms may lead, and what the next site learns.
 #[derive(Clone, Debug, Default)]
 pub struct PagePolicy {

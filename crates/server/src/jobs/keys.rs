@@ -55,7 +55,6 @@ async fn rotate_if_due(app: &App) -> Result<()> {
         return Ok(());
     };
     let period = Duration::from_secs(days * 86_400);
-    let id_token_lifetime = id_token_lifetime(&app.config);
     for kind in KeyKind::ALL {
         if !rotation::is_due(&stored, kind, now, period, PUBLISH_LEAD) {
             continue;
@@ -65,21 +64,11 @@ async fn rotate_if_due(app: &App) -> Result<()> {
             .await
             .map_err(Error::internal)??;
         let schedule = Schedule::Published { lead: PUBLISH_LEAD };
-        if app
-            .db
-            .write(move |tx| rotate(tx, now, schedule, id_token_lifetime, &spare))
-            .await?
-        {
+        if app.db.write(move |tx| rotate(tx, now, schedule, &spare)).await? {
             tracing::info!(kind = kind.name(), "a new signing key is published");
         }
     }
     Ok(())
-}
-
-/// How long a signature has to be checked. ID tokens have a life of their own: shorter
-/// access tokens do not shorten it.
-pub fn id_token_lifetime(_: &Config) -> Duration {
-    id_token::LIFETIME
 }
 
 /// A key whose times are set when it is inserted.
@@ -98,15 +87,9 @@ pub fn generate(master_key: &MasterKey, kind: KeyKind, now: Timestamp) -> Result
 
 /// Carries out the change of keys of one kind; true if something changed. `spare` is made
 /// before the transaction, because that takes long, and used if a new key is needed.
-pub fn rotate(
-    tx: &mut WriteTx,
-    now: Timestamp,
-    schedule: Schedule,
-    id_token_lifetime: Duration,
-    spare: &StoredKey,
-) -> Result<bool> {
+pub fn rotate(tx: &mut WriteTx, now: Timestamp, schedule: Schedule, spare: &StoredKey) -> Result<bool> {
     let stored = keys::list(tx)?;
-    let plan = rotation::plan(&stored, spare.kind, now, schedule, id_token_lifetime);
+    let plan = rotation::plan(&stored, spare.kind, now, schedule, id_token::LIFETIME);
     for id in &plan.delete {
         keys::delete(tx, *id)?;
     }
@@ -130,15 +113,8 @@ pub fn rotate(
 }
 
 /// The same for somebody who asked for it, written down under their name.
-pub fn rotate_for(
-    tx: &mut WriteTx,
-    ctx: &Ctx,
-    actor: Actor,
-    schedule: Schedule,
-    id_token_lifetime: Duration,
-    spare: &StoredKey,
-) -> Result<bool> {
-    let rotated = rotate(tx, ctx.now, schedule, id_token_lifetime, spare)?;
+pub fn rotate_for(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, schedule: Schedule, spare: &StoredKey) -> Result<bool> {
+    let rotated = rotate(tx, ctx.now, schedule, spare)?;
     if rotated {
         let event = Event {
             action: "signing_key.rotate",
@@ -251,9 +227,8 @@ mod tests {
         app.clock.advance(Duration::from_secs(1));
         let now = app.clock.now();
         let spare = generate(&app.master_key, KeyKind::Ec, now).unwrap();
-        let lifetime = Duration::from_secs(60);
         app.db
-            .write_blocking(move |tx| rotate(tx, now, Schedule::Now, lifetime, &spare))
+            .write_blocking(move |tx| rotate(tx, now, Schedule::Now, &spare))
             .unwrap();
         assert_eq!(signer(&app), before, "not known yet");
 

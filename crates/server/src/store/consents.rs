@@ -155,25 +155,6 @@ pub fn list_tree(tx: &mut ReadTx, root_id: ConsentId) -> Result<Vec<Consent>> {
     )?)
 }
 
-/// The approved roots of a person for a client, of these scopes: what a grant rests on.
-pub fn list_approved_roots(
-    tx: &mut ReadTx,
-    identity_id: IdentityId,
-    client_id: ClientId,
-    scopes: &[ScopeId],
-) -> Result<Vec<Consent>> {
-    let mut values = vec![identity_id.into_value(), client_id.into_value()];
-    let list = super::in_list(&mut values, scopes.iter().map(|id| id.into_value()));
-    Ok(tx.fetch_all(
-        &format!(
-            "SELECT {COLUMNS} FROM consents
-              WHERE identity_id = $1 AND client_id = $2 AND parent_id IS NULL AND status = 'approved'
-                AND scope_id IN ({list})"
-        ),
-        values,
-    )?)
-}
-
 pub fn find(tx: &mut ReadTx, id: ConsentId) -> Result<Option<Consent>> {
     Ok(tx.fetch_optional(&format!("SELECT {COLUMNS} FROM consents WHERE id = $1"), params![id])?)
 }

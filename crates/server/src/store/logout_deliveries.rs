@@ -34,15 +34,6 @@ pub fn list_listeners(tx: &mut ReadTx, session: BrowserSessionId) -> Result<Vec<
     )?)
 }
 
-/// One session, if its client wants to be told.
-pub fn find_listener(tx: &mut ReadTx, session: AppSessionId) -> Result<Option<Listener>> {
-    Ok(tx.fetch_optional(
-        "SELECT a.id, a.client_id FROM app_sessions a JOIN client_logout l ON l.client_id = a.client_id
-          WHERE a.id = $1 AND l.backchannel_logout_uri IS NOT NULL",
-        params![session],
-    )?)
-}
-
 /// The browsers in which an identity is signed in.
 pub fn list_browsers(tx: &mut ReadTx, identity: IdentityId) -> Result<Vec<BrowserSessionId>> {
     let rows: Vec<(BrowserSessionId,)> = tx.fetch_all(

@@ -58,6 +58,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration(9, "linking", include_str!("../../migrations/0009_linking.sql")),
     migration(10, "factors", include_str!("../../migrations/0010_factors.sql")),
     migration(11, "logout", include_str!("../../migrations/0011_logout.sql")),
+    migration(12, "undated", include_str!("../../migrations/0012_undated.sql")),
     migration(
         16,
         "console_and_skins",

@@ -9,8 +9,12 @@ use uuid::Uuid;
 
 use crate::error::Result;
 
-/// Messages that the server sends by itself.
+/// Messages that the server sends by itself to the owner of a local account.
 pub const NOTICE: &str = "notice";
+/// The same to an address that another identity provider tells.
+pub const OUTSIDE: &str = "outside";
+/// To an address that was named as the contact of a project.
+pub const CONTACT: &str = "contact";
 /// Messages with a link that somebody asked for, perhaps not the owner of the address.
 pub const LINK: &str = "link";
 

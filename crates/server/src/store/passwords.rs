@@ -24,6 +24,15 @@ pub fn upsert(tx: &mut WriteTx, identity_id: IdentityId, hash: &str, now: Timest
     Ok(())
 }
 
+/// Another password in place of this one; false if it is no longer that.
+pub fn replace(tx: &mut WriteTx, identity_id: IdentityId, old: &str, hash: &str, now: Timestamp) -> Result<bool> {
+    let replaced = tx.execute(
+        "UPDATE passwords SET hash = $3, changed_at = $4 WHERE identity_id = $1 AND hash = $2",
+        params![identity_id, old, hash, now],
+    )?;
+    Ok(replaced == 1)
+}
+
 /// A stronger hash of the same password: the time of change stays. Nothing happens if the
 /// password was changed meanwhile.
 pub fn update_hash(tx: &mut WriteTx, identity_id: IdentityId, old: &str, hash: &str) -> Result<()> {

@@ -65,7 +65,7 @@ pub fn find(tx: &mut ReadTx, id: Uuid, browser: BrowserSessionId, now: Timestamp
 /// What was proven for it, if that has happened.
 pub fn find_proven(tx: &mut ReadTx, id: Uuid) -> Result<Option<Authentication>> {
     Ok(tx.fetch_optional(
-        "SELECT p.other_id, i.identity_provider_id, p.proven_at, p.acr, p.amr
+        "SELECT p.other_id, i.identity_provider_id, p.proven_at, p.acr, p.amr, cast(0 AS BIGINT)
            FROM pending_links p JOIN identities i ON i.id = p.other_id
           WHERE p.id = $1 AND p.proven_at IS NOT NULL",
         params![id],

@@ -142,15 +142,6 @@ pub fn insert_admin(tx: &mut WriteTx, id: ProjectId, identity_id: IdentityId) ->
     Ok(())
 }
 
-/// False if the identity was no admin.
-pub fn delete_admin(tx: &mut WriteTx, id: ProjectId, identity_id: IdentityId) -> Result<bool> {
-    let deleted = tx.execute(
-        "DELETE FROM project_admins WHERE project_id = $1 AND identity_id = $2",
-        params![id, identity_id],
-    )?;
-    Ok(deleted == 1)
-}
-
 pub fn replace_admins(tx: &mut WriteTx, id: ProjectId, identities: &[IdentityId]) -> Result<()> {
     tx.execute("DELETE FROM project_admins WHERE project_id = $1", params![id])?;
     for identity_id in identities {

@@ -77,6 +77,8 @@ pub struct Authentication {
     pub authenticated_at: Timestamp,
     pub acr: Option<String>,
     amr: Option<String>,
+    /// The provider did not say when it was: the time is that of its answer.
+    pub undated: bool,
 }
 
 impl FromRow for Authentication {
@@ -87,6 +89,7 @@ impl FromRow for Authentication {
             authenticated_at: row.take()?,
             acr: row.take()?,
             amr: row.take()?,
+            undated: row.take()?,
         })
     }
 }
@@ -99,7 +102,14 @@ impl Authentication {
             authenticated_at: at,
             acr: None,
             amr: Some(serde_json::json!(amr).to_string()),
+            undated: false,
         }
+    }
+
+    /// Whether it is known to be at most so old: the one question that every demand for a
+    /// recent sign-in comes down to.
+    pub fn is_within(&self, limit: Duration, now: Timestamp) -> bool {
+        !self.undated && now.since(self.authenticated_at) <= limit
     }
 
     pub fn with_acr(mut self, acr: Option<String>) -> Self {
@@ -109,6 +119,16 @@ impl Authentication {
 
     pub fn amr(&self) -> Option<Vec<String>> {
         self.amr.as_deref().map(super::json_list)
+    }
+
+    /// The same, showing neither two factors nor a class of login.
+    pub fn without_mfa(mut self) -> Self {
+        if let Some(mut methods) = self.amr() {
+            methods.retain(|method| method != "mfa");
+            self.amr = Some(serde_json::json!(methods).to_string());
+        }
+        self.acr = None;
+        self
     }
 }
 
@@ -226,6 +246,19 @@ pub fn end_all_of_client(tx: &mut WriteTx, client_id: ClientId, now: Timestamp) 
     Ok(())
 }
 
+/// Identities of a provider that are or were signed in somewhere.
+pub fn list_identities_of_provider(tx: &mut ReadTx, provider: IdentityProviderId) -> Result<Vec<IdentityId>> {
+    let rows: Vec<(IdentityId,)> = tx.fetch_all(
+        "SELECT identity_id FROM browser_authentications
+          WHERE identity_id IN (SELECT id FROM identities WHERE identity_provider_id = $1)
+          UNION
+         SELECT identity_id FROM session_authentications
+          WHERE identity_id IN (SELECT id FROM identities WHERE identity_provider_id = $1)",
+        params![provider],
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// No token names it any more: the client gets another one next time.
 pub fn delete_app_session(tx: &mut WriteTx, id: AppSessionId) -> Result<()> {
     tx.execute("DELETE FROM app_sessions WHERE id = $1", params![id])?;
@@ -235,7 +268,7 @@ pub fn delete_app_session(tx: &mut WriteTx, id: AppSessionId) -> Result<()> {
 /// The newest first.
 pub fn list_authentications(tx: &mut ReadTx, id: BrowserSessionId) -> Result<Vec<Authentication>> {
     Ok(tx.fetch_all(
-        "SELECT identity_id, identity_provider_id, authenticated_at, acr, amr
+        "SELECT identity_id, identity_provider_id, authenticated_at, acr, amr, undated
            FROM browser_authentications WHERE browser_session_id = $1 ORDER BY authenticated_at DESC, identity_id",
         params![id],
     )?)
@@ -243,17 +276,19 @@ pub fn list_authentications(tx: &mut ReadTx, id: BrowserSessionId) -> Result<Vec
 
 pub fn upsert_authentication(tx: &mut WriteTx, id: BrowserSessionId, authentication: &Authentication) -> Result<()> {
     tx.execute(
-        "INSERT INTO browser_authentications (browser_session_id, identity_id, identity_provider_id, authenticated_at, acr, amr)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO browser_authentications (browser_session_id, identity_id, identity_provider_id, authenticated_at,
+                                              acr, amr, undated)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (browser_session_id, identity_id)
-             DO UPDATE SET authenticated_at = $4, acr = $5, amr = $6",
+             DO UPDATE SET authenticated_at = $4, acr = $5, amr = $6, undated = $7",
         params![
             id,
             authentication.identity_id,
             authentication.provider_id,
             authentication.authenticated_at,
             authentication.acr.clone(),
-            authentication.amr.clone()
+            authentication.amr.clone(),
+            authentication.undated
         ],
     )?;
     Ok(())
@@ -309,17 +344,19 @@ pub fn extend_app_session(tx: &mut WriteTx, id: AppSessionId, token_expires_at: 
 pub fn copy_authentications(tx: &mut WriteTx, id: AppSessionId, authentications: &[Authentication]) -> Result<()> {
     for authentication in authentications {
         tx.execute(
-            "INSERT INTO session_authentications (app_session_id, identity_id, identity_provider_id, authenticated_at, acr, amr)
-             VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO session_authentications (app_session_id, identity_id, identity_provider_id, authenticated_at,
+                                                  acr, amr, undated)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
                  ON CONFLICT (app_session_id, identity_id)
-                 DO UPDATE SET authenticated_at = $4, acr = $5, amr = $6",
+                 DO UPDATE SET authenticated_at = $4, acr = $5, amr = $6, undated = $7",
             params![
                 id,
                 authentication.identity_id,
                 authentication.provider_id,
                 authentication.authenticated_at,
                 authentication.acr.clone(),
-                authentication.amr.clone()
+                authentication.amr.clone(),
+                authentication.undated
             ],
         )?;
     }
@@ -333,7 +370,7 @@ pub fn list_session_authentications(tx: &mut ReadTx, id: AppSessionId) -> Result
 /// Those of the session that an access token names.
 pub fn authentications_of_token(hash: &TokenHash) -> Query<Authentication> {
     Query::new(
-        "SELECT a.identity_id, a.identity_provider_id, a.authenticated_at, a.acr, a.amr
+        "SELECT a.identity_id, a.identity_provider_id, a.authenticated_at, a.acr, a.amr, a.undated
            FROM access_tokens t
            JOIN session_authentications a ON a.app_session_id = t.app_session_id
           WHERE t.hash = $1 ORDER BY a.identity_id",
@@ -344,7 +381,7 @@ pub fn authentications_of_token(hash: &TokenHash) -> Query<Authentication> {
 /// The same to be asked together with others; without a session there are none.
 pub fn session_authentications(id: Option<AppSessionId>) -> Query<Authentication> {
     Query::new(
-        "SELECT identity_id, identity_provider_id, authenticated_at, acr, amr
+        "SELECT identity_id, identity_provider_id, authenticated_at, acr, amr, undated
            FROM session_authentications WHERE app_session_id = $1 ORDER BY identity_id",
         params![id],
     )

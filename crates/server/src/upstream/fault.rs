@@ -86,6 +86,9 @@ faults! {
     ID_TOKEN_CODE_HASH = Provider "id_token_c_hash" "The provider's statement belongs to another answer.";
     ID_TOKEN_TIME = Provider "id_token_auth_time" "The provider says in a way that cannot be understood when you signed in.";
     NOT_FRESH = Person "stale_authentication" "You have to sign in anew for this, but the provider answered with an earlier sign-in.";
+    AUTH_TIME_MISSING = Setup "auth_time_missing" "You have to sign in anew for this, but the provider does not say when you signed in there.";
+    /// Plain OAuth 2.0, which has no word for it.
+    NO_RECENT_SIGN_IN = Setup "no_recent_sign_in" "This needs a recent sign-in, and this provider has no way of telling whether yours is one.";
     REQUIRED_CLAIM = Person "required_claim" "You signed in through another institution than this one.";
     // Userinfo.
     USERINFO_UNREACHABLE = Outage "userinfo_unreachable" "The provider did not tell your name in time.";

@@ -86,6 +86,10 @@ impl Demands {
         Ok(demands)
     }
 
+    pub fn add_two_factors(&mut self) {
+        self.add(TWO_FACTORS.into());
+    }
+
     /// Each once.
     fn add(&mut self, words: String) {
         if !self.words.contains(&words) {

@@ -182,6 +182,14 @@ impl Destination {
         }
     }
 
+    /// Whether it changes which accounts belong together, for which one sign-in may not do.
+    pub fn changes_links(&self) -> bool {
+        matches!(
+            self,
+            Destination::BeginLink(..) | Destination::Unlink(..) | Destination::MakePrimary(..)
+        )
+    }
+
     /// The login page that leads here.
     pub fn login_path(&self) -> String {
         let fields = self.fields();

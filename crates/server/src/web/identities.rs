@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode};
 use portolan_db::ReadTx;
-use portolan_types::{BrowserSessionId, IdentityId, IdentitySetId};
+use portolan_types::{BrowserSessionId, IdentityId, IdentitySetId, Timestamp};
 
 use super::destination::{CameFrom, Destination, IDENTITIES, LINK};
 use super::pages::{
@@ -50,6 +50,12 @@ impl Accounts {
             set,
             here: sessions::list_authentications(tx, browser)?,
         }))
+    }
+
+    /// Whether this sign-in is good enough to change which of them belong together.
+    fn may_change(&self, tx: &mut ReadTx, now: Timestamp) -> Result<bool> {
+        Ok(session::is_fresh(&self.person.authentication, now)
+            && !linking::lacks_second_factor(tx, now, &self.set, &self.here)?)
     }
 
     /// One of the person's own: any other is not there.
@@ -221,13 +227,19 @@ async fn ask(
     let (shared, unit_ctx, known) = (app.clone(), ctx.clone(), cookie.clone());
     let found = app
         .db
-        .read(move |tx| Accounts::find(tx, &shared, &unit_ctx, &known))
+        .read(move |tx| {
+            let Some(accounts) = Accounts::find(tx, &shared, &unit_ctx, &known)? else {
+                return Ok(None);
+            };
+            let may_change = accounts.may_change(tx, unit_ctx.now)?;
+            Ok::<_, Error>(Some((accounts, may_change)))
+        })
         .await?;
-    let Some(accounts) = found else {
+    let Some((accounts, may_change)) = found else {
         return Ok(sign_in_first.into_response());
     };
     let identity = accounts.get(id)?;
-    if !session::is_fresh(&accounts.person.authentication, ctx.now) {
+    if !may_change {
         return Ok(sign_in_first.into_response());
     }
     let list = Href::path(came_from.address(IDENTITIES, &[]));
@@ -293,7 +305,7 @@ async fn make(app: &App, ctx: &Ctx, headers: &HeaderMap, form: Form, id: &str, c
             let Some(accounts) = Accounts::find(tx, &shared, &unit_ctx, &cookie)? else {
                 return Ok(false);
             };
-            if !session::is_fresh(&accounts.person.authentication, unit_ctx.now) {
+            if !accounts.may_change(tx, unit_ctx.now)? {
                 return Ok(false);
             }
             accounts.get(id)?;

@@ -93,7 +93,7 @@ fn required_provider(tx: &mut ReadTx, waiting: &Waiting) -> Result<Option<String
 
 /// What the page knows on which linking begins.
 enum Beginning {
-    /// Nobody is signed in, or too long ago.
+    /// Nobody is signed in, or too long ago, or without the second factor that it takes.
     SignInFirst,
     /// The request that waits does not need a link any more.
     NotNeeded(Uuid),
@@ -132,7 +132,9 @@ fn find_beginning(
     {
         return Ok(Beginning::NotNeeded(id));
     }
-    if !session::is_fresh(&person.authentication, ctx.now) {
+    let set = identities::list_set(tx, person.identity.set_id)?;
+    let here = sessions::list_authentications(tx, browser)?;
+    if !session::is_fresh(&person.authentication, ctx.now) || linking::lacks_second_factor(tx, ctx.now, &set, &here)? {
         return Ok(Beginning::SignInFirst);
     }
     let provider = match &waiting {
@@ -336,6 +338,10 @@ fn refused(app: &App, ctx: &Ctx, ending: &Ending, refusal: Refusal) -> Result<Re
         text: "Your accounts".into(),
         href: Href::path(came_from.address(IDENTITIES, &[])),
     };
+    let begin_again = Link {
+        text: "Begin again".into(),
+        href: Href::path(begin_path(&ending.link)),
+    };
     let (text, link) = match refusal {
         Refusal::Same => (
             vec![
@@ -382,10 +388,15 @@ fn refused(app: &App, ctx: &Ctx, ending: &Ending, refusal: Refusal) -> Result<Re
                  older."
                     .into(),
             ],
-            Link {
-                text: "Begin again".into(),
-                href: Href::path(begin_path(&ending.link)),
-            },
+            begin_again,
+        ),
+        Refusal::SecondFactor => (
+            vec![
+                "One of your accounts has a second factor. To link another one with it you have to sign in with two \
+                 factors first."
+                    .into(),
+            ],
+            begin_again,
         ),
     };
     let page = MessagePage {

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
-use crate::domain::session::Proof;
+use crate::domain::session::{Presence, Proof};
 use crate::domain::{attempts, factors, identity, linking};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
@@ -64,7 +64,7 @@ pub async fn login_page(
 pub(super) struct LoginState {
     pub(super) waiting: Option<Waiting>,
     signed_in: Option<SignedIn>,
-    /// What the request demands and the session does not have yet.
+    /// What the request, or the destination, demands and the session does not have yet.
     demands: Demands,
     /// Where to go without a request that waits.
     pub(super) destination: Destination,
@@ -95,7 +95,7 @@ impl LoginState {
     fn has_nothing_to_do(&self, ctx: &Ctx) -> bool {
         let Some(person) = &self.signed_in else { return false };
         let enough = !self.destination.needs_new_login(person, ctx.now);
-        self.waiting.is_none() && self.linking.is_none() && enough
+        self.waiting.is_none() && self.linking.is_none() && enough && self.demands.words.is_empty()
     }
 }
 
@@ -127,6 +127,12 @@ pub(super) async fn load(
                     Some(waiting)
                 }
             };
+            if let (Some(session), true) = (session, destination.changes_links()) {
+                let present = Presence::of(tx, session)?;
+                if linking::lacks_second_factor(tx, ctx.now, &present.set, &present.authentications)? {
+                    demands.add_two_factors();
+                }
+            }
             let linking = match (&destination, session) {
                 (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),
                 (Destination::Link(_), None) => return Err(linking::gone()),
@@ -181,6 +187,7 @@ pub(super) fn show(
         reason: match (&state.linking, waiting) {
             (Some(linking), _) => linking.reason(),
             (None, Some(waiting)) => reason(waiting, state.signed_in.as_ref(), &state.demands, ctx.now),
+            (None, None) if !state.demands.words.is_empty() => LoginReason::StepUp(state.demands.words.clone()),
             (None, None) if state.signed_in.is_some() => LoginReason::TooLongAgo,
             (None, None) => LoginReason::NotSignedIn,
         },
@@ -226,11 +233,11 @@ fn reason(waiting: &Waiting, signed_in: Option<&SignedIn>, demands: &Demands, no
             LoginReason::Demanded(words.clone())
         };
     };
-    let age = now.since(signed_in.authentication.authenticated_at);
+    let is_within = |seconds| signed_in.authentication.is_within(Duration::from_secs(seconds), now);
     match request.max_age {
         _ if !words.is_empty() => LoginReason::StepUp(words.clone()),
         _ if request.prompt.login || request.prompt.select_account => LoginReason::AskedAgain,
-        Some(seconds) if age >= Duration::from_secs(seconds) => LoginReason::TooLongAgo,
+        Some(seconds) if !is_within(seconds) => LoginReason::TooLongAgo,
         _ => LoginReason::AskedAgain,
     }
 }

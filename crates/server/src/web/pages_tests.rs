@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::http::browser::{self, PagePolicy};
 
 #[path = "console_pages_tests.rs"]
 mod console;
@@ -1226,6 +1227,42 @@ fn elements(page: &str, html: &str) -> Vec<Element> {
         all[*open.last().unwrap()].name
     );
     all
+}
+
+/// A name without an end and without a place to break it.
+fn endless(words: &str) -> String {
+    format!("{words} {}", "unbrokenwords".repeat(20))
+}
+
+fn right_to_left(words: &str) -> String {
+    format!("خريطة موانئ البحر الأبيض المتوسط · מפת הנמלים · {words}")
+}
+
+/// Writes the catalogue where a browser can look at it: `cargo xtask e2e pages` and `cargo xtask screens`
+/// say where. Otherwise into a folder that is thrown away.
+#[test]
+fn the_catalogue_can_be_looked_at_in_a_browser() {
+    let thrown_away = tempfile::tempdir().unwrap();
+    let folder = std::env::var_os("PORTOLAN_PAGES").map_or(thrown_away.path().to_owned(), Into::into);
+    let kinds: [(&str, fn(&str) -> String); 4] = [
+        ("en", ordinary),
+        ("hostile", hostile),
+        ("long", endless),
+        ("rtl", right_to_left),
+    ];
+    for (kind, say) in kinds {
+        let pages = samples(say);
+        let folder = folder.join(kind);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, html) in &pages {
+            fs::write(folder.join(format!("{name}.html")), html).unwrap();
+        }
+        let written = fs::read_dir(&folder).unwrap().count();
+        assert_eq!(written, pages.len(), "two pages of the catalogue have one name");
+    }
+    let response = browser::page(String::new(), &PagePolicy::default());
+    let policy = &response.headers()[http::header::CONTENT_SECURITY_POLICY];
+    fs::write(folder.join("policy.txt"), policy.as_bytes()).unwrap();
 }
 
 /// All pages with both kinds of words.

@@ -26,7 +26,7 @@ use crate::domain::policy::REFEDS_MFA;
 use crate::domain::upstream::{self, NewIds};
 use crate::domain::{session, token_format};
 use crate::error::{Error, Result};
-use crate::http::browser::{Cookie, PagePolicy, session_lifetimes};
+use crate::http::browser::{Cookie, PagePolicy, comes_from_elsewhere, session_lifetimes};
 use crate::http::extract::{Params, Query};
 use crate::jobs::keys::provider_secret_place;
 use crate::metrics::Login;
@@ -36,7 +36,7 @@ use crate::store::{identity_providers, sessions};
 use crate::upstream::claims::Profile;
 use crate::upstream::fault::{self, Blame, Fault};
 use crate::upstream::oidc::{Demands, Provider, RelyingParty, Ticket};
-use crate::upstream::provider::is_upstream;
+use crate::upstream::provider::{OAUTH2, is_upstream};
 
 /// How long a person may be away.
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -59,8 +59,7 @@ pub async fn begin_provider_login(
         None => destination.login_path(),
     };
     // Whoever comes by a link of another site sees first where they are.
-    let comes_from = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    if matches!(comes_from, Some("cross-site" | "same-site")) {
+    if comes_from_elsewhere(&headers, &app.config) {
         return Ok(see_other(&back, None));
     }
     let id = provider_id(&id)?;
@@ -92,13 +91,19 @@ pub async fn begin_provider_login(
         Ok(found) => found,
         Err(unusable) => return refuse(&app, &ctx, id, &unusable.name, unusable.fault, &back).await,
     };
-    let demands = match &waiting {
+    let mut demands = match &waiting {
         Some(waiting) => demands(&provider, waiting, &policies, &domains),
-        None => Demands {
-            max_age: max_age_of(&destination),
-            ..Demands::default()
-        },
+        None => Demands::default(),
     };
+    if let Some(limit) = max_age_of(&destination) {
+        // A provider may take a session of a minute ago for a recent sign-in; whoever sits at
+        // this browser now has to show who they are.
+        demands.prompt = Some("login");
+        demands.max_age = Some(demands.max_age.map_or(limit, |seconds| seconds.min(limit)));
+    }
+    if provider.kind == OAUTH2 && demands.max_age.is_some() {
+        return refuse(&app, &ctx, id, &provider.name, fault::NO_RECENT_SIGN_IN, &back).await;
+    }
     let ticket = ticket(&app, id, Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<32>())));
     let url = match relying_party(&app, &ctx)
         .authorization_url(&provider, &ticket, &demands)
@@ -228,12 +233,13 @@ async fn answer(
     let code = params.get("code").ok_or(fault::NO_ANSWER)?;
     let ticket = ticket(app, provider.id, state);
     let profile = relying_party.exchange(provider, &ticket, code).await?;
-    // Who asks for a new login must not be given the session that was there before.
-    let allowed = login.max_age.and_then(|seconds| u64::try_from(seconds).ok());
-    if let (Some(at), Some(seconds)) = (profile.authenticated_at, allowed)
-        && at + Duration::from_secs(seconds) + LEEWAY < login.started_at
-    {
-        return Err(fault::NOT_FRESH);
+    // Who asks for a new login must not be given the session that was there before. Whoever
+    // is asked for `max_age` has to say when it was (OpenID Connect Core 3.1.2.1).
+    if let Some(seconds) = login.max_age.and_then(|seconds| u64::try_from(seconds).ok()) {
+        let at = profile.authenticated_at.ok_or(fault::AUTH_TIME_MISSING)?;
+        if at + Duration::from_secs(seconds) + LEEWAY < login.started_at {
+            return Err(fault::NOT_FRESH);
+        }
     }
     Ok(profile)
 }

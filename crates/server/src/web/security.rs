@@ -229,9 +229,15 @@ async fn show_password(app: &App, ctx: &Ctx, person: &Person, errors: FormErrors
     render(&page, &PagePolicy::default())
 }
 
-/// Whether a password is the present one. Wrong ones count like those of the login page:
-/// whoever sits at an open browser does not get more attempts.
-async fn check_password(app: &App, ctx: &Ctx, person: &Person, password: Secret) -> Result<Result<(), &'static str>> {
+/// Whether a password is the present one, and the hash that it was checked against. Wrong ones
+/// count like those of the login page: whoever sits at an open browser does not get more
+/// attempts.
+async fn check_password(
+    app: &App,
+    ctx: &Ctx,
+    person: &Person,
+    password: Secret,
+) -> Result<Result<String, &'static str>> {
     let id = person.identity().id;
     let counter = attempts::counter(Some(&person.session.to_string()), &person.identity().username);
     let (unit_ctx, name) = (ctx.clone(), counter.clone());
@@ -242,11 +248,13 @@ async fn check_password(app: &App, ctx: &Ctx, person: &Person, password: Secret)
     if wait.is_some() {
         return Ok(Err("There were too many wrong passwords. Wait a minute and try again."));
     }
-    let right = match &hash {
-        Some(hash) => app.hasher.verify(hash, password).await?.ok,
-        None => false,
-    };
-    let unit_ctx = ctx.clone();
+    let mut verified = None;
+    if let Some(hash) = hash
+        && app.hasher.verify(&hash, password).await?.ok
+    {
+        verified = Some(hash);
+    }
+    let (unit_ctx, right) = (ctx.clone(), verified.is_some());
     app.db
         .write(move |tx| {
             if right {
@@ -255,11 +263,10 @@ async fn check_password(app: &App, ctx: &Ctx, person: &Person, password: Secret)
             attempts::count_failure(tx, &unit_ctx, &counter, Some(id), "pwd").map(|_| ())
         })
         .await?;
-    if !right {
+    Ok(verified.ok_or_else(|| {
         app.limits.failed_login();
-        return Ok(Err("This is not your present password."));
-    }
-    Ok(Ok(()))
+        "This is not your present password."
+    }))
 }
 
 /// `POST /p/account/security/password`
@@ -280,15 +287,16 @@ pub async fn change_password(
     if let Err(weakness) = check_strength(person.identity(), &new, rule(&app, &person).await?) {
         return refuse(FormErrors::field("password", weakness)).await;
     }
-    if let Err(text) = check_password(&app, &ctx, &person, field("password_now")).await? {
-        return refuse(FormErrors::field("password_now", text)).await;
-    }
+    let verified = match check_password(&app, &ctx, &person, field("password_now")).await? {
+        Ok(verified) => verified,
+        Err(text) => return refuse(FormErrors::field("password_now", text)).await,
+    };
     let hash = app.hasher.hash(new).await?;
     let (unit_ctx, identity, here) = (ctx.clone(), person.identity().clone(), person.session);
     let (idle, _) = session_lifetimes(&app.config);
     app.db
         .write(move |tx| {
-            identity::change_password(tx, &unit_ctx, &identity, &hash, here, idle)?;
+            identity::change_password(tx, &unit_ctx, &identity, &verified, &hash, here, idle)?;
             factors::announce(
                 tx,
                 &unit_ctx,

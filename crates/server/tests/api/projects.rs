@@ -358,3 +358,51 @@ fn the_built_in_project_is_administered_by_the_servers_administrators() {
         201
     );
 }
+
+/// Anybody can make a project and name any address as its contact: what makes the server write
+/// there counts like a form that asks for mail.
+#[test]
+fn one_address_causes_so_many_notices_to_contacts_in_an_hour() {
+    let server = TestServer::with(|config| config.limits.mail_requests_per_hour = 2);
+    let (alice, bob) = (server.developer("alice"), server.developer("bob"));
+    let id = alice.project("Beamline");
+    let both = json!([alice.user.id, bob.user.id]);
+    let notices = || server.count("SELECT count(*) FROM outbox", params![]);
+
+    let admins = |ids: Value| alice.put(&at(&id), json!({ "project": { "admin_ids": ids } }));
+    assert_eq!(admins(both.clone()).status, 200);
+    assert_eq!(notices(), 1);
+    for document in [
+        json!({ "admin_ids": both, "contact_email": "project@example.org" }),
+        json!({ "display_name": "Beamline 7" }),
+    ] {
+        let answer = alice.put(&at(&id), json!({ "project": document }));
+        assert_eq!(answer.status, 200, "what tells nobody counts for nothing");
+    }
+    let victim = |name: &str| json!({ "project": { "contact_email": format!("{name}@example.org") } });
+    assert_eq!(alice.put(&at(&id), victim("first")).status, 200);
+    assert_eq!(notices(), 2);
+
+    let refused = alice.put(&at(&id), victim("second"));
+    assert_eq!(refused.refusal(), "429 TOO_MANY_REQUESTS");
+    assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(admins(json!([alice.user.id])).refusal(), "429 TOO_MANY_REQUESTS");
+    assert_eq!(
+        alice.get(&at(&id)).json()["project"]["contact_email"],
+        "first@example.org"
+    );
+    assert_eq!(notices(), 2);
+}
+
+/// Deleting goes on, since programs that tidy up must not be held up by mail; only nobody is told.
+#[test]
+fn apps_are_deleted_also_when_no_more_notices_are_sent() {
+    let server = TestServer::with(|config| config.limits.mail_requests_per_hour = 1);
+    let alice = server.developer("alice");
+    let project = alice.project("Beamline");
+    for told in [1, 1] {
+        let client = alice.client(&project, "confidential_client");
+        assert_eq!(alice.delete(&format!("/v2/api/clients/{}", client.id)).status, 200);
+        assert_eq!(server.count("SELECT count(*) FROM outbox", params![]), told);
+    }
+}

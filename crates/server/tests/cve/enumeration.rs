@@ -32,7 +32,8 @@ fn login(server: &TestServer, username: &str) -> Answer {
 fn accounts(server: &TestServer) -> Vec<&'static str> {
     server.user("known").create();
     let disabled = server.user("disabled").create().id;
-    server.write(move |tx| identity::set_enabled(tx, disabled, false));
+    let ctx = server.ctx();
+    server.write(move |tx| identity::switch_off(tx, &ctx, disabled));
     let passwordless = server.user("passwordless").create().id;
     server.sql(
         "DELETE FROM passwords WHERE identity_id = $1",

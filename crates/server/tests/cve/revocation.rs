@@ -370,7 +370,8 @@ fn acts() -> Vec<(&'static str, Act, Left)> {
             "person disabled",
             |w| {
                 let id = w.alice.id;
-                w.server.write(move |tx| identity::set_enabled(tx, id, false));
+                let ctx = w.server.ctx();
+                w.server.write(move |tx| identity::switch_off(tx, &ctx, id));
             },
             NOTHING,
         ),
@@ -378,8 +379,9 @@ fn acts() -> Vec<(&'static str, Act, Left)> {
             "person disabled and enabled again",
             |w| {
                 let id = w.alice.id;
-                w.server.write(move |tx| identity::set_enabled(tx, id, false));
-                w.server.write(move |tx| identity::set_enabled(tx, id, true));
+                let ctx = w.server.ctx();
+                w.server.write(move |tx| identity::switch_off(tx, &ctx, id));
+                w.server.write(move |tx| identity::switch_on(tx, id));
             },
             NOTHING,
         ),
@@ -510,7 +512,8 @@ fn a_disabled_person_is_out_of_every_browser() {
     let client = server.client().create();
     client.code(&first, "openid");
     let id = alice.id;
-    server.write(move |tx| identity::set_enabled(tx, id, false));
+    let ctx = server.ctx();
+    server.write(move |tx| identity::switch_off(tx, &ctx, id));
     for browser in [&first, &second] {
         let params = client.params("openid").set("prompt", "none");
         assert_eq!(

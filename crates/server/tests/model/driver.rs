@@ -280,8 +280,15 @@ impl<'a> Driver<'a> {
     }
 
     fn set_enabled(&mut self, which: usize, enabled: bool) {
-        let id = self.identities[which];
-        self.node().write(move |tx| identity::set_enabled(tx, id, enabled));
+        let (id, node) = (self.identities[which], self.node());
+        let ctx = node.ctx();
+        node.write(move |tx| {
+            if enabled {
+                identity::switch_on(tx, id)
+            } else {
+                identity::switch_off(tx, &ctx, id)
+            }
+        });
     }
 
     fn delete_client(&mut self, client: &TestClient) -> Check {

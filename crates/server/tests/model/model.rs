@@ -355,6 +355,10 @@ impl Model {
     pub fn disable(&mut self, identity: usize) {
         self.identities[identity].enabled = false;
         self.end_life(identity, "was disabled");
+        // What was got by signing in with it ends as well, whoever it speaks for.
+        if self.identities[identity].signs_in {
+            self.end_life(self.beside(identity), "was signed in to by a disabled one");
+        }
     }
 
     pub fn enable(&mut self, identity: usize) {

@@ -23,8 +23,7 @@ fn kids(document: &Value) -> Vec<String> {
 fn rotate(server: &TestServer, kind: KeyKind, schedule: Schedule) {
     let now = server.now();
     let spare = jobs::keys::generate(&server.app().master_key, kind, now).unwrap();
-    let lifetime = jobs::keys::id_token_lifetime(server.config());
-    server.write(move |tx| jobs::keys::rotate(tx, now, schedule, lifetime, &spare));
+    server.write(move |tx| jobs::keys::rotate(tx, now, schedule, &spare));
     server.reload_keys();
 }
 

@@ -118,8 +118,7 @@ fn a_rotation_on_one_node_reaches_the_other() {
     two_nodes(|first, second| {
         let now = first.now();
         let spare = jobs::keys::generate(&first.app().master_key, KeyKind::Rsa, now).unwrap();
-        let lifetime = jobs::keys::id_token_lifetime(first.config());
-        first.write(move |tx| jobs::keys::rotate(tx, now, Schedule::Now, lifetime, &spare));
+        first.write(move |tx| jobs::keys::rotate(tx, now, Schedule::Now, &spare));
         first.reload_keys();
         second.reload_keys();
         let token = first.client().confidential().create().credentials("openid");

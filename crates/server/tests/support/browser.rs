@@ -216,6 +216,10 @@ impl Browser {
         if !cookies.is_empty() {
             request = request.header(COOKIE, &cookies.join("; "));
         }
+        if uri.starts_with("/p/login/with/") {
+            // A link of our own pages.
+            request = request.header("sec-fetch-site", "same-origin");
+        }
         if let Some(fields) = fields {
             let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
             request = request

@@ -83,6 +83,8 @@ pub struct Script {
 
 struct Code {
     nonce: String,
+    /// Somebody asked how old the sign-in may be, so it is told when it was.
+    dated: bool,
     challenge: String,
     redirect_uri: String,
 }
@@ -187,6 +189,7 @@ impl FakeProvider {
             code.clone(),
             Code {
                 nonce: get("nonce"),
+                dated: location.get("max_age").is_some(),
                 challenge: get("code_challenge"),
                 redirect_uri: get("redirect_uri"),
             },
@@ -355,7 +358,7 @@ fn redeem(shared: &mut Shared, form: &HashMap<String, String>, basic: Option<&st
         answer["id_token"] = script
             .id_token
             .clone()
-            .unwrap_or_else(|| id_token(script, &code.nonce).into());
+            .unwrap_or_else(|| id_token(script, &code).into());
     }
     merge(&mut answer, &script.tokens);
     Ok(answer)
@@ -372,14 +375,17 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-fn id_token(script: &Script, nonce: &str) -> String {
+fn id_token(script: &Script, code: &Code) -> String {
     let mut claims = json!({
         "iss": script.issuer,
         "aud": CLIENT_ID,
-        "nonce": nonce,
+        "nonce": code.nonce,
         "iat": script.now,
         "exp": script.now + 300,
     });
+    if code.dated {
+        claims["auth_time"] = json!(script.now);
+    }
     merge(&mut claims, &script.claims);
     for name in &script.without {
         claims.as_object_mut().unwrap().remove(*name);

@@ -265,6 +265,8 @@ pub fn test_config() -> Config {
     config.limits.logins_per_minute = 100_000;
     config.limits.failed_client_authentications_per_minute = 100_000;
     config.limits.template_registrations_per_hour = 100_000;
+    config.limits.mail_requests_per_hour = 100_000;
+    config.limits.mail_requests_in_all_per_hour = 100_000;
     config
 }
 

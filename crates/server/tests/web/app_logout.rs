@@ -482,18 +482,6 @@ fn k5_every_end_of_a_session_is_told() {
             browser.authorize(&client, &client.params("openid").set("prompt", "login"));
             browser.login(&other);
         }),
-        ("the session of the app alone", |server, user, browser| {
-            let _ = (user, browser);
-            let ctx = server.ctx();
-            server.write(move |tx| {
-                let (session,): (portolan_types::AppSessionId,) = tx.fetch_one(
-                    "SELECT a.id FROM app_sessions a JOIN client_logout l ON l.client_id = a.client_id
-                      ORDER BY a.created_at DESC LIMIT 1",
-                    params![],
-                )?;
-                rules::announce_app(tx, &ctx, session)
-            });
-        }),
     ];
     for (number, (what, end)) in ends.iter().enumerate() {
         let user = server.user(&format!("person{number}")).create();

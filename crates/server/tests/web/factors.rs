@@ -32,7 +32,7 @@ fn seconds(server: &TestServer) -> i64 {
 
 /// Sets an authenticator app up and returns its key.
 #[track_caller]
-fn set_up_app(browser: &Browser) -> String {
+pub fn set_up_app(browser: &Browser) -> String {
     browser.get(SECURITY);
     let form = browser.form_with(TOTP, "form_token");
     browser.submit(&form);
@@ -80,7 +80,7 @@ fn make_codes(browser: &Browser) -> Vec<String> {
 
 /// A browser that has given the right password and is asked for the second factor.
 #[track_caller]
-fn at_second_step(server: &TestServer, user: &TestUser) -> Browser {
+pub fn at_second_step(server: &TestServer, user: &TestUser) -> Browser {
     // So that the newest sign-in is the last one.
     server.advance_seconds(1);
     let browser = server.browser();
@@ -90,7 +90,7 @@ fn at_second_step(server: &TestServer, user: &TestUser) -> Browser {
 }
 
 #[track_caller]
-fn present(browser: &Browser, field: &str, value: &str) -> Outcome {
+pub fn present(browser: &Browser, field: &str, value: &str) -> Outcome {
     let form = browser.form_with(FACTOR, "login");
     browser.submit(&form.set(field, value))
 }
@@ -736,7 +736,8 @@ fn an_account_that_was_disabled_meanwhile_does_not_come_in() {
     add_passkey(&browser, &mut passkey);
     let second = at_second_step(&server, &alice);
     let id = alice.id;
-    server.write(move |tx| identity::set_enabled(tx, id, false));
+    let ctx = server.ctx();
+    server.write(move |tx| identity::switch_off(tx, &ctx, id));
     assert_eq!(status(&present_passkey(&second, &passkey)), StatusCode::BAD_REQUEST);
     assert_eq!(
         status(&passkey_login(&server.browser(), &passkey)),
@@ -1089,4 +1090,90 @@ fn under_a_bare_address_there_are_no_passkeys() {
             .contains("Browsers know no passkeys")
     );
     set_up_app(&browser);
+}
+
+/// Whoever was signed in before has shown the factors that are gone, or has stolen the session.
+#[test]
+fn an_operator_who_takes_all_factors_away_ends_the_sessions() {
+    use portolan_server::domain::factors::{self, Removal};
+    use portolan_server::store::audit::Actor;
+    use portolan_server::store::identities;
+    let server = TestServer::new();
+    let alice = server.user("alice").create();
+    let browser = server.browser_of(&alice);
+    set_up_app(&browser);
+    let client = server.client().create();
+    let tokens = client.tokens(&browser, "openid");
+    assert!(client.is_active(tokens.access_token()));
+
+    let (ctx, id) = (server.ctx(), alice.id);
+    let removed = server.write(move |tx| {
+        let alice = identities::get(tx, id)?;
+        factors::remove(tx, &ctx, Actor::Operator, &alice, Removal::All)
+    });
+
+    assert!(removed);
+    assert!(!is_signed_in(&browser));
+    assert!(!client.is_active(tokens.access_token()));
+    server.browser_of(&alice);
+}
+
+/// Whoever gets an account back learns what somebody else may have left in it.
+#[test]
+fn the_notice_of_a_new_password_names_factors_that_were_added_lately() {
+    let mailbox = Mailbox::open();
+    let server = TestServer::with_mail(&mailbox);
+    let alice = server.user("alice").create();
+    let notice = || {
+        server.advance_seconds(60);
+        let (ctx, id) = (server.ctx(), alice.id);
+        server.send_mail();
+        mailbox.take();
+        server.write(move |tx| identity::set_password(tx, &ctx, id, "a hash"));
+        server.send_mail();
+        mailbox.take().remove(0).text
+    };
+    assert!(!notice().contains("added"));
+    let (key, id) = (portolan_server::app::new_uuid(), alice.id);
+    let now = server.now();
+    server.write(move |tx| {
+        factors::replace_unconfirmed_totp(tx, key, id, &[1], now)?;
+        factors::confirm_totp(tx, key, id, 1, now)
+    });
+
+    let text = notice();
+    assert!(text.contains("an authenticator app (2026-03-01)"), "{text}");
+    assert!(text.contains("remove"), "{text}");
+
+    server.advance_seconds(8 * 86_400);
+    assert!(!notice().contains("authenticator app"), "long ago");
+}
+
+/// Somebody who is about to change the password from an open browser does not undo the one that
+/// its owner has just set by mail.
+#[test]
+fn a_password_is_changed_only_if_it_is_still_the_one_that_was_checked() {
+    use portolan_server::store::{identities, passwords};
+    use portolan_types::BrowserSessionId;
+    let server = TestServer::new();
+    let alice = server.user("alice").create();
+    let id = alice.id;
+    let checked = server.read(move |tx| passwords::find(tx, id)).unwrap();
+    let ctx = server.ctx();
+    server.write(move |tx| identity::set_password(tx, &ctx, id, "set by mail"));
+
+    let change = |verified: &str, hash: &'static str| {
+        let (ctx, verified) = (server.ctx(), verified.to_owned());
+        server.app().db.write_blocking(move |tx| {
+            let alice = identities::get(tx, id)?;
+            let (here, idle) = (BrowserSessionId::from_u128(1), std::time::Duration::from_secs(60));
+            identity::change_password(tx, &ctx, &alice, &verified, hash, here, idle)
+        })
+    };
+
+    let refused = change(&checked, "a stranger's").unwrap_err();
+    assert_eq!(refused.kind(), portolan_server::error::Kind::Conflict);
+    assert_eq!(server.read(move |tx| passwords::find(tx, id)).unwrap(), "set by mail");
+    change("set by mail", "the owner's").unwrap();
+    assert_eq!(server.read(move |tx| passwords::find(tx, id)).unwrap(), "the owner's");
 }

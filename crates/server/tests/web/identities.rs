@@ -10,7 +10,8 @@ use portolan_types::{IdentityProviderId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Auth, Browser, Form, Outcome, Params, TestClient, TestServer, TestUser, Tokens};
+use super::factors::{present, set_up_app};
+use crate::support::{Auth, Browser, Form, Outcome, Params, TestClient, TestServer, TestUser, Tokens, otp};
 
 const LIST: &str = "/v2/web/identities";
 const COOKIE: &str = "__Host-portolan";
@@ -406,9 +407,11 @@ fn a_link_that_cannot_be_says_what_to_do() {
 fn an_account_that_was_switched_off_meanwhile_is_not_linked() {
     let home = Home::new();
     let form = home.prove();
-    let id = home.other.id;
-    home.server
-        .write(move |tx| portolan_server::domain::identity::set_enabled(tx, id, false));
+    // As a provider that is switched off leaves it, but for what it forgets.
+    home.server.sql(
+        "UPDATE identities SET enabled = 0 WHERE id = $1",
+        params![home.other.id],
+    );
     let answer = home.post(&form.set("decision", "link"));
     assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.summary());
     assert!(answer.text().contains("closed or switched off"));
@@ -894,6 +897,144 @@ fn a_provider_that_is_switched_off_leaves_the_other_account_signed_in() {
     );
     let tokens = home.client.tokens(&home.browser, "openid");
     assert_eq!(tokens.claims()["sub"], json!(home.alice.id));
+}
+
+/// Signs in with the password and a code of the app, on the page that the browser shows.
+fn sign_in_with_code(home: &Home, user: &TestUser, secret: &str) {
+    // A code counts once.
+    home.server.advance_seconds(60);
+    home.browser.login(user);
+    let code = otp(secret, home.server.now().seconds());
+    present(&home.browser, "otp", &code);
+}
+
+/// AA7: else somebody with one password of a set takes the whole set over.
+#[test]
+fn in_a_set_with_a_second_factor_linking_and_unlinking_need_one() {
+    let home = Home::linked();
+    let secret = set_up_app(&home.server.browser_of(&home.other));
+    let third = home.server.user("third").create();
+    let change = |what: &str| format!("{LIST}/{}/{what}", home.other.id);
+    home.browser.get("/");
+    home.browser.login(&home.alice);
+    for path in ["/p/link".to_owned(), change("unlink"), change("primary")] {
+        let page = home.browser.get(&path);
+        assert_eq!(page.title(), "Sign in", "{path}");
+        assert!(page.page().text().contains("a sign-in with two factors"), "{path}");
+        // The password alone does not help, however often it is entered.
+        home.browser.login(&home.alice);
+        assert_eq!(home.browser.title(), "Sign in", "{path}");
+    }
+    // Nor does a form that was sent without the page before it.
+    let token = home.browser.form().get("form_token").unwrap().to_owned();
+    for path in ["/p/link".to_owned(), change("unlink"), change("primary")] {
+        let answer = home
+            .browser
+            .send(Method::POST, &path, Some(&[("form_token".to_owned(), token.clone())]));
+        assert!(
+            answer.location().starts_with("/p/login?next="),
+            "{path}: {}",
+            answer.summary()
+        );
+    }
+    assert_eq!(
+        home.usernames(),
+        ["alice@portolan.local", "alice-at-work@portolan.local"]
+    );
+
+    home.browser.get("/p/link");
+    sign_in_with_code(&home, &home.other, &secret);
+    assert_eq!(home.browser.title(), "Link another account");
+    home.browser.submit(&home.browser.form());
+    home.browser.login(&third);
+    let form = home.browser.form().set("decision", "link");
+    // It lasts as long as any fresh sign-in.
+    home.server.advance_seconds(601);
+    assert_ne!(home.post(&form).status, StatusCode::SEE_OTHER);
+    home.browser.get(&change("primary"));
+    sign_in_with_code(&home, &home.other, &secret);
+    home.browser.submit(&home.browser.form());
+    assert_eq!(home.browser.path(), "/v2/web/identities?notice=primary");
+    assert_eq!(home.usernames()[0], "alice-at-work@portolan.local");
+}
+
+/// The second factor of the set may come while a link waits.
+#[test]
+fn a_link_is_not_finished_without_the_second_factor_that_the_set_has_got() {
+    let home = Home::linked();
+    let third = home.server.user("third").create();
+    home.begin();
+    home.browser.login(&third);
+    let form = home.browser.form().set("decision", "link");
+    // The same session, which stays signed in with the password alone.
+    home.server.sql(
+        "INSERT INTO totp_secrets (id, identity_id, sealed_seed, created_at, confirmed_at, last_step)
+         VALUES ($1, $2, $3, 0, 1, 0)",
+        params![new_uuid(), home.other.id, vec![1_u8]],
+    );
+
+    let answer = home.post(&form);
+
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.summary());
+    assert!(answer.text().contains("two factors"), "{}", answer.text());
+    assert_eq!(home.usernames().len(), 2);
+}
+
+/// Else a stranger's account with a second factor makes up for the one that the password of
+/// somebody else lacks.
+#[test]
+fn what_was_linked_in_this_session_shows_no_two_factors_until_it_signs_in_again() {
+    let home = Home::new();
+    let secret = set_up_app(&home.server.browser_of(&home.other));
+    home.browser.get("/p/link");
+    home.browser.submit(&home.browser.form());
+    sign_in_with_code(&home, &home.other, &secret);
+    home.browser.submit(&home.browser.form().set("decision", "link"));
+    assert!(home.are_linked());
+
+    let params = home.client.params("openid").set("session_required_mfa", "true");
+    let outcome = home.browser.authorize(&home.client, &params);
+    assert_eq!(outcome.title(), "Sign in");
+    sign_in_with_code(&home, &home.other, &secret);
+    let claims = home.client.exchange(&home.browser.allow().code()).claims();
+    assert!(claims["amr"].as_array().unwrap().contains(&json!("mfa")));
+}
+
+/// What its sign-ins alone gave to the accounts that are linked with them ends with a provider.
+#[test]
+fn a_provider_that_is_switched_off_takes_along_what_its_sign_ins_gave() {
+    use portolan_server::domain::provider;
+    use portolan_server::store::audit::Actor;
+    let home = Home::linked();
+    let provider = server_provider(&home.server);
+    home.server.sql(
+        "UPDATE identities SET identity_provider_id = $2 WHERE id = $1",
+        params![home.other.id, provider],
+    );
+    let there = home.server.browser_of(&home.other);
+    let by_other = home.client.offline_tokens(&there, PROFILE);
+    let by_alice = home.client.offline_tokens(&home.browser, PROFILE);
+    assert_eq!(by_other.claims()["sub"], by_alice.claims()["sub"]);
+    assert!(home.client.is_active(by_other.access_token()));
+
+    let ctx = home.server.ctx();
+    home.server.write(move |tx| {
+        let provider = identity_providers::find(tx, provider)?.unwrap();
+        provider::set_enabled(tx, &ctx, Actor::Operator, &provider, false)
+    });
+
+    assert!(!home.client.is_active(by_other.access_token()));
+    assert_eq!(
+        home.client.try_refresh(by_other.refresh_token()).outcome(),
+        "400 invalid_grant"
+    );
+    assert!(home.client.is_active(by_alice.access_token()));
+    // Switched on again, it brings no session back.
+    home.server.sql(
+        "UPDATE identity_providers SET enabled = 1 WHERE id = $1",
+        params![provider],
+    );
+    assert!(!there.get("/").page().text().contains("Signed in as"));
 }
 
 /// A provider whose people sign in with a password here, as tests cannot go elsewhere.

@@ -52,7 +52,8 @@ fn an_unknown_name_and_a_wrong_password_look_the_same() {
     let server = TestServer::new();
     let alice = server.user("alice").create();
     let disabled = server.user("mallory").create();
-    server.write(move |tx| identity::set_enabled(tx, disabled.id, false));
+    let ctx = server.ctx();
+    server.write(move |tx| identity::switch_off(tx, &ctx, disabled.id));
     let page = |username: &str, password: &str| {
         let browser = server.browser();
         let outcome = browser.try_login(username, password);

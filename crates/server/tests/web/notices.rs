@@ -1,10 +1,11 @@
 //! What the contact of a project is told.
 
-use portolan_server::domain::client::registration;
+use portolan_server::domain::client::registration::{self, Notice};
 use portolan_server::domain::keys::KeyKind;
 use portolan_server::domain::keys::rotation::Schedule;
 use portolan_server::domain::project::{self, Manager};
 use portolan_server::jobs;
+use portolan_server::store::settings;
 use portolan_types::api::{Change, ProjectChanges};
 
 use crate::support::{Mailbox, TestServer};
@@ -41,16 +42,15 @@ fn the_contact_of_a_project_is_told_of_its_admins_its_clients_and_new_keys() {
     let (recipient, subject, text) = &messages[0];
     assert_eq!(recipient, "Contact@example.org");
     assert_eq!(subject, "The admins of your project have changed");
-    assert!(text.contains("alice@portolan.local\nbob@portolan.local"), "{text}");
-    assert!(text.contains("Project: Beamline"));
+    assert!(text.contains(&format!("Project: {}", beamline.id)), "{text}");
 
     let client = server.client().named("Portal").in_project(beamline.id).create();
     let (ctx, id) = (server.ctx(), client.id);
-    server.write(move |tx| registration::delete(tx, &ctx, &Manager::operator(), id));
+    server.write(move |tx| registration::delete(tx, &ctx, &Manager::operator(), id, Notice::Send));
     let messages = told(&server, &mailbox);
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0].1, "An app was deleted");
-    assert!(messages[0].2.contains("Portal"));
+    assert!(messages[0].2.contains(&client.id.to_string()));
 
     // Another project with the same contact: one message.
     let (ctx, ids) = (server.ctx(), alice.id);
@@ -66,9 +66,105 @@ fn the_contact_of_a_project_is_told_of_its_admins_its_clients_and_new_keys() {
     server.advance_seconds(60);
     let now = server.now();
     let spare = jobs::keys::generate(&server.app().master_key, KeyKind::Ec, now).unwrap();
-    let lifetime = jobs::keys::id_token_lifetime(server.config());
-    server.write(move |tx| jobs::keys::rotate(tx, now, Schedule::Now, lifetime, &spare));
+    server.write(move |tx| jobs::keys::rotate(tx, now, Schedule::Now, &spare));
     let messages = told(&server, &mailbox);
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert_eq!(messages[0].1, "A new signing key");
+}
+
+/// Anybody can make a project, name any address as its contact, and choose the names.
+#[test]
+fn names_that_strangers_chose_are_in_no_notice_of_a_project() {
+    let mailbox = Mailbox::open();
+    let server = TestServer::with_mail(&mailbox);
+    let (mallory, other) = (
+        server.user("you-won").create(),
+        server.user("visit-evil.example").create(),
+    );
+    let (ctx, ids) = (server.ctx(), (mallory.id, other.id));
+    let project = server.write(move |tx| {
+        let changes = ProjectChanges {
+            display_name: Change::Set("Collect your prize at evil.example".into()),
+            contact_email: Change::Set("victim@example.org".into()),
+            admin_ids: Change::Set(vec![ids.0.to_string()]),
+            ..ProjectChanges::default()
+        };
+        project::create(tx, &ctx, &Manager::operator(), &changes)
+    });
+    let url = server.config().public_url();
+    server.write(move |tx| settings::upsert(tx, settings::ISSUER, &url));
+    let client = server.client().named("Call 555 now").in_project(project.id).create();
+    let (ctx, id) = (server.ctx(), project.id);
+    server.write(move |tx| project::add_admin(tx, &ctx, &Manager::operator(), id, ids.1));
+    let (ctx, client_id) = (server.ctx(), client.id);
+    server.write(move |tx| registration::delete(tx, &ctx, &Manager::operator(), client_id, Notice::Send));
+    let ctx = server.ctx();
+    server.write(move |tx| {
+        let changes = ProjectChanges {
+            contact_email: Change::Set("see-evil.example@example.com".into()),
+            ..ProjectChanges::default()
+        };
+        project::update(tx, &ctx, &Manager::operator(), id, &changes)
+    });
+
+    let messages = told(&server, &mailbox);
+
+    assert!(messages.len() >= 2, "{messages:?}");
+    for (recipient, subject, text) in messages {
+        assert_eq!(recipient, "victim@example.org");
+        for name in ["prize", "555", "you-won", "evil.example"] {
+            assert!(!text.contains(name) && !subject.contains(name), "{subject}: {text}");
+        }
+        assert!(text.contains(&project.id.to_string()), "{text}");
+        assert!(text.contains(&server.config().public_url()), "{text}");
+    }
+}
+
+/// Whoever takes a project over would else be the only one who hears of it.
+#[test]
+fn the_old_contact_of_a_project_is_told_of_a_new_one() {
+    let mailbox = Mailbox::open();
+    let server = TestServer::with_mail(&mailbox);
+    let (alice, bob) = (server.user("alice").create(), server.user("bob").create());
+    let (ctx, id) = (server.ctx(), alice.id);
+    let project = server.write(move |tx| {
+        let changes = ProjectChanges {
+            display_name: Change::Set("Beamline".into()),
+            contact_email: Change::Set("old@example.org".into()),
+            admin_ids: Change::Set(vec![id.to_string()]),
+            ..ProjectChanges::default()
+        };
+        project::create(tx, &ctx, &Manager::operator(), &changes)
+    });
+    let update = |contact: &str, admins: Option<String>| {
+        let changes = ProjectChanges {
+            contact_email: Change::Set(contact.into()),
+            admin_ids: admins.map_or(Change::Keep, |id| Change::Set(vec![id])),
+            ..ProjectChanges::default()
+        };
+        let (ctx, id) = (server.ctx(), project.id);
+        server.write(move |tx| project::update(tx, &ctx, &Manager::operator(), id, &changes));
+        told(&server, &mailbox)
+    };
+
+    let messages = update("new@example.org", None);
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(messages[0].0, "old@example.org");
+    assert_eq!(messages[0].1, "The contact of your project has changed");
+    assert!(update("NEW@example.org", None).is_empty(), "the same address");
+
+    // With other admins at the same time: who was the contact so far hears of both.
+    let messages = update("third@example.org", Some(bob.id.to_string()));
+    let mut subjects: Vec<(&str, &str)> = messages
+        .iter()
+        .map(|(to, what, _)| (to.as_str(), what.as_str()))
+        .collect();
+    subjects.sort_unstable();
+    assert_eq!(
+        subjects,
+        [
+            ("NEW@example.org", "The admins of your project have changed"),
+            ("NEW@example.org", "The contact of your project has changed"),
+        ]
+    );
 }

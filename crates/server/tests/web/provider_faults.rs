@@ -647,6 +647,8 @@ fn every_fault_has_been_provoked() {
         fault::DOCUMENT_UNREACHABLE,
         // `provider_login.rs`.
         fault::NOT_FRESH,
+        fault::AUTH_TIME_MISSING,
+        fault::NO_RECENT_SIGN_IN,
         fault::NOT_CONFIGURED,
         fault::EMAIL_UNVERIFIED,
         fault::REQUIRED_CLAIM,

@@ -320,6 +320,177 @@ fn other_sites_cannot_begin_a_login() {
     }
 }
 
+/// Browsers that do not say where a request comes from (old ones, and all of them over plain
+/// http) say which page it was.
+#[test]
+fn without_fetch_metadata_the_page_before_decides() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = provider.register(&server, "uni", &["uni.example"]);
+    let path = format!("/p/login/with/{id}");
+    let own = "https://auth.example.org";
+    for (headers, goes) in [
+        (vec![], false),
+        (vec![("referer", "https://evil.example/")], false),
+        (
+            vec![("referer", "https://auth.example.org.evil.example/p/login")],
+            false,
+        ),
+        (vec![("referer", "no address")], false),
+        (vec![("origin", "null")], false),
+        (vec![("origin", "https://evil.example"), ("referer", own)], false),
+        (vec![("referer", "https://auth.example.org/p/login?request=1")], true),
+        (vec![("origin", own)], true),
+    ] {
+        let mut request = server.request(http::Method::GET, &path);
+        for (name, value) in &headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send();
+        assert_eq!(answer.location().starts_with(&provider.url), goes, "{headers:?}");
+        assert!(goes || answer.location() == "/p/login", "{headers:?}");
+    }
+}
+
+/// H7: a sign-in of which nobody knows when it was is not a recent one.
+#[test]
+fn a_provider_that_does_not_say_when_is_not_taken_for_fresh() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = provider.register(&server, "uni", &["uni.example"]);
+    provider.script(|s| s.without = vec!["auth_time"]);
+    let client = server.client().create();
+    for (name, value) in [("max_age", "300"), ("max_age", "0"), ("prompt", "login")] {
+        let browser = server.browser();
+        browser.authorize(&client, &client.params("openid").set(name, value));
+        let outcome = provider.login_by(&browser, &link(&browser, id));
+        let text = outcome.page().text();
+        assert!(
+            text.contains("<code>auth_time_missing</code>"),
+            "{name}={value}: {text}"
+        );
+        assert!(text.contains("Choose how to sign in"), "{text}");
+        assert!(!is_signed_in(&browser), "{name}={value}");
+    }
+    assert_eq!(audited(&server, "login.refused"), 3);
+
+    // Where nobody asked, it signs in; later it counts for none of the same demands.
+    let browser = server.browser();
+    provider.login(&browser, id);
+    assert!(is_signed_in(&browser));
+    let outcome = browser.authorize(&client, &client.params("openid").set("max_age", "300"));
+    assert_eq!(outcome.title(), "Sign in");
+    let outcome = browser.get("/p/link");
+    assert_eq!(outcome.title(), "Sign in", "no change to an account");
+}
+
+/// H6, H7: plain OAuth 2.0 has no word for any of it. GitHub signs in whoever is signed in there.
+#[test]
+fn plain_oauth_never_meets_a_demand_for_a_recent_sign_in() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let endpoints = Endpoints {
+        authorization: format!("{}/authorize", provider.url),
+        token: format!("{}/token", provider.url),
+        user: format!("{}/user", provider.url),
+        emails: None,
+    };
+    let id = provider.register_with(&server, "hub", &["hub.example"], OAUTH2, |c| {
+        c.endpoints = Some(endpoints.clone());
+        c.claims.subject = "id".into();
+        c.claims.username = vec!["login".into()];
+    });
+    provider.script(|s| {
+        s.document = Value::Null;
+        s.userinfo = json!({ "login": "octocat", "id": 583231 });
+    });
+    let client = server.client().create();
+    for (name, value) in [("max_age", "300"), ("max_age", "0"), ("prompt", "login")] {
+        let browser = server.browser();
+        browser.authorize(&client, &client.params("openid").set(name, value));
+        let outcome = browser.get(&link(&browser, id));
+        let text = outcome.page().text();
+        assert!(
+            text.contains("<code>no_recent_sign_in</code>"),
+            "{name}={value}: {text}"
+        );
+        assert!(text.contains("Choose how to sign in"), "{text}");
+    }
+    let browser = server.browser();
+    let outcome = browser.get(&format!("/p/login/with/{id}?next=begin-link"));
+    assert!(outcome.page().text().contains("<code>no_recent_sign_in</code>"));
+
+    provider.login(&browser, id);
+    assert!(is_signed_in(&browser));
+    let outcome = browser.authorize(&client, &client.params("openid").set("max_age", "300"));
+    assert_eq!(outcome.title(), "Sign in");
+    let outcome = browser.get("/p/link");
+    assert_eq!(outcome.title(), "Sign in", "no change to an account");
+    let policy = recent_policy(&server);
+    let params = client
+        .params("openid")
+        .set("session_required_policies", &policy.to_string());
+    assert_eq!(browser.authorize(&client, &params).title(), "Sign in");
+    // Without such a demand it is as good as any.
+    assert!(
+        browser
+            .authorize(&client, &client.params("openid"))
+            .page()
+            .status
+            .is_success()
+    );
+    assert!(browser.path().starts_with("/p/consent"));
+}
+
+/// Signed in within half an hour.
+fn recent_policy(server: &TestServer) -> PolicyId {
+    let policy = Policy {
+        id: PolicyId(portolan_server::app::new_uuid()),
+        project_id: server.project("P"),
+        display_name: "Recent".into(),
+        description: "Signed in within half an hour.".into(),
+        high_assurance: true,
+        authentication_assurance_timeout: Some(1800),
+        required_mfa: false,
+        domain_constraints_include: None,
+        domain_constraints_exclude: None,
+        unlisted: false,
+        only_identities: None,
+    };
+    let (id, now) = (policy.id, server.now());
+    server.write(move |tx| policies::insert(tx, &policy, now));
+    id
+}
+
+/// Decisions, section 6: pages that change an account ask for a new sign-in, not only for one
+/// that is not old.
+#[test]
+fn pages_that_change_an_account_ask_the_provider_for_a_new_sign_in() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = provider.register(&server, "uni", &["uni.example"]);
+    for next in [
+        "begin-link",
+        "security",
+        "address",
+        "unlink&identity=00000000-0000-0000-0000-000000000007",
+    ] {
+        let left = server
+            .browser()
+            .get(&format!("/p/login/with/{id}?next={next}"))
+            .left()
+            .clone();
+        assert_eq!(left.get("prompt").as_deref(), Some("login"), "{next}");
+        assert_eq!(left.get("max_age").as_deref(), Some("600"), "{next}");
+    }
+    let left = server
+        .browser()
+        .get(&format!("/p/login/with/{id}?next=sessions"))
+        .left()
+        .clone();
+    assert_eq!((left.get("prompt"), left.get("max_age")), (None, None));
+}
+
 #[test]
 fn what_is_sent_to_the_provider_is_what_the_standard_says_and_nothing_is_stored_in_the_clear() {
     let server = server();

@@ -479,3 +479,23 @@ fn an_account_that_is_switched_off_is_told_to_its_owner() {
     server.send_mail();
     assert_eq!(mailbox.take()[0].subject(), "Your account was switched off");
 }
+
+/// Others can make the server write to an address: that uses nothing up of what its owner must
+/// hear.
+#[test]
+fn mail_that_others_cause_does_not_crowd_out_what_an_owner_must_hear() {
+    let (_, server, alice) = world();
+    let project = server.project("Of a stranger");
+    let (ctx, id) = (server.ctx(), alice.id);
+    server.write(move |tx| {
+        let mut project = portolan_server::store::projects::get(tx, project)?;
+        project.contact_email = "Alice@example.org".into();
+        for _ in 0..100 {
+            mail::notify_contact(tx, &ctx, &project, "An app was deleted", "text")?;
+        }
+        portolan_server::domain::identity::set_password(tx, &ctx, id, "a hash")
+    });
+    let queued = |subject: &str| server.count("SELECT count(*) FROM outbox WHERE subject = $1", params![subject]);
+    assert_eq!(queued("An app was deleted"), 20);
+    assert_eq!(queued("Your password was changed"), 1);
+}

@@ -201,7 +201,8 @@ fn a_disabled_person_loses_the_session_and_cannot_sign_in() {
     let browser = server.browser_of(&alice);
     let tokens = client.offline_tokens(&browser, "openid");
     let id = alice.id;
-    server.write(move |tx| identity::set_enabled(tx, id, false));
+    let ctx = server.ctx();
+    server.write(move |tx| identity::switch_off(tx, &ctx, id));
 
     assert!(!is_signed_in(&browser));
     assert_eq!(silently(&browser, &client), Err("login_required".into()));
@@ -213,7 +214,7 @@ fn a_disabled_person_loses_the_session_and_cannot_sign_in() {
     browser.try_login(&alice.username, &alice.password);
     assert!(!is_signed_in(&browser));
 
-    server.write(move |tx| identity::set_enabled(tx, id, true));
+    server.write(move |tx| identity::switch_on(tx, id));
     assert!(!is_signed_in(&browser), "a session that has ended does not come back");
     let browser = server.browser_of(&alice);
     assert!(is_signed_in(&browser));
@@ -224,7 +225,7 @@ fn enabling_somebody_who_is_enabled_signs_nobody_out() {
     let server = TestServer::new();
     let alice = server.user("alice").create();
     let browser = server.browser_of(&alice);
-    server.write(move |tx| identity::set_enabled(tx, alice.id, true));
+    server.write(move |tx| identity::switch_on(tx, alice.id));
     assert!(is_signed_in(&browser));
 }
 
@@ -237,7 +238,8 @@ fn a_person_disabled_on_the_consent_page_gives_no_consent() {
     let browser = server.browser_of(&alice);
     browser.authorize(&client, &client.params("openid"));
     let id = alice.id;
-    server.write(move |tx| identity::set_enabled(tx, id, false));
+    let ctx = server.ctx();
+    server.write(move |tx| identity::switch_off(tx, &ctx, id));
 
     let outcome = browser.allow();
 

@@ -209,18 +209,26 @@ fn requested_scopes(tx: &mut ReadTx, id: ClientId, requested: &[ScopeId]) -> Res
     Ok(others.collect())
 }
 
+/// Whether the contact of the project is told that a client is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    Send,
+    /// The caller has caused too much mail already. Deleting goes on all the same: programs
+    /// that tidy up must not be held up by it.
+    LeaveOut,
+}
+
 /// Deletes a client with all that hangs on it. What a person has to have an admin for is
 /// not left without one.
-pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId) -> Result<Client> {
+pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId, notice: Notice) -> Result<Client> {
     let client = get_authorized(tx, ctx, manager, id)?;
     if id == clients::AUTH {
         return Err(Error::conflict("this server cannot be without itself"));
     }
     project::check_not_last_admin(tx, id.identity())?;
-    if let Some(project) = client.project_id {
+    if let Some(project) = client.project_id.filter(|_| notice == Notice::Send) {
         let text = format!(
-            "The app {} ({id}) was deleted. Its scopes, everybody's consents to it and all its tokens have ended.",
-            client.name
+            "The app with the id {id} was deleted. Its scopes, everybody's consents to it and all its tokens have ended."
         );
         mail::notify_project(tx, ctx, project, "An app was deleted", &text)?;
     }
@@ -231,7 +239,7 @@ pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId) -> R
         manager,
         "client.delete",
         &client,
-        json!({ "name": client.name }),
+        json!({ "name": client.name, "contact_told": notice == Notice::Send }),
     )?;
     Ok(client)
 }

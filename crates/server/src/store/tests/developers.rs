@@ -76,8 +76,7 @@ db_test!(projects_are_listed_for_their_admins, MIGRATIONS, |db| {
     assert_eq!(read(db, |tx| projects::list_admins(tx, BUILT_IN)), [ALICE]);
     assert_eq!(listed(&[ALICE]), ["Built-in", "First"]);
 
-    assert!(write(db, |tx| projects::delete_admin(tx, SECOND, BOB)));
-    assert!(!write(db, |tx| projects::delete_admin(tx, SECOND, BOB)));
+    write(db, |tx| projects::replace_admins(tx, SECOND, &[]));
     assert!(listed(&[BOB]).is_empty());
 });
 

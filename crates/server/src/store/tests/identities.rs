@@ -213,6 +213,22 @@ db_test!(a_password_is_replaced_and_its_hash_strengthened, MIGRATIONS, |db| {
     write(db, |tx| passwords::update_hash(tx, ALICE, "second", "stronger"));
     assert_eq!(find().as_deref(), Some("stronger"));
     assert_eq!(changed_at(), after(2).micros(), "the password is still the same");
+    assert!(!write(db, |tx| passwords::replace(
+        tx,
+        ALICE,
+        "second",
+        "forged",
+        after(3)
+    )));
+    assert_eq!(find().as_deref(), Some("stronger"), "another password by now");
+    assert!(write(db, |tx| passwords::replace(
+        tx,
+        ALICE,
+        "stronger",
+        "third",
+        after(3)
+    )));
+    assert_eq!((find().as_deref(), changed_at()), (Some("third"), after(3).micros()));
 });
 
 db_test!(failures_are_counted_block_and_are_forgotten, MIGRATIONS, |db| {

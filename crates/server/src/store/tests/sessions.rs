@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::store::authorization_requests::Parked;
+use crate::store::identity_providers::CLIENTS;
 use crate::store::sessions::Authentication;
 use crate::store::{MIGRATIONS, authorization_requests, grants, identities, sessions};
 
@@ -173,6 +174,28 @@ db_test!(
     }
 );
 
+db_test!(a_sign_in_without_a_time_is_known_as_one, MIGRATIONS, |db| {
+    populate(db);
+    let session = browser(db, 1);
+    let mut undated = Authentication::new(ALICE, LOCAL, NOW, &["pwd"]);
+    undated.undated = true;
+    let copy = AppSessionId::from_u128(1);
+    for authentication in [undated, Authentication::new(ALICE, LOCAL, NOW, &["pwd"])] {
+        let expected = authentication.clone();
+        let (here, there) = write(db, move |tx| {
+            sessions::upsert_authentication(tx, session, &authentication)?;
+            sessions::upsert_app_session(tx, copy, session, APP, NOW, after(10))?;
+            sessions::copy_authentications(tx, copy, std::slice::from_ref(&authentication))?;
+            let here = sessions::list_authentications(tx, session)?;
+            Ok((here, sessions::list_session_authentications(tx, copy)?))
+        });
+        assert_eq!((here, there), (vec![expected.clone()], vec![expected.clone()]));
+        let minute = Duration::from_secs(60);
+        assert_eq!(expected.is_within(minute, after(60)), !expected.undated);
+        assert!(!expected.is_within(minute, after(61)));
+    }
+});
+
 db_test!(requests_move_from_one_session_to_another, MIGRATIONS, |db| {
     populate(db);
     let (from, to, other) = (browser(db, 1), browser(db, 2), browser(db, 3));
@@ -282,6 +305,11 @@ db_test!(the_sessions_of_a_person_are_found_with_their_apps, MIGRATIONS, |db| {
     open(3, second, APP, ALICE, 20);
     open(4, bobs, APP, BOB, 20);
 
+    let mut theirs = read(db, |tx| sessions::list_identities_of_provider(tx, LOCAL));
+    theirs.sort_unstable();
+    assert_eq!(theirs, [BOB, ALICE]);
+    let others = read(db, |tx| sessions::list_identities_of_provider(tx, CLIENTS));
+    assert!(others.is_empty());
     let mut browsers = read(db, |tx| sessions::list_ids_by_identities(tx, &[ALICE]));
     browsers.sort_unstable();
     assert_eq!(browsers, [first, described]);

@@ -76,12 +76,12 @@ pub async fn rotate_keys(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
     })
     .await
     .map_err(Error::internal)??;
-    let (unit_ctx, lifetime) = (visit.ctx.clone(), jobs::keys::id_token_lifetime(&visit.app.config));
+    let unit_ctx = visit.ctx.clone();
     let rotated = visit
         .change(move |tx, administrator| {
             let mut rotated = false;
             for spare in &spares {
-                rotated |= jobs::keys::rotate_for(tx, &unit_ctx, administrator.actor(), schedule, lifetime, spare)?;
+                rotated |= jobs::keys::rotate_for(tx, &unit_ctx, administrator.actor(), schedule, spare)?;
             }
             Ok(rotated)
         })

@@ -1,0 +1,336 @@
+// Every page of the catalogue in Chromium, in each of its states: ordinary words in each language, hostile words,
+// words without end and words from right to left. The unit tests of the server write the pages (PORTOLAN_PAGES);
+// this looks at them with a browser's eyes. With `--screens FOLDER` it takes the pictures of docs/screens instead.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+
+import { launch } from './chromium.mjs';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+const STATIC = new URL('../../crates/server/static/', import.meta.url);
+const TYPES = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml' };
+const NARROW = { width: 320, height: 640 };
+const WIDE = { width: 1280, height: 900 };
+// A page with its style sheet, scripts and pictures (issue of a slow line in a laboratory).
+const MOST_BYTES = 150 * 1024;
+// A picture shows the beginning of a long page.
+const TALLEST = 2400;
+const WORKERS = 3;
+
+const folder = process.env.PORTOLAN_PAGES;
+assert.ok(folder, 'PORTOLAN_PAGES must name the folder that the catalogue was written to');
+const policy = readFileSync(join(folder, 'policy.txt'), 'utf8').trim();
+
+// `kind` says what the words are: en, de, hostile, long or rtl.
+const pages = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .flatMap(({ name: kind }) => {
+    const files = readdirSync(join(folder, kind)).filter((file) => file.endsWith('.html'));
+    return files.map((file) => ({ kind, name: basename(file, '.html') }));
+  })
+  .sort((a, b) => a.name.localeCompare(b.name) || a.kind.localeCompare(b.kind));
+
+// Answers as the server does: the same policy, and files under the address that the pages name.
+const site = createServer((request, response) => {
+  const { pathname } = new URL(request.url, 'http://localhost');
+  const parts = pathname.split('/').slice(1);
+  try {
+    if (parts[0] === 'static') {
+      const type = TYPES[parts[2].split('.').pop()];
+      response.writeHead(200, { 'content-type': `${type}; charset=utf-8`, 'x-content-type-options': 'nosniff' });
+      response.end(readFileSync(new URL(parts[2], STATIC)));
+    } else {
+      const body = readFileSync(join(folder, parts[0], `${basename(parts[1])}.html`));
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy });
+      response.end(body);
+    }
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
+const origin = `http://127.0.0.1:${site.address().port}`;
+
+// What the page does that it must not: breaking the policy, asking elsewhere, failing, opening a window.
+async function open(browser, options) {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('dialog', (dialog) => {
+    complaints.push(`a dialog says ${dialog.message()}`);
+    dialog.dismiss().catch(() => {});
+  });
+  page.on('response', (response) => {
+    if (response.status() !== 200) complaints.push(`${response.status()} for ${response.url()}`);
+  });
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.origin !== origin && url.protocol !== 'data:') complaints.push(`the page asks for ${url}`);
+  });
+  const visit = async ({ kind, name }) => {
+    complaints.length = 0;
+    await page.goto(`${origin}/${kind}/${name}`);
+  };
+  return { context, page, complaints, visit };
+}
+
+// The page with everything that it loads, unpacked.
+function weight(page) {
+  return page.evaluate(() => {
+    const loaded = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+    return loaded.reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0);
+  });
+}
+
+// Text that cannot be read: beyond the edge of the window, or cut off by an element that does not scroll.
+function unreadable(page) {
+  return page.evaluate(() => {
+    const found = [];
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth > width) {
+      found.push(`the page is ${document.documentElement.scrollWidth} px wide in a window of ${width} px`);
+    }
+    const told = (node) => node.outerHTML.replace(/\s+/g, ' ').slice(0, 160);
+    const hiddenFromSight = (style) => style.clip !== 'auto' || style.clipPath !== 'none';
+    const scrolls = (node) => {
+      for (let up = node; up && up !== document.body; up = up.parentElement) {
+        const { overflowX } = getComputedStyle(up);
+        if (overflowX === 'auto' || overflowX === 'scroll') return true;
+      }
+      return false;
+    };
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const range = document.createRange();
+    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+      const node = text.parentElement;
+      if (!text.data.trim() || !node.checkVisibility() || ['SCRIPT', 'OPTION'].includes(node.tagName)) continue;
+      let hidden = false;
+      for (let up = node; up && up !== document.body; up = up.parentElement) {
+        if (hiddenFromSight(getComputedStyle(up))) hidden = true;
+      }
+      if (hidden || node.closest('.skip-link') || scrolls(node)) continue;
+      range.selectNodeContents(text);
+      for (const box of range.getClientRects()) {
+        if (box.right > width + 1 || box.left < -1) {
+          found.push(`beyond the edge: ${told(node)}`);
+          break;
+        }
+      }
+      for (let up = node; up && up !== document.body; up = up.parentElement) {
+        const style = getComputedStyle(up);
+        if (style.overflowX !== 'visible' || style.overflowY !== 'visible') {
+          const cut = up.scrollWidth > up.clientWidth + 1 || up.scrollHeight > up.clientHeight + 1;
+          if (cut) found.push(`cut off: ${told(up)}`);
+        }
+      }
+    }
+    for (const control of document.querySelectorAll('button, select, input[type=submit]')) {
+      if (control.checkVisibility() && control.scrollWidth > control.clientWidth + 1) {
+        found.push(`does not hold its words: ${told(control)}`);
+      }
+    }
+    return [...new Set(found)];
+  });
+}
+
+async function violations(page) {
+  await page.evaluate(AXE);
+  const result = await page.evaluate(
+    (values) => globalThis.axe.run(document, { runOnly: { type: 'tag', values } }),
+    LEVELS,
+  );
+  assert.ok(result.passes.length >= 5, 'axe looked at almost nothing');
+  return result.violations.map(
+    ({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.slice(0, 3).map((node) => node.html).join('\n  ')}`,
+  );
+}
+
+// Tab reaches everything that can be used, in the order of the page, and each stop can be seen.
+async function keyboard(page) {
+  const wanted = await page.evaluate(() => {
+    const groups = new Set();
+    const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')];
+    return all.filter((node) => {
+      if (node.disabled || node.type === 'hidden' || !node.checkVisibility()) return false;
+      if (node.type === 'radio') {
+        const group = `${node.form?.action} ${node.name}`;
+        if (groups.has(group)) return false;
+        groups.add(group);
+      }
+      node.dataset.stop = 'wanted';
+      return true;
+    }).length;
+  });
+  await page.evaluate(() => document.activeElement?.blur());
+  const problems = [];
+  // A page may begin at a field with autofocus; going round once reaches everything anyway.
+  for (let presses = 0; presses < wanted + 3; presses += 1) {
+    await page.keyboard.press('Tab');
+    const unseen = await page.evaluate(() => {
+      const node = document.activeElement;
+      if (!node || node === document.body) return null;
+      delete node.dataset.stop;
+      if (node.type === 'radio') {
+        for (const other of document.getElementsByName(node.name)) delete other.dataset.stop;
+      }
+      const style = getComputedStyle(node);
+      const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+      return outlined || style.boxShadow !== 'none' ? null : node.outerHTML.slice(0, 120);
+    });
+    if (unseen) problems.push(`the focus cannot be seen on ${unseen}`);
+  }
+  const missed = await page.$$eval('[data-stop]', (nodes) => nodes.map((node) => node.outerHTML.slice(0, 120)));
+  return [...problems, ...missed.map((html) => `the keyboard does not reach ${html}`)];
+}
+
+// What is there without script must work without script.
+function withoutScript(page) {
+  return page.evaluate(() => {
+    const dead = [...document.querySelectorAll('button:not([type=submit])')].filter((node) => node.checkVisibility());
+    return dead.map((node) => `does nothing without script: ${node.outerHTML.slice(0, 120)}`);
+  });
+}
+
+function structure(page, language) {
+  return page.evaluate((expected) => {
+    const found = [];
+    const { lang } = document.documentElement;
+    if (lang !== expected) found.push(`the language is ${lang}, not ${expected}`);
+    for (const [selector, count] of [['h1', 1], ['main', 1]]) {
+      const there = document.querySelectorAll(selector).length;
+      if (there !== count) found.push(`${there} ${selector}`);
+    }
+    if (document.title.length < 4) found.push('the page has no title');
+    if (parseFloat(getComputedStyle(document.body).fontSize) < 16) found.push('the text is small');
+    return found;
+  }, language);
+}
+
+async function look(scripted, scriptless, entry) {
+  const { page, complaints, visit } = scripted;
+  const { kind } = entry;
+  const problems = [];
+  const note = (where, found) => problems.push(...found.map((problem) => `${where}: ${problem}`));
+
+  await page.setViewportSize(WIDE);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await visit(entry);
+  const bytes = await weight(page);
+  if (bytes > MOST_BYTES || bytes < 10_000) problems.push(`the page weighs ${bytes} bytes`);
+  note('structure', await structure(page, kind === 'de' ? 'de' : 'en'));
+  note('1280 px', await unreadable(page));
+  if (kind === 'en') {
+    note('light', await violations(page));
+    note('keyboard', await keyboard(page));
+    await page.emulateMedia({ colorScheme: 'dark' });
+    note('dark', await violations(page));
+    await page.emulateMedia({ colorScheme: 'light' });
+  }
+  await page.setViewportSize(NARROW);
+  note('320 px', await unreadable(page));
+  note('320 px', await violations(page));
+  note('browser', complaints);
+
+  if (kind === 'en') {
+    await scriptless.visit(entry);
+    note('no script', await withoutScript(scriptless.page));
+    note('no script', await unreadable(scriptless.page));
+    note('no script', scriptless.complaints);
+  }
+  return problems;
+}
+
+async function inspectAll(browser) {
+  const failures = [];
+  const queue = [...pages];
+  await Promise.all(
+    Array.from({ length: WORKERS }, async () => {
+      const scripted = await open(browser, {});
+      const scriptless = await open(browser, { javaScriptEnabled: false, viewport: NARROW });
+      for (let entry = queue.shift(); entry; entry = queue.shift()) {
+        const name = `${entry.name} (${entry.kind})`;
+        const problems = await look(scripted, scriptless, entry).catch((error) => [String(error?.stack ?? error)]);
+        console.log(problems.length ? `FAIL  ${name}\n      ${problems.join('\n      ')}` : `ok    ${name}`);
+        if (problems.length) failures.push(name);
+      }
+      await scripted.context.close();
+      await scriptless.context.close();
+    }),
+  );
+  return failures;
+}
+
+// Each check is shown a page that it must refuse; otherwise it could pass for ever by seeing nothing.
+async function theChecksSeeSomething(browser) {
+  const { context, page } = await open(browser, { viewport: NARROW });
+  const see = async (body, check) => {
+    await page.setContent(`<!doctype html><html lang="en"><title>Page</title><body>${body}`);
+    return (await check(page)).join('\n');
+  };
+  assert.match(await see(`<p>${'x'.repeat(200)}</p>`, unreadable), /beyond the edge/);
+  assert.match(
+    await see('<p style="overflow:hidden;white-space:nowrap;width:50px">far too long to be seen</p>', unreadable),
+    /cut off/,
+  );
+  assert.match(await see('<button type="button" style="outline:none">A</button>', keyboard), /cannot be seen/);
+  assert.match(await see('<a href="/" tabindex="-1">A</a><a href="/">B</a>', keyboard), /does not reach/);
+  assert.match(await see('<button type="button">Copy</button>', withoutScript), /nothing without script/);
+  assert.match(await see('<main><img src="data:,"><p>a</p><h1>b</h1></main>', violations), /image-alt/);
+  assert.match(await see('<h1>a</h1>', (it) => structure(it, 'de')), /the language is en[\s\S]*0 main/);
+  await context.close();
+}
+
+async function takeScreens(browser, target) {
+  mkdirSync(target, { recursive: true });
+  const context = await browser.newContext({ reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  const protocol = await context.newCDPSession(page);
+  const ordinary = pages.filter(({ kind }) => kind === 'en');
+  let bytes = 0;
+  for (const { kind, name } of ordinary) {
+    for (const [size, viewport] of Object.entries({ narrow: NARROW, wide: WIDE })) {
+      await page.setViewportSize(viewport);
+      for (const colorScheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme });
+        await page.goto(`${origin}/${kind}/${name}`);
+        const height = await page.evaluate(() => document.documentElement.scrollHeight);
+        const clip = { x: 0, y: 0, width: viewport.width, height: Math.min(height, TALLEST), scale: 1 };
+        const options = { format: 'webp', quality: 60, captureBeyondViewport: true, clip };
+        const { data } = await protocol.send('Page.captureScreenshot', options);
+        const picture = Buffer.from(data, 'base64');
+        bytes += picture.length;
+        writeFileSync(join(target, `${name}-${size}-${colorScheme}.webp`), picture);
+      }
+    }
+    console.log(`      ${name}`);
+  }
+  await context.close();
+  console.log(`${ordinary.length} pages, ${(bytes / 1e6).toFixed(1)} MB`);
+}
+
+const browser = await launch();
+let failures = [];
+try {
+  assert.ok(pages.length > 0, `${folder} holds no page`);
+  const [option, target] = process.argv.slice(2);
+  if (option === '--screens') await takeScreens(browser, target);
+  else {
+    await theChecksSeeSomething(browser);
+    failures = await inspectAll(browser);
+    console.log(`\n${pages.length - failures.length} pages passed, ${failures.length} failed`);
+  }
+} finally {
+  await browser.close();
+  site.close();
+}
+process.exitCode = failures.length ? 1 : 0;
