@@ -1260,6 +1260,10 @@ fn the_catalogue_can_be_looked_at_in_a_browser() {
         let written = fs::read_dir(&folder).unwrap().count();
         assert_eq!(written, pages.len(), "two pages of the catalogue have one name");
     }
+    fs::create_dir_all(folder.join("skin")).unwrap();
+    for (name, bytes) in skins::files() {
+        fs::write(folder.join("skin").join(name), bytes).unwrap();
+    }
     let response = browser::page(String::new(), &PagePolicy::default());
     let policy = &response.headers()[http::header::CONTENT_SECURITY_POLICY];
     fs::write(folder.join("policy.txt"), policy.as_bytes()).unwrap();
@@ -1307,7 +1311,7 @@ fn without_empty_lines(html: &str) -> String {
 
 #[test]
 fn hostile_words_stay_words() {
-    const ATTRIBUTES: &str = "accept action alt aria-controls aria-describedby aria-hidden aria-invalid autocapitalize autocomplete autofocus \
+    const ATTRIBUTES: &str = "accept action alt aria-controls aria-current aria-describedby aria-hidden aria-invalid aria-label autocapitalize autocomplete autofocus \
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
         data-passkey-status data-reveal data-without-script datetime defer enctype fill \
         focusable for formnovalidate height hidden href id inputmode lang method minlength name opacity open r rel required \

@@ -6,6 +6,21 @@ use crate::web::pages::developers::{Recipe, Tool, Trail};
 use crate::web::pages::skin::{AppearanceNotice, AppearancePage, LogoView, SkinView};
 
 const STYLESHEET: &str = "/p/skin/7a1f2b-ffffff-f6efe9.css";
+/// One red point.
+const POINT: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+
+/// What these pages load, for a browser that looks at them: names and contents.
+pub(crate) fn files() -> Vec<(String, Vec<u8>)> {
+    let name = STYLESHEET.trim_start_matches("/p/skin/");
+    let colours = crate::domain::skin::Colours::of_file(name).unwrap();
+    let mut png = std::io::Cursor::new(Vec::new());
+    let picture = image::RgbaImage::from_pixel(480, 120, image::Rgba([246, 239, 233, 255]));
+    picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    vec![
+        (name.to_owned(), colours.stylesheet().into_bytes()),
+        (format!("{}.png", "0a".repeat(32)), png.into_inner()),
+    ]
+}
 
 pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
@@ -102,15 +117,15 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
                 layout: Layout {
                     skin: Some(SkinView {
                         logo: Some(LogoView {
-                            src: "data:image/png;base64,iVBORw0KGgo=".to_owned(),
-                            width: 31,
+                            src: format!("data:image/png;base64,{POINT}"),
+                            width: 1,
                             height: 1,
                         }),
                         ..skin(false)
                     }),
                     ..signed_in("How Beamline Portal looks")
                 },
-                tried_logo: "iVBORw0KGgo=".to_owned(),
+                tried_logo: POINT.to_owned(),
                 is_tried: true,
                 ..appearance()
             },
@@ -126,7 +141,7 @@ pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
         page(
             "appearance_refused",
             &AppearancePage {
-                band: say("#777777"),
+                band: "#777777".to_owned(),
                 errors: FormErrors::field("band_text", "The contrast is 4.47, and 4.50 is needed.")
                     .and("background", "The contrast is 2.10, and 4.50 is needed.")
                     .and("header_text", "One line of at most 80 characters.")
