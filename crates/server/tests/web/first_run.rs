@@ -86,7 +86,7 @@ fn the_address_of_the_browser_is_compared_with_the_configured_one() {
     let other = seen("https://login.example.org/p/setup/x");
     for said in [
         "These are not the same",
-        "public_url = &#34;https://login.example.org&#34;",
+        "public_url = \"https://login.example.org\"",
         "portolan settings set issuer https://login.example.org",
     ] {
         assert!(other.contains(said), "{said}: {other}");
