@@ -12,7 +12,9 @@ import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
 import { decide, heading, launch, readCode, signIn } from './chromium.mjs';
 import { operators } from './console.mjs';
+import { developers } from './developers.mjs';
 import { secondFactors } from './passkeys.mjs';
+import { services } from './services.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -105,7 +107,7 @@ function authorize(client, scope, redirectUri, more = {}) {
 }
 
 // Looks at the page that is open, in both colour schemes, narrow and wide.
-async function inspect(page, name) {
+async function inspect(page, name, language = 'en') {
   await check(`${name}: no accessibility violation, light and dark`, async () => {
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -151,7 +153,7 @@ async function inspect(page, name) {
     assert.ok(seen.width <= 320, `the page is ${seen.width} px wide: ${seen.wide.join('\n')}`);
     assert.deepEqual(
       { language: seen.language, headings: seen.headings, main: seen.main },
-      { language: 'en', headings: 1, main: 1 },
+      { language, headings: 1, main: 1 },
     );
     assert.ok(seen.title.length > 3, 'the page has no title');
     assert.ok(seen.size >= 16, `the text is ${seen.size} px`);
@@ -613,6 +615,13 @@ async function withdrawals(person, clients) {
   await page.getByRole('link', { name: /everything… that Chart Portal may do/ }).click();
   await page.getByRole('heading', { name: 'Withdraw everything?' }).waitFor();
   await inspect(page, 'consents-revoke-app');
+  await page.goto(`${list}/all`);
+  await check('consents: all of every app can be withdrawn at once, and the page says what ends', async () => {
+    assert.match(await page.locator('main').innerText(), /these 2 apps[\s\S]*Chart Portal[\s\S]*Harbour Portal/);
+  });
+  await inspect(page, 'consents-revoke-all');
+  await page.goto(list);
+  await page.getByRole('link', { name: /everything… that Chart Portal may do/ }).click();
   await check('consents: everything of an app is withdrawn at once', async () => {
     await page.click('main form button[type=submit]');
     await page.waitForURL(/[?&]notice=withdrawn/);
@@ -845,6 +854,38 @@ async function mail(person, address) {
   await context.close();
 }
 
+// The second language is longer: nothing may be cut off or burst its place.
+async function inGerman(person, client) {
+  const { context, page, complaints } = await open({ locale: 'de-DE' });
+  const submit = () => page.locator('main button[type=submit]').first().click();
+  for (const path of ['/', '/p/login', '/p/sign-up', '/p/reset']) {
+    await page.goto(`${server.url}${path}`);
+    await inspect(page, `de${path.replaceAll('/', '-')}`, 'de');
+  }
+  await page.goto(authorize(client, TREE, CALLBACK));
+  await page.fill('input[name=username]', person.username);
+  await page.fill('input[name=password]', person.password);
+  await submit();
+  await page.getByRole('button', { name: 'Erlauben' }).waitFor();
+  await inspect(page, 'de-consent', 'de');
+  await submit();
+  await page.getByRole('heading', { name: 'Arrived' }).waitFor();
+  for (const path of ['/', '/v2/web/consents', '/v2/web/identities', '/p/account/security', '/p/account/sessions']) {
+    await page.goto(`${server.url}${path}`);
+    await inspect(page, `de-signed-in${path.replaceAll('/', '-')}`, 'de');
+  }
+  await check('languages: a person chooses another one and stays on the page', async () => {
+    await page.goto(`${server.url}/p/account/sessions?notice=ended`);
+    await page.getByRole('link', { name: 'English' }).click();
+    await page.getByRole('heading', { name: 'Where you are signed in' }).waitFor();
+    assert.equal(page.url(), `${server.url}/p/account/sessions?notice=ended`);
+    await page.goto(`${server.url}/p/account/security`);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+  });
+  await check('languages: no page broke its own content security policy', async () => assert.deepEqual(complaints, []));
+  await context.close();
+}
+
 async function main() {
   browser = await launch();
   try {
@@ -875,6 +916,10 @@ async function main() {
     );
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
     await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
+    await inGerman(await server.addUser('frida', 'Frida F', 'f@example.org'), clients.plain);
+    const finn = await server.addUser('finn', 'Finn F', 'f@example.org');
+    await developers({ server, check, open, inspect, expectHeaders, tabTo }, finn);
+    await services({ server, check, open, inspect, tabTo }, await server.addUser('gil', 'Gil G', 'g@example.org'));
     const olga = await server.addUser('olga', 'Olga O', 'o@example.org', '--admin');
     const paul = await server.addUser('paul', 'Paul P', 'p@example.org');
     await operators({ server, check, open, inspect, expectHeaders, tabTo }, olga, paul);

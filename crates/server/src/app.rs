@@ -94,14 +94,7 @@ impl App {
 
     /// A context for work that no request asked for: jobs and commands.
     pub fn background(&self) -> Ctx {
-        Ctx {
-            now: self.clock.now(),
-            request_id: RequestId::new(),
-            address: None,
-            user_agent: None,
-            language: Language::En,
-            language_is_chosen: false,
-        }
+        Ctx::at(self.clock.now())
     }
 }
 
@@ -126,9 +119,24 @@ pub struct Ctx {
     pub language: Language,
     /// Whether the person has chosen it here; then no app overrules it.
     pub language_is_chosen: bool,
+    /// Whether the answer can be had again by its address alone: it is that of a GET.
+    pub can_be_reloaded: bool,
 }
 
 impl Ctx {
+    /// For work that no request asked for.
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            request_id: RequestId::new(),
+            address: None,
+            user_agent: None,
+            language: Language::En,
+            language_is_chosen: false,
+            can_be_reloaded: false,
+        }
+    }
+
     /// What the caller's program calls itself: printable, and short enough to be kept.
     pub fn user_agent(&self) -> Option<String> {
         let sent = self.user_agent.as_ref()?.to_str().ok()?;

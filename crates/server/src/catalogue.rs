@@ -321,7 +321,6 @@ mod tests {
     use portolan_types::Timestamp;
 
     use super::*;
-    use crate::app::RequestId;
     use crate::store::MIGRATIONS;
 
     /// Everything that a catalogue can leave in the store, in a fixed order.
@@ -346,14 +345,7 @@ mod tests {
     }
 
     fn context(seconds: i64) -> Ctx {
-        Ctx {
-            now: Timestamp::from_micros(seconds * 1_000_000),
-            request_id: RequestId::new(),
-            address: None,
-            user_agent: None,
-            language: crate::texts::Language::En,
-            language_is_chosen: false,
-        }
+        Ctx::at(Timestamp::from_micros(seconds * 1_000_000))
     }
 
     fn install_at(db: &TestDb, seconds: i64, config: &Config) -> Result<()> {

@@ -10,6 +10,8 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use portolan_types::error::AuthorizationParameters;
 
+use crate::texts::{Words, words};
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug)]
@@ -32,7 +34,9 @@ struct Extra {
     required_scope: Option<String>,
     /// The methods of a 405 answer.
     allow: Option<String>,
-    /// Path and name of the page where a person can mend it.
+    /// The detail for a page, in whose language it is told there.
+    words: Option<Words>,
+    /// Path of the page where a person can mend it, and the message that names it.
     way_on: Option<(&'static str, &'static str)>,
     /// A login must not be older than this (RFC 9470 section 3).
     maximum_age: Option<Duration>,
@@ -252,6 +256,7 @@ impl Error {
                 "an internal error; the log tells more under this request id",
             )
         }
+        .said(words("error-internal-text"))
     }
 
     pub fn insufficient_scope(scope: impl Into<String>) -> Self {
@@ -268,6 +273,7 @@ impl Error {
     pub fn method_not_allowed(allow: impl Into<String>) -> Self {
         Self::new(Kind::MethodNotAllowed, "this path does not take that method")
             .with(|extra| extra.allow = Some(allow.into()))
+            .said(words("error-method-text"))
     }
 
     pub fn retry_after(self, delay: Duration) -> Self {
@@ -284,7 +290,13 @@ impl Error {
         self.with(|extra| extra.maximum_age = Some(age))
     }
 
-    /// Where a person can do something about it: a path of this server, and its name.
+    /// What a page says instead of the detail.
+    pub fn said(self, words: Words) -> Self {
+        self.with(|extra| extra.words = Some(words))
+    }
+
+    /// Where a person can do something about it: a path of this server, and the message that
+    /// names it.
     pub fn leading_to(self, way_on: Option<(&'static str, &'static str)>) -> Self {
         self.with(|extra| extra.way_on = way_on)
     }
@@ -333,6 +345,10 @@ impl Error {
         self.extra.as_ref()?.maximum_age
     }
 
+    pub fn words(&self) -> Option<&Words> {
+        self.extra.as_ref()?.words.as_ref()
+    }
+
     pub fn way_on(&self) -> Option<(&'static str, &'static str)> {
         self.extra.as_ref()?.way_on
     }
@@ -361,14 +377,18 @@ impl std::error::Error for Error {
 impl From<portolan_db::Error> for Error {
     fn from(error: portolan_db::Error) -> Self {
         use portolan_db::ErrorKind;
-        let unavailable = |detail: &'static str| Self::unavailable(detail).retry_after(Duration::from_secs(1));
+        let unavailable = |detail: &'static str, id| {
+            let unavailable = Self::unavailable(detail).said(words(id));
+            unavailable.retry_after(Duration::from_secs(1))
+        };
         let answer = match error.kind() {
-            ErrorKind::Busy => unavailable("the server is busy; try again"),
-            ErrorKind::Timeout => unavailable("the store did not answer in time; try again"),
-            ErrorKind::Unavailable => unavailable("the store cannot be reached; try again"),
-            ErrorKind::OutcomeUnknown => {
-                unavailable("whether the change was made is unknown; look before trying again")
-            }
+            ErrorKind::Busy => unavailable("the server is busy; try again", "error-busy"),
+            ErrorKind::Timeout => unavailable("the store did not answer in time; try again", "error-store-slow"),
+            ErrorKind::Unavailable => unavailable("the store cannot be reached; try again", "error-store-away"),
+            ErrorKind::OutcomeUnknown => unavailable(
+                "whether the change was made is unknown; look before trying again",
+                "error-store-unknown",
+            ),
             _ => return Self::internal(error),
         };
         Self {

@@ -11,7 +11,7 @@ use aws_lc_rs::hmac;
 use portolan_db::{Db, Engine, MigrateMode, WriteTx};
 use portolan_types::Timestamp;
 
-use crate::app::{App, Clock, Ctx, RequestId, ServerKeys, random_bytes};
+use crate::app::{App, Clock, Ctx, ServerKeys, random_bytes};
 use crate::config::{Config, ConfigError, Migrate};
 use crate::domain::keys::rotation::{self, Schedule};
 use crate::domain::keys::{KeySet, LoadError};
@@ -91,15 +91,8 @@ pub fn assemble(
 ) -> Result<App, StartError> {
     let now = clock.now();
     let server_keys = server_keys(&db, &master_key, now)?;
-    let signing_keys = signing_keys(&db, &master_key, &config, now)?;
-    let ctx = Ctx {
-        now,
-        request_id: RequestId::new(),
-        address: None,
-        user_agent: None,
-        language: crate::texts::Language::En,
-        language_is_chosen: false,
-    };
+    let signing_keys = signing_keys(&db, &master_key, now)?;
+    let ctx = Ctx::at(now);
     let names = config.clone();
     db.write_blocking(move |tx| catalogue::install(tx, &ctx, &names))?;
     Ok(App::new(
@@ -295,7 +288,7 @@ fn server_keys(db: &Db, master_key: &MasterKey, now: Timestamp) -> Result<Server
 }
 
 /// Makes a key of each kind that nothing signs for; at the first start both.
-fn signing_keys(db: &Db, master_key: &MasterKey, config: &Config, now: Timestamp) -> Result<KeySet, StartError> {
+fn signing_keys(db: &Db, master_key: &MasterKey, now: Timestamp) -> Result<KeySet, StartError> {
     let stored = db.read_blocking(keys::list)?;
     for kind in rotation::missing(&stored, now) {
         let spare = jobs::keys::generate(master_key, kind, now)?;

@@ -99,6 +99,13 @@ impl Language {
         text(self).or_else(|| text(Language::En)).unwrap_or(id)
     }
 
+    pub fn words(self, words: &Words) -> String {
+        let message = words.arguments.iter();
+        message
+            .fold(self.say(words.id), |message, (name, value)| message.arg(name, value))
+            .to_string()
+    }
+
     /// "3 February 2026"
     pub fn date(self, at: Timestamp) -> String {
         self.with_date("time-date", at)
@@ -228,18 +235,38 @@ impl fmt::Debug for Message<'_> {
     }
 }
 
+/// A message with its arguments, chosen where the language of the reader is not known:
+/// `words("account-username-taken").arg("username", name)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    id: &'static str,
+    arguments: Vec<(&'static str, String)>,
+}
+
+pub fn words(id: &'static str) -> Words {
+    Words {
+        id,
+        arguments: Vec::new(),
+    }
+}
+
+impl Words {
+    pub fn arg(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.arguments.push((name, value.to_string()));
+        self
+    }
+}
+
 /// What there is of one language.
 struct Catalogue {
     bundle: FluentBundle<FluentResource>,
     /// The messages that need no arguments, as they are shown.
     texts: HashMap<String, String>,
-    /// What was wrong with the files.
-    faults: Vec<String>,
 }
 
 fn catalogue(language: Language) -> &'static Catalogue {
-    static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(Language::En));
-    static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(Language::De));
+    static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(Language::En).0);
+    static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(Language::De).0);
     match language {
         Language::En => &ENGLISH,
         Language::De => &GERMAN,
@@ -247,8 +274,9 @@ fn catalogue(language: Language) -> &'static Catalogue {
 }
 
 impl Catalogue {
-    /// What cannot be read is left out and noted: a page without a word is better than none.
-    fn read(language: Language) -> Catalogue {
+    /// With what was wrong with the files. It is left out and logged: a page without a word is
+    /// better than none.
+    fn read(language: Language) -> (Catalogue, Vec<String>) {
         let tag: LanguageIdentifier = language.tag().parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![tag]);
         // The marks keep right-to-left names from turning a sentence around, but they also end up
@@ -285,7 +313,10 @@ impl Catalogue {
                 texts.insert(id, text);
             }
         }
-        Catalogue { bundle, texts, faults }
+        for fault in &faults {
+            tracing::error!(language = language.tag(), %fault, "a text cannot be read");
+        }
+        (Catalogue { bundle, texts }, faults)
     }
 }
 

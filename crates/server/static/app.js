@@ -2,12 +2,16 @@
 // needs a script and keeps an impatient second click from sending a form twice.
 "use strict";
 
+// In the language of the page.
+const words = document.currentScript.dataset;
+
 for (const button of document.querySelectorAll("[data-reveal]")) {
   const input = document.getElementById(button.dataset.reveal);
   const word = button.firstChild;
+  const shown = word.data;
   const show = (visible) => {
     input.type = visible ? "text" : "password";
-    word.data = visible ? "Hide" : "Show";
+    word.data = visible ? words.wordHide : shown;
   };
   button.hidden = false;
   button.addEventListener("click", () => {
@@ -28,11 +32,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     let said;
     try {
       await navigator.clipboard.writeText(source.textContent.trim());
-      said = "Copied";
+      said = words.wordCopied;
     } catch {
       // The clipboard is closed to pages over plain http, except on localhost.
       selectAll();
-      said = "Selected: press Ctrl+C or ⌘C to copy";
+      said = words.wordSelect;
     }
     button.textContent = said;
     status.textContent = said;

@@ -44,16 +44,19 @@ const writeCredential = (credential) => {
   });
 };
 
+// In the language of the page.
+const said = document.currentScript.dataset;
+
 const words = (error) => {
   switch (error.name) {
     case "InvalidStateError":
-      return "This passkey is registered already.";
+      return said.wordRegistered;
     case "NotAllowedError":
-      return "No passkey was used: there was none, it took too long, or it was cancelled.";
+      return said.wordNone;
     case "SecurityError":
-      return "Passkeys cannot be used under this address. Open the page under the address of the service.";
+      return said.wordWrongAddress;
     default:
-      return "The passkey could not be used.";
+      return said.wordFailed;
   }
 };
 

@@ -18,6 +18,10 @@ mod consents;
 mod console;
 #[path = "web/continue_as.rs"]
 mod continue_as;
+#[path = "web/developers.rs"]
+mod developers;
+#[path = "web/domains.rs"]
+mod domains;
 #[path = "web/factors.rs"]
 mod factors;
 #[path = "web/first_run.rs"]
@@ -26,6 +30,8 @@ mod first_run;
 mod headers;
 #[path = "web/identities.rs"]
 mod identities;
+#[path = "web/language.rs"]
+mod language;
 #[path = "web/login.rs"]
 mod login;
 #[path = "web/logout.rs"]
@@ -34,6 +40,8 @@ mod logout;
 mod notices;
 #[path = "web/parked.rs"]
 mod parked;
+#[path = "web/policies.rs"]
+mod policies;
 #[path = "web/provider_choice.rs"]
 mod provider_choice;
 #[path = "web/provider_faults.rs"]
@@ -42,6 +50,8 @@ mod provider_faults;
 mod provider_login;
 #[path = "web/reset.rs"]
 mod reset;
+#[path = "web/scopes.rs"]
+mod scopes;
 #[path = "web/sessions.rs"]
 mod sessions;
 #[path = "web/setup.rs"]

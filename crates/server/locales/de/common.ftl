@@ -23,3 +23,4 @@ common-for-client = um mit { $client } fortzufahren
 
 common-cancel = Abbrechen
 common-continue = Weiter
+common-hide = Verbergen

@@ -4,6 +4,7 @@ first-link = Erste Schritte: die öffentliche Adresse, ein erstes Projekt mit Ap
 first-step-address = Erste Schritte · 1 von 3
 first-step-app = Erste Schritte · 2 von 3
 first-step-token = Erste Schritte · 3 von 3
+first-begin = Erste Schritte
 first-next = Nächster Schritt
 first-skip = Auslassen
 

@@ -87,3 +87,6 @@ login-factor-nothing = Geben Sie einen Code ein oder benutzen Sie einen Passkey.
 login-passkey-no-address = Unter der Adresse dieses Dienstes lassen sich keine Passkeys benutzen.
 login-passkey-none = Ihr Browser hat keinen Passkey geliefert. Melden Sie sich mit Ihrem Passwort an.
 login-passkey-refused = Dieser Passkey wurde nicht angenommen. Vielleicht wurde er hier entfernt, oder die Seite war zu lange offen.
+login-passkey-cancelled = Es wurde kein Passkey benutzt: Es gab keinen, es dauerte zu lange, oder es wurde abgebrochen.
+login-passkey-wrong-address = Unter dieser Adresse lassen sich keine Passkeys benutzen. Öffnen Sie die Seite unter der Adresse des Dienstes.
+login-passkey-failed = Der Passkey ließ sich nicht benutzen.

@@ -28,3 +28,4 @@ common-for-client = to continue to { $client }
 
 common-cancel = Cancel
 common-continue = Continue
+common-hide = Hide

@@ -4,6 +4,7 @@ first-link = First steps: the public address, a first project and app, a first t
 first-step-address = First steps · 1 of 3
 first-step-app = First steps · 2 of 3
 first-step-token = First steps · 3 of 3
+first-begin = First steps
 first-next = Next step
 first-skip = Leave this out
 

@@ -93,3 +93,7 @@ login-factor-nothing = Enter a code, or use a passkey.
 login-passkey-no-address = Passkeys cannot be used under the address of this service.
 login-passkey-none = Your browser gave no passkey. Sign in with your password.
 login-passkey-refused = This passkey was not accepted. It may have been removed here, or the page was open too long.
+# What the script says where a passkey cannot be used.
+login-passkey-cancelled = No passkey was used: there was none, it took too long, or it was cancelled.
+login-passkey-wrong-address = Passkeys cannot be used under this address. Open the page under the address of the service.
+login-passkey-failed = The passkey could not be used.

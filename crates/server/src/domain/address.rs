@@ -28,6 +28,7 @@ use crate::store::identity_providers::LOCAL;
 use crate::store::links::{self, Sent};
 use crate::store::mail_requests::{self, MailRequest, PASSWORD_RESET};
 use crate::store::{addresses, passwords};
+use crate::texts::words;
 
 /// AA7: at most ten minutes.
 pub const RESET_LIFETIME: Duration = Duration::from_secs(600);
@@ -205,7 +206,7 @@ pub fn reset_password(tx: &mut WriteTx, ctx: &Ctx, hash: &TokenHash, password_ha
 }
 
 pub fn dead_link() -> Error {
-    Error::forbidden("this link was used already or has expired; ask for a new one")
+    Error::forbidden("this link was used already or has expired; ask for a new one").said(words("error-dead-link"))
 }
 
 /// Sends a link that proves an address: the present one of the account, or a new one.
@@ -360,13 +361,16 @@ pub fn sign_up(tx: &mut WriteTx, ctx: &Ctx, local_domain: &str, hash: &TokenHash
     let username = identity::local_username(&chosen.username, local_domain)?;
     // Names that only look alike would pass for somebody else.
     if !username.is_ascii() {
-        return Err(Error::invalid_parameters(
-            "username: must have letters a to z, digits or the characters . _ - +",
-        ));
+        return Err(
+            Error::invalid_parameters("username: must have letters a to z, digits or the characters . _ - +")
+                .said(words("account-username-ascii")),
+        );
     }
     // Also a name that somebody has prepared permissions for: strangers do not get them.
     if identities::find_by_username(tx, &username)?.is_some() {
-        return Err(Error::conflict("username: this name is taken; choose another one"));
+        return Err(
+            Error::conflict("username: this name is taken; choose another one").said(words("account-name-taken"))
+        );
     }
     let new = NewLocalIdentity {
         username,

@@ -10,6 +10,7 @@ use crate::domain::policy;
 use crate::store::identities::Identity;
 use crate::store::policies::Policy;
 use crate::store::sessions::Authentication;
+use crate::texts::{Words, words};
 
 /// A validated authorization request, as it is parked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -375,12 +376,28 @@ impl Unmet {
         }
     }
 
-    /// The page where the person can do something about it: path and name.
+    /// The same in the language of the page.
+    pub fn words(self) -> Words {
+        words(match self {
+            Unmet::RequiredProvider => "error-unmet-provider",
+            Unmet::OtherAccount => "error-unmet-other",
+            Unmet::Identities => "error-unmet-identities",
+            Unmet::NotLinked => "error-unmet-not-linked",
+            Unmet::Domains => "error-unmet-domains",
+            Unmet::Policies => "error-unmet-policies",
+            Unmet::Mfa => "error-unmet-mfa",
+            Unmet::Context => "error-unmet-context",
+            Unmet::ScopeDomains => "error-unmet-scope-domains",
+        })
+    }
+
+    /// The page where the person can do something about it: its path, and the message that
+    /// names it.
     pub fn way_on(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Unmet::Mfa => Some(("/p/account/security", "Set up a second factor")),
-            Unmet::Policies => Some(("/p/account/security", "Look at how you sign in")),
-            Unmet::NotLinked => Some(("/p/link", "Link another account")),
+            Unmet::Mfa => Some(("/p/account/security", "error-way-second-factor")),
+            Unmet::Policies => Some(("/p/account/security", "error-way-sign-in")),
+            Unmet::NotLinked => Some(("/p/link", "link-title")),
             _ => None,
         }
     }

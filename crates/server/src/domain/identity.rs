@@ -13,6 +13,7 @@ use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::{self, CLIENTS, LOCAL};
 use crate::store::{factors, links, passwords, pending_links};
+use crate::texts::words;
 
 /// A local account to be made. The hash comes ready: hashing takes its time outside transactions.
 #[derive(Clone, Debug)]
@@ -55,7 +56,8 @@ pub fn create_local(tx: &mut WriteTx, ctx: &Ctx, local_domain: &str, new: &NewLo
         id = claimed;
         identity = identities::get(tx, id)?;
     } else if !identities::insert(tx, &identity)? {
-        return Err(Error::conflict(format!("the username {} is taken", identity.username)));
+        return Err(Error::conflict(format!("the username {} is taken", identity.username))
+            .said(words("account-username-taken").arg("username", &identity.username)));
     }
     if let Some(hash) = &new.password_hash {
         passwords::upsert(tx, id, hash, ctx.now)?;
@@ -147,17 +149,19 @@ pub fn local_username(username: &str, local_domain: &str) -> Result<String> {
         None => username.as_str(),
         Some((local, domain)) if domain == local_domain => local,
         Some(_) => {
-            return Err(Error::invalid_parameters(format!(
-                "username: local accounts end in @{local_domain}"
-            )));
+            return Err(
+                Error::invalid_parameters(format!("username: local accounts end in @{local_domain}"))
+                    .said(words("account-username-domain").arg("domain", local_domain)),
+            );
         }
     };
     let characters = local.chars().count();
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
     if characters == 0 || characters > 64 || !local.chars().all(allowed) {
-        return Err(Error::invalid_parameters(
-            "username: must have 1 to 64 letters, digits or the characters . _ - +",
-        ));
+        return Err(
+            Error::invalid_parameters("username: must have 1 to 64 letters, digits or the characters . _ - +")
+                .said(words("account-username-characters")),
+        );
     }
     Ok(format!("{local}@{local_domain}"))
 }
@@ -176,9 +180,10 @@ pub fn typed_username(typed: &str, local_domain: &str) -> String {
 pub fn check_text(field: &'static str, text: &str) -> Result<()> {
     let length = text.trim().chars().count();
     if length == 0 || length > 255 || text.chars().any(char::is_control) {
-        return Err(Error::invalid_parameters(format!(
-            "{field}: must have 1 to 255 characters on one line"
-        )));
+        return Err(
+            Error::invalid_parameters(format!("{field}: must have 1 to 255 characters on one line"))
+                .said(words("account-text-length")),
+        );
     }
     Ok(())
 }
@@ -191,9 +196,10 @@ pub fn check_email(email: &str) -> Result<()> {
     if well_formed {
         Ok(())
     } else {
-        Err(Error::invalid_parameters(
-            "email: must be an address such as a@example.org",
-        ))
+        Err(
+            Error::invalid_parameters("email: must be an address such as a@example.org")
+                .said(words("account-email-form")),
+        )
     }
 }
 

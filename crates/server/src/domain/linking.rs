@@ -19,6 +19,7 @@ use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::CLIENTS;
 use crate::store::pending_links::{self, PendingLink};
 use crate::store::sessions::{self, Authentication};
+use crate::texts::words;
 
 /// Why two identities are not linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,13 +137,14 @@ pub fn unlink(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId, own_set
         .filter(|other| other.id != id)
         .collect();
     let Some(primary) = others.first() else {
-        return Err(Error::conflict("this account is not linked with another one"));
+        return Err(Error::conflict("this account is not linked with another one").said(words("error-not-linked")));
     };
     logout::announce_identity(tx, ctx, id)?;
     if !identities::leave_set(tx, id, own_set)? {
-        return Err(Error::conflict(
-            "the primary account cannot be unlinked; make another one the primary first",
-        ));
+        return Err(
+            Error::conflict("the primary account cannot be unlinked; make another one the primary first")
+                .said(words("error-primary-stays")),
+        );
     }
     identities::raise_generation(tx, id)?;
     forget_sign_ins(tx, ctx, id)?;
@@ -174,9 +176,10 @@ pub fn set_primary(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId) ->
         return Ok(());
     };
     if !identity.is_live() {
-        return Err(Error::conflict(
-            "an account that is closed or switched off cannot be the primary",
-        ));
+        return Err(
+            Error::conflict("an account that is closed or switched off cannot be the primary")
+                .said(words("error-primary-closed")),
+        );
     }
     identities::set_primary(tx, identity.set_id, id)?;
     record(tx, ctx, "identity.set_primary", actor, &identity, former)?;
@@ -254,7 +257,8 @@ pub fn keep_proof(
     if proof.undated {
         return Err(Error::forbidden(
             "the provider of this account does not say when you signed in there, so the account cannot be linked",
-        ));
+        )
+        .said(words("error-link-no-time")));
     }
     // A provider whose clock is ahead does not make a proof that stays fresh for longer.
     let at = proof.at.min(ctx.now);
@@ -349,4 +353,5 @@ pub fn confirm(
 /// The link is not there, or not in this browser.
 pub fn gone() -> Error {
     Error::invalid_request("this link of two accounts has expired or was finished already; begin again")
+        .said(words("error-link-gone"))
 }

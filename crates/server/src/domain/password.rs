@@ -25,6 +25,7 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::app::random_bytes;
 use crate::error::Error;
+use crate::texts::{Language, Words, words};
 
 /// A password alone.
 pub const MINIMUM_ALONE: usize = 15;
@@ -97,9 +98,9 @@ pub enum PasswordError {
 impl From<PasswordError> for Error {
     fn from(error: PasswordError) -> Self {
         match error {
-            PasswordError::Busy => {
-                Error::unavailable("too many log-ins at this moment; try again").retry_after(RETRY_AFTER)
-            }
+            PasswordError::Busy => Error::unavailable("too many log-ins at this moment; try again")
+                .said(words("error-many-passwords"))
+                .retry_after(RETRY_AFTER),
             PasswordError::TooLong => Error::invalid_request(Weakness::TooLong.to_string()),
             other => Error::internal(other),
         }
@@ -300,34 +301,27 @@ pub enum Weakness {
     Context {
         word: String,
     },
+    /// The message that says why.
     Guessable {
         reason: &'static str,
     },
 }
 
+impl Weakness {
+    pub fn words(&self) -> Words {
+        match self {
+            Weakness::TooShort { minimum } => words("password-too-short").arg("minimum", minimum),
+            Weakness::TooLong => words("password-too-long").arg("maximum", MAXIMUM),
+            Weakness::Context { word } => words("password-context").arg("word", word),
+            Weakness::Guessable { reason } => words(reason),
+        }
+    }
+}
+
+/// In English, for the command line.
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Weakness::TooShort { minimum } => {
-                write!(
-                    f,
-                    "Use at least {minimum} characters. Several words that do not belong together are easy to remember."
-                )
-            }
-            Weakness::TooLong => write!(f, "Use at most {MAXIMUM} characters."),
-            Weakness::Context { word } => {
-                write!(
-                    f,
-                    "This is little more than “{word}”, which others know of you or of this service. Add words that have nothing to do with it."
-                )
-            }
-            Weakness::Guessable { reason } => {
-                write!(
-                    f,
-                    "{reason} Programs that guess passwords try it early. Add a few unusual words."
-                )
-            }
-        }
+        f.write_str(&Language::En.words(&self.words()))
     }
 }
 
@@ -388,24 +382,24 @@ fn check_guesses(password: &str, words: &[String], factors: Factors) -> Result<(
     }
     let reason = match estimate.feedback().and_then(|feedback| feedback.warning()) {
         Some(Warning::StraightRowsOfKeysAreEasyToGuess | Warning::ShortKeyboardPatternsAreEasyToGuess) => {
-            "These are keys that lie side by side."
+            "password-keys"
         }
         Some(Warning::RepeatsLikeAaaAreEasyToGuess | Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess) => {
-            "The same letters come again and again."
+            "password-repeats"
         }
-        Some(Warning::SequencesLikeAbcAreEasyToGuess) => "Letters or digits follow in their usual order.",
+        Some(Warning::SequencesLikeAbcAreEasyToGuess) => "password-sequence",
         Some(
             Warning::ThisIsATop10Password
             | Warning::ThisIsATop100Password
             | Warning::ThisIsACommonPassword
             | Warning::ThisIsSimilarToACommonlyUsedPassword,
-        ) => "Many people use this password or one very much like it.",
-        Some(Warning::RecentYearsAreEasyToGuess | Warning::DatesAreOftenEasyToGuess) => "It is made of a date.",
+        ) => "password-common",
+        Some(Warning::RecentYearsAreEasyToGuess | Warning::DatesAreOftenEasyToGuess) => "password-date",
         Some(Warning::NamesAndSurnamesByThemselvesAreEasyToGuess | Warning::CommonNamesAndSurnamesAreEasyToGuess) => {
-            "It is made of common names."
+            "password-names"
         }
-        Some(Warning::AWordByItselfIsEasyToGuess) => "It is a single word.",
-        None => "It is easy to guess.",
+        Some(Warning::AWordByItselfIsEasyToGuess) => "password-single",
+        None => "password-easy",
     };
     Err(Weakness::Guessable { reason })
 }

@@ -312,7 +312,6 @@ mod tests {
     use portolan_types::ScopeId;
 
     use super::*;
-    use crate::app::RequestId;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -384,14 +383,7 @@ mod tests {
 
     #[test]
     fn the_use_of_a_consent_is_noted_once_a_minute_and_for_people_alone() {
-        let ctx = Ctx {
-            now: Timestamp::from_seconds(1000),
-            request_id: RequestId::new(),
-            address: None,
-            user_agent: None,
-            language: crate::texts::Language::En,
-            language_is_chosen: false,
-        };
+        let ctx = Ctx::at(Timestamp::from_seconds(1000));
         let seen = |seconds: i64| Some(Timestamp::from_seconds(seconds));
         let consents = [
             (ConsentId(1), None),

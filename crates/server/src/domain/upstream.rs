@@ -239,7 +239,6 @@ mod tests {
     use portolan_types::Timestamp;
 
     use super::*;
-    use crate::app::RequestId;
 
     #[test]
     fn a_username_is_in_a_domain_of_its_provider_or_it_is_refused() {
@@ -266,14 +265,7 @@ mod tests {
 
     #[test]
     fn two_factors_count_only_where_the_provider_is_trusted_for_them() {
-        let ctx = Ctx {
-            now: Timestamp::from_seconds(1000),
-            request_id: RequestId::new(),
-            address: None,
-            user_agent: None,
-            language: crate::texts::Language::En,
-            language_is_chosen: false,
-        };
+        let ctx = Ctx::at(Timestamp::from_seconds(1000));
         let profile = Profile {
             subject: "s".into(),
             username: "a".into(),

@@ -18,7 +18,7 @@ use crate::app::{App, random_bytes};
 use crate::config::Config;
 use crate::domain::token_format;
 use crate::error::{Error, Result};
-use crate::texts::Language;
+use crate::texts::{Language, words};
 
 /// The cookie that a browser sent, if its form is right.
 #[derive(Clone, Debug)]
@@ -109,8 +109,19 @@ pub fn chosen_language(headers: &HeaderMap, config: &Config) -> Option<Language>
     find_cookie(headers, &language_cookie_name(config)).and_then(Language::of_tag)
 }
 
-pub fn language_cookie_name(config: &Config) -> String {
+fn language_cookie_name(config: &Config) -> String {
     format!("{}-language", cookie_name(config))
+}
+
+/// The cookie that remembers the choice for a year. It is a convenience and gives nothing.
+pub fn language_cookie(config: &Config, language: Language) -> HeaderValue {
+    let secure = if config.cookie_secure() { "; Secure" } else { "" };
+    let text = format!(
+        "{}={}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}",
+        language_cookie_name(config),
+        language.tag()
+    );
+    HeaderValue::from_str(&text).expect("names and tags are ASCII")
 }
 
 /// A form of a page of this browser session, and the session's cookie: whose it is comes
@@ -124,6 +135,7 @@ pub fn checked_form(app: &App, headers: &HeaderMap, form: Result<Form>) -> Resul
 
 pub fn stale_form() -> Error {
     Error::forbidden("this form is out of date or comes from another site; go back, reload the page and try again")
+        .said(words("error-stale-form"))
 }
 
 /// The header that makes the browser forget the cookie.

@@ -94,6 +94,7 @@ where
         let user_agent = request.headers().get(USER_AGENT).cloned();
         let chosen = browser::chosen_language(request.headers(), &self.app.config);
         let language = chosen.or_else(|| Language::accepted(request.headers()));
+        let can_be_reloaded = request.method() == Method::GET;
         request.extensions_mut().insert(Ctx {
             now: self.app.clock.now(),
             request_id,
@@ -101,6 +102,7 @@ where
             user_agent,
             language: language.unwrap_or_default(),
             language_is_chosen: chosen.is_some(),
+            can_be_reloaded,
         });
         ContextFuture {
             inner: self.inner.call(request),

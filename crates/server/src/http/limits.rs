@@ -17,6 +17,7 @@ use governor::{Quota, RateLimiter};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::texts::words;
 
 /// More keys than this are not kept apart: memory is bounded whoever floods us.
 const MAX_KEYS: usize = 50_000;
@@ -55,10 +56,11 @@ impl Limits {
 
     /// Counts an attempt to log in; to be asked before the password is looked at.
     pub fn login(&self, address: Option<IpAddr>) -> Result<()> {
-        self.logins.count(
+        let counted = self.logins.count(
             &network(address),
             "too many attempts to log in from your address; wait a little",
-        )
+        );
+        counted.map_err(|error| error.said(words("error-many-logins")))
     }
 
     /// Counts a failed attempt to log in, wherever it came from. Too many of them mean that
@@ -77,6 +79,7 @@ impl Limits {
         left.map_or(Ok(()), |left| {
             Err(
                 Error::too_many_requests("too many attempts to log in fail at this moment; wait a little")
+                    .said(words("error-many-failures"))
                     .retry_after(left),
             )
         })
@@ -97,12 +100,15 @@ impl Limits {
 
     /// Counts a form that makes the server send mail.
     pub fn mail_request(&self, address: Option<IpAddr>) -> Result<()> {
-        self.mail_requests.count(
+        let counted = self.mail_requests.count(
             &network(address),
             "too many requests for mail from your address; wait a little",
-        )?;
-        self.mail_requests_in_all
-            .count(&(), "too many requests for mail at this moment; wait a little")
+        );
+        counted.map_err(|error| error.said(words("error-many-mails")))?;
+        let counted = self
+            .mail_requests_in_all
+            .count(&(), "too many requests for mail at this moment; wait a little");
+        counted.map_err(|error| error.said(words("error-many-mails-in-all")))
     }
 
     /// Forgets who has been quiet; called by a job.

@@ -24,7 +24,7 @@ use tower::{Layer, Service};
 use crate::app::{App, Ctx, RequestId};
 use crate::error::{Error, Kind};
 use crate::http::browser;
-use crate::texts::Language;
+use crate::texts::{Language, words};
 use crate::web::pages::{ErrorPage, Href, Layout, Link};
 
 /// Token, introspection, revocation: errors of RFC 6749 section 5.2 together with the list
@@ -157,7 +157,9 @@ where
                 if timer.poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                Error::new(Kind::Timeout, "the request took too long").into_response()
+                Error::new(Kind::Timeout, "the request took too long")
+                    .said(words("error-slow"))
+                    .into_response()
             }
             Err(panic) => internal_error(panic.as_ref()).into_response(),
         };
@@ -268,25 +270,23 @@ fn quotable(text: &str) -> String {
 
 fn page(app: &App, error: &Error, occasion: Occasion) -> Response {
     let kind = error.kind();
-    let title = match kind {
-        Kind::NotFound(_) => "Page not found",
-        Kind::Timeout => "That took too long",
-        Kind::Internal => "Something went wrong on our side",
-        _ => kind.title(),
-    };
+    let language = occasion.language;
+    let (text, is_foreign) = told(error, language);
     let page = ErrorPage {
         layout: Layout {
             language: occasion.language,
-            title: title.to_owned(),
+            title: language.text(title(kind)).to_owned(),
             request_id: occasion.request_id.to_string(),
             operator_contact: app.config.operator_contact.clone(),
             signed_in_as: None,
             skin: None,
+            offers_languages: false,
         },
-        text: sentence(error.detail()),
-        advice: advice(error),
-        link: error.way_on().map(|(path, text)| Link {
-            text: text.to_owned(),
+        text,
+        text_is_foreign: is_foreign,
+        advice: vec![language.text(advice(kind)).to_owned()],
+        link: error.way_on().map(|(path, name)| Link {
+            text: language.text(name).to_owned(),
             href: Href::path(path),
         }),
         occurred_at: occasion.now.to_string(),
@@ -312,15 +312,44 @@ fn page(app: &App, error: &Error, occasion: Occasion) -> Response {
 const ERROR_PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
                                  form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::NotFound(_) => "error-not-found-title",
+        Kind::Timeout => "error-slow-title",
+        Kind::Internal => "error-internal",
+        Kind::InvalidClient | Kind::Unauthorized | Kind::InvalidToken => "error-unauthorized",
+        Kind::InsufficientScope | Kind::Forbidden => "error-forbidden",
+        Kind::UnknownScope => "error-unknown-scopes",
+        Kind::MethodNotAllowed => "error-method",
+        Kind::Conflict => "error-conflict",
+        Kind::TooManyRequests => "error-too-many",
+        Kind::Unavailable => "error-unavailable",
+        Kind::AccessDenied => "error-access-denied",
+        _ => "error-bad-request",
+    }
+}
+
+/// What went wrong, and whether it is told in another language than the page: details for
+/// the people who make apps are in English alone.
+fn told(error: &Error, language: Language) -> (String, bool) {
+    match (error.words(), error.kind()) {
+        (Some(words), _) => (language.words(words), false),
+        (None, Kind::NotFound(noun)) if language != Language::En => {
+            let noun = noun.replace(' ', "-");
+            (language.say("error-not-found").arg("noun", noun).to_string(), false)
+        }
+        _ => (sentence(error.detail()), language != Language::En),
+    }
+}
+
 /// What the person can do next.
-fn advice(error: &Error) -> Vec<String> {
-    let next = match error.kind() {
-        Kind::TooManyRequests | Kind::Unavailable | Kind::Timeout => "Wait a little, then try again.",
-        Kind::Internal => "Try again. If it happens again, tell the operator the error ID below.",
-        Kind::NotFound(_) | Kind::MethodNotAllowed => "Check the address, or go back to the app you came from.",
-        _ => "Go back to the app you came from and start again. If it happens again, tell the people who run that app.",
-    };
-    vec![next.to_owned()]
+fn advice(kind: Kind) -> &'static str {
+    match kind {
+        Kind::TooManyRequests | Kind::Unavailable | Kind::Timeout => "error-advice-wait",
+        Kind::Internal => "error-advice-again",
+        Kind::NotFound(_) | Kind::MethodNotAllowed => "error-advice-address",
+        _ => "error-advice-app",
+    }
 }
 
 /// Details are fragments; a page speaks in sentences.

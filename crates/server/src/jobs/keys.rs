@@ -8,8 +8,7 @@ use portolan_db::WriteTx;
 use portolan_types::Timestamp;
 use uuid::Uuid;
 
-use crate::app::{App, Ctx, RequestId, new_uuid};
-use crate::config::Config;
+use crate::app::{App, Ctx, new_uuid};
 use crate::domain::id_token;
 use crate::domain::keys::rotation::{self, NewKey, PUBLISH_LEAD, Schedule};
 use crate::domain::keys::{self as signing, KeyKind, KeySet, StoredKey};
@@ -130,14 +129,7 @@ pub fn rotate_for(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, schedule: Schedule,
 
 /// Programs that keep keys for ever learn in time that there are others.
 fn tell_projects(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
-    let ctx = Ctx {
-        now,
-        request_id: RequestId::new(),
-        address: None,
-        user_agent: None,
-        language: crate::texts::Language::En,
-        language_is_chosen: false,
-    };
+    let ctx = Ctx::at(now);
     let text = "This server has made a new key to sign ID tokens with. Programs that read the keys at /jwk.json when \
                 they meet an unknown one need nothing; those that keep a copy need a new one.";
     let mut told: HashSet<String> = HashSet::new();
@@ -199,6 +191,7 @@ mod tests {
 
     use super::*;
     use crate::app::Clock;
+    use crate::config::Config;
     use crate::domain::keys::SigningAlgorithm;
     use crate::start;
     use crate::start::tests::{NOW, app, config};

@@ -464,7 +464,9 @@ impl Pass<'_> {
                 Ok(Outcome::Page("/p/link", self.parked.id))
             }
             Step::Unmet(unmet) => {
-                let error = Error::forbidden(unmet.text()).leading_to(unmet.way_on());
+                let error = Error::forbidden(unmet.text())
+                    .said(unmet.words())
+                    .leading_to(unmet.way_on());
                 Ok(Outcome::Rejected(Rejected::Page(error)))
             }
         }

@@ -167,18 +167,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::app::RequestId;
     use crate::store::MIGRATIONS;
 
     db_test!(entries_come_back_newest_first_a_page_at_a_time, MIGRATIONS, |db| {
         for second in 1..=3 {
             let ctx = Ctx {
-                now: Timestamp::from_seconds(second),
-                request_id: RequestId::new(),
                 address: Some("192.0.2.1".parse().unwrap()),
-                user_agent: None,
-                language: crate::texts::Language::En,
-                language_is_chosen: false,
+                ..Ctx::at(Timestamp::from_seconds(second))
             };
             let event = Event {
                 action: "client.create",

@@ -22,7 +22,8 @@ pub struct Fault {
     /// In audit records.
     pub code: &'static str,
     pub blame: Blame,
-    /// A whole sentence; the provider's name stands before it on the page.
+    /// The message that says it, a whole sentence; the provider's name stands before it on the
+    /// page.
     pub text: &'static str,
 }
 
@@ -37,71 +38,71 @@ macro_rules! faults {
 
 faults! {
     // The way back from the provider.
-    UNKNOWN_STATE = Person "unknown_state" "This sign-in was not begun in this browser, has expired, or was finished already.";
-    NO_ANSWER = Provider "no_code_and_no_error" "The provider sent you back without an answer.";
-    REFUSED = Person "provider_refused" "The provider did not sign you in. Perhaps you cancelled, or it does not let your account use this service.";
-    PROVIDER_ERROR = Outage "provider_error" "The provider reports that something went wrong on its side.";
-    ISSUER_OF_ANSWER = Provider "answer_iss_mismatch" "The answer came from another provider than the one you were sent to.";
-    ISSUER_OF_ANSWER_MISSING = Provider "answer_iss_missing" "The answer does not say which provider it comes from, although this provider promises that it will.";
-    DISABLED = Setup "provider_disabled" "The operator has switched off signing in through this provider.";
-    NOT_CONFIGURED = Setup "provider_not_configured" "Signing in through this provider is not set up completely.";
+    UNKNOWN_STATE = Person "unknown_state" "provider-why-unknown-state";
+    NO_ANSWER = Provider "no_code_and_no_error" "provider-why-no-answer";
+    REFUSED = Person "provider_refused" "provider-why-refused";
+    PROVIDER_ERROR = Outage "provider_error" "provider-why-provider-error";
+    ISSUER_OF_ANSWER = Provider "answer_iss_mismatch" "provider-why-issuer-of-answer";
+    ISSUER_OF_ANSWER_MISSING = Provider "answer_iss_missing" "provider-why-issuer-of-answer-missing";
+    DISABLED = Setup "provider_disabled" "provider-why-disabled";
+    NOT_CONFIGURED = Setup "provider_not_configured" "provider-why-not-configured";
     // Its servers.
-    DOCUMENT_UNREACHABLE = Outage "discovery_unreachable" "The provider's server cannot be reached.";
-    DOCUMENT_REFUSED = Outage "discovery_status" "The provider does not tell how to use it.";
-    DOCUMENT_MALFORMED = Provider "discovery_malformed" "What the provider tells about itself cannot be understood.";
-    DOCUMENT_ISSUER = Provider "discovery_issuer_mismatch" "The provider calls itself by another name than the one it was set up with.";
-    DOCUMENT_INCOMPLETE = Provider "discovery_incomplete" "What the provider tells about itself leaves out where people sign in.";
-    DOCUMENT_ADDRESS = Provider "discovery_address_refused" "The provider names an address that this service does not use.";
-    DOCUMENT_NO_CODE = Provider "discovery_no_code_flow" "The provider does not offer the way of signing in that this service uses.";
-    DOCUMENT_ALGORITHMS = Provider "discovery_no_algorithm" "The provider signs in no way that this service accepts.";
-    KEYS_UNREACHABLE = Outage "keys_unreachable" "The provider's keys cannot be fetched.";
-    KEYS_REFUSED = Outage "keys_status" "The provider does not hand out its keys.";
-    KEYS_MALFORMED = Provider "keys_malformed" "The provider's keys cannot be understood.";
-    TOKEN_UNREACHABLE = Outage "token_unreachable" "The provider did not confirm your sign-in in time.";
-    TOKEN_REFUSED = Provider "token_refused" "The provider did not confirm your sign-in to this service.";
-    TOKEN_CLIENT_REFUSED = Setup "token_client_refused" "The provider does not know this service, or no longer accepts its secret.";
-    TOKEN_MALFORMED = Provider "token_malformed" "The provider's confirmation cannot be understood.";
-    TOKEN_TYPE = Provider "token_type" "The provider handed out a kind of token that this service cannot use.";
-    NO_ACCESS_TOKEN = Provider "no_access_token" "The provider's confirmation lacks a part that this service needs.";
-    NO_ID_TOKEN = Provider "no_id_token" "The provider's confirmation does not say who you are.";
+    DOCUMENT_UNREACHABLE = Outage "discovery_unreachable" "provider-why-document-unreachable";
+    DOCUMENT_REFUSED = Outage "discovery_status" "provider-why-document-refused";
+    DOCUMENT_MALFORMED = Provider "discovery_malformed" "provider-why-document-malformed";
+    DOCUMENT_ISSUER = Provider "discovery_issuer_mismatch" "provider-why-document-issuer";
+    DOCUMENT_INCOMPLETE = Provider "discovery_incomplete" "provider-why-document-incomplete";
+    DOCUMENT_ADDRESS = Provider "discovery_address_refused" "provider-why-document-address";
+    DOCUMENT_NO_CODE = Provider "discovery_no_code_flow" "provider-why-document-no-code";
+    DOCUMENT_ALGORITHMS = Provider "discovery_no_algorithm" "provider-why-document-algorithms";
+    KEYS_UNREACHABLE = Outage "keys_unreachable" "provider-why-keys-unreachable";
+    KEYS_REFUSED = Outage "keys_status" "provider-why-keys-refused";
+    KEYS_MALFORMED = Provider "keys_malformed" "provider-why-keys-malformed";
+    TOKEN_UNREACHABLE = Outage "token_unreachable" "provider-why-token-unreachable";
+    TOKEN_REFUSED = Provider "token_refused" "provider-why-token-refused";
+    TOKEN_CLIENT_REFUSED = Setup "token_client_refused" "provider-why-token-client-refused";
+    TOKEN_MALFORMED = Provider "token_malformed" "provider-why-token-malformed";
+    TOKEN_TYPE = Provider "token_type" "provider-why-token-type";
+    NO_ACCESS_TOKEN = Provider "no_access_token" "provider-why-no-access-token";
+    NO_ID_TOKEN = Provider "no_id_token" "provider-why-no-id-token";
     // The ID token.
-    ID_TOKEN_MALFORMED = Provider "id_token_malformed" "What the provider says about you cannot be understood.";
-    ID_TOKEN_TYPE = Provider "id_token_type" "The provider sent another kind of statement than one about who you are.";
-    ID_TOKEN_CRITICAL = Provider "id_token_critical_header" "The provider's statement demands something that this service does not know.";
-    ID_TOKEN_ALGORITHM = Provider "id_token_algorithm" "The provider's statement is signed in a way that is not accepted.";
-    ID_TOKEN_KEY = Provider "id_token_unknown_key" "The provider's statement is signed with a key that the provider does not publish.";
-    ID_TOKEN_SIGNATURE = Provider "id_token_signature" "The signature of the provider's statement is wrong.";
-    ID_TOKEN_ISSUER = Provider "id_token_iss" "The provider's statement comes from another provider.";
-    ID_TOKEN_AUDIENCE = Provider "id_token_aud" "The provider's statement is meant for another service.";
-    ID_TOKEN_PARTY = Provider "id_token_azp" "The provider's statement was made for another service.";
-    ID_TOKEN_SUBJECT = Provider "id_token_sub" "The provider's statement names nobody.";
-    ID_TOKEN_NONCE = Provider "id_token_nonce" "The provider's statement belongs to another sign-in.";
-    ID_TOKEN_EXPIRY_MISSING = Provider "id_token_exp_missing" "The provider's statement does not say how long it holds.";
-    ID_TOKEN_EXPIRED = Provider "id_token_expired" "The provider's statement has expired.";
-    ID_TOKEN_ISSUED_MISSING = Provider "id_token_iat_missing" "The provider's statement does not say when it was made.";
-    ID_TOKEN_FUTURE = Provider "id_token_from_future" "The provider's statement comes from the future; its clock or ours is wrong.";
-    ID_TOKEN_OLD = Provider "id_token_old" "The provider's statement was made too long ago.";
-    ID_TOKEN_NOT_YET = Provider "id_token_not_before" "The provider's statement does not hold yet.";
-    ID_TOKEN_ACCESS_HASH = Provider "id_token_at_hash" "The provider's statement belongs to another token.";
-    ID_TOKEN_CODE_HASH = Provider "id_token_c_hash" "The provider's statement belongs to another answer.";
-    ID_TOKEN_TIME = Provider "id_token_auth_time" "The provider says in a way that cannot be understood when you signed in.";
-    NOT_FRESH = Person "stale_authentication" "You have to sign in anew for this, but the provider answered with an earlier sign-in.";
-    AUTH_TIME_MISSING = Setup "auth_time_missing" "You have to sign in anew for this, but the provider does not say when you signed in there.";
+    ID_TOKEN_MALFORMED = Provider "id_token_malformed" "provider-why-id-token-malformed";
+    ID_TOKEN_TYPE = Provider "id_token_type" "provider-why-id-token-type";
+    ID_TOKEN_CRITICAL = Provider "id_token_critical_header" "provider-why-id-token-critical";
+    ID_TOKEN_ALGORITHM = Provider "id_token_algorithm" "provider-why-id-token-algorithm";
+    ID_TOKEN_KEY = Provider "id_token_unknown_key" "provider-why-id-token-key";
+    ID_TOKEN_SIGNATURE = Provider "id_token_signature" "provider-why-id-token-signature";
+    ID_TOKEN_ISSUER = Provider "id_token_iss" "provider-why-id-token-issuer";
+    ID_TOKEN_AUDIENCE = Provider "id_token_aud" "provider-why-id-token-audience";
+    ID_TOKEN_PARTY = Provider "id_token_azp" "provider-why-id-token-party";
+    ID_TOKEN_SUBJECT = Provider "id_token_sub" "provider-why-id-token-subject";
+    ID_TOKEN_NONCE = Provider "id_token_nonce" "provider-why-id-token-nonce";
+    ID_TOKEN_EXPIRY_MISSING = Provider "id_token_exp_missing" "provider-why-id-token-expiry-missing";
+    ID_TOKEN_EXPIRED = Provider "id_token_expired" "provider-why-id-token-expired";
+    ID_TOKEN_ISSUED_MISSING = Provider "id_token_iat_missing" "provider-why-id-token-issued-missing";
+    ID_TOKEN_FUTURE = Provider "id_token_from_future" "provider-why-id-token-future";
+    ID_TOKEN_OLD = Provider "id_token_old" "provider-why-id-token-old";
+    ID_TOKEN_NOT_YET = Provider "id_token_not_before" "provider-why-id-token-not-yet";
+    ID_TOKEN_ACCESS_HASH = Provider "id_token_at_hash" "provider-why-id-token-access-hash";
+    ID_TOKEN_CODE_HASH = Provider "id_token_c_hash" "provider-why-id-token-code-hash";
+    ID_TOKEN_TIME = Provider "id_token_auth_time" "provider-why-id-token-time";
+    NOT_FRESH = Person "stale_authentication" "provider-why-not-fresh";
+    AUTH_TIME_MISSING = Setup "auth_time_missing" "provider-why-auth-time-missing";
     /// Plain OAuth 2.0, which has no word for it.
-    NO_RECENT_SIGN_IN = Setup "no_recent_sign_in" "This needs a recent sign-in, and this provider has no way of telling whether yours is one.";
-    REQUIRED_CLAIM = Person "required_claim" "You signed in through another institution than this one.";
+    NO_RECENT_SIGN_IN = Setup "no_recent_sign_in" "provider-why-no-recent-sign-in";
+    REQUIRED_CLAIM = Person "required_claim" "provider-why-required-claim";
     // Userinfo.
-    USERINFO_UNREACHABLE = Outage "userinfo_unreachable" "The provider did not tell your name in time.";
-    USERINFO_REFUSED = Provider "userinfo_status" "The provider refuses to tell your name.";
-    USERINFO_MALFORMED = Provider "userinfo_malformed" "What the provider tells about your account cannot be understood.";
-    USERINFO_SUBJECT = Provider "userinfo_sub_mismatch" "The provider tells about another person than the one it signed in.";
+    USERINFO_UNREACHABLE = Outage "userinfo_unreachable" "provider-why-userinfo-unreachable";
+    USERINFO_REFUSED = Provider "userinfo_status" "provider-why-userinfo-refused";
+    USERINFO_MALFORMED = Provider "userinfo_malformed" "provider-why-userinfo-malformed";
+    USERINFO_SUBJECT = Provider "userinfo_sub_mismatch" "provider-why-userinfo-subject";
     // Who it is here.
-    NO_USERNAME = Setup "no_username" "The provider does not tell the account name that this service needs.";
-    EMAIL_UNVERIFIED = Person "email_unverified" "The provider has not verified your e-mail address, which would be your account name here.";
-    USERNAME_MALFORMED = Provider "username_malformed" "The account name that the provider tells cannot be used here.";
-    FOREIGN_DOMAIN = Setup "username_domain" "The provider may not vouch for account names of your organisation here.";
-    USERNAME_TAKEN = Setup "username_taken" "Your account name belongs to an account of another provider here.";
-    ACCOUNT_DISABLED = Setup "account_disabled" "The operator has switched off your account here.";
+    NO_USERNAME = Setup "no_username" "provider-why-no-username";
+    EMAIL_UNVERIFIED = Person "email_unverified" "provider-why-email-unverified";
+    USERNAME_MALFORMED = Provider "username_malformed" "provider-why-username-malformed";
+    FOREIGN_DOMAIN = Setup "username_domain" "provider-why-foreign-domain";
+    USERNAME_TAKEN = Setup "username_taken" "provider-why-username-taken";
+    ACCOUNT_DISABLED = Setup "account_disabled" "provider-why-account-disabled";
 }
 
 impl Fault {
@@ -120,12 +121,13 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::texts::Language;
 
     #[test]
     fn no_two_faults_share_a_code_or_a_text() {
         let codes: HashSet<&str> = ALL.iter().map(|fault| fault.code).collect();
         let texts: HashSet<&str> = ALL.iter().map(|fault| fault.text).collect();
         assert_eq!((codes.len(), texts.len()), (ALL.len(), ALL.len()));
-        assert!(ALL.iter().all(|fault| fault.text.ends_with('.')));
+        assert!(ALL.iter().all(|fault| Language::En.text(fault.text).ends_with('.')));
     }
 }

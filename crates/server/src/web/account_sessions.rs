@@ -20,6 +20,7 @@ use crate::http::browser::{Cookie, PagePolicy, checked_form, clear_cookie, sessi
 use crate::http::extract::{Form, Query};
 use crate::store::audit::Actor;
 use crate::store::{clients, identities};
+use crate::texts::Language;
 
 pub const SESSIONS: &str = "/p/account/sessions";
 
@@ -41,7 +42,7 @@ pub async fn sessions_page(
             let Some(own) = Own::find(tx, &shared, &unit_ctx, &hash)? else {
                 return Ok::<_, Error>(None);
             };
-            let views = own.views(tx)?;
+            let views = own.views(tx, unit_ctx.language)?;
             Ok(Some((own, views)))
         })
         .await?;
@@ -49,7 +50,7 @@ pub async fn sessions_page(
         return Ok(sign_in_first());
     };
     let page = SessionsPage {
-        layout: layout(&app, &ctx, "Where you are signed in", Some(&own.person)),
+        layout: layout(&app, &ctx, ctx.text("sessions-title"), Some(&own.person)),
         action: SESSIONS.into(),
         form_token: cookie.form_token(&app),
         has_others: places.iter().any(|place| !place.here),
@@ -124,7 +125,7 @@ impl Own {
     }
 
     /// This browser first.
-    fn views(&self, tx: &mut ReadTx) -> Result<Vec<PlaceView>> {
+    fn views(&self, tx: &mut ReadTx, language: Language) -> Result<Vec<PlaceView>> {
         let names = identities::list_set(tx, self.person.identity.set_id)?;
         let mut views = Vec::new();
         for place in &self.places {
@@ -142,7 +143,7 @@ impl Own {
                 id: place.id.to_string(),
                 here: place.id == self.session,
                 signed_in: place.is_live,
-                browser: user_agent::describe(details.and_then(|browser| browser.user_agent.as_deref())),
+                browser: user_agent::describe(language, details.and_then(|browser| browser.user_agent.as_deref())),
                 address: details.and_then(|browser| browser.address.clone()),
                 last_seen: details.map(|browser| Moment::minute(browser.last_seen_at)),
                 logins: logins.collect(),

@@ -71,17 +71,18 @@ pub async fn address_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap) 
 }
 
 fn of_provider(app: &App, ctx: &Ctx, person: &SignedIn) -> Result<Response> {
-    let text = format!(
-        "The address of {} comes from {} at each sign-in. Change it there.",
-        person.identity.username, person.identity.provider_name
-    );
-    message(app, ctx, "E-mail address", &[&text], Some(("Back", "/")))
+    let text = ctx
+        .say("account-address-elsewhere")
+        .arg("username", &person.identity.username)
+        .arg("provider", &person.identity.provider_name);
+    let back = (ctx.text("account-address-back"), "/");
+    message(app, ctx, ctx.text("account-address"), &[&text.to_string()], Some(back))
 }
 
 fn show(app: &App, ctx: &Ctx, cookie: &Cookie, state: &Person, email: String, errors: FormErrors) -> Result<Response> {
     let identity = &state.person.identity;
     let page = AddressPage {
-        layout: layout(app, ctx, "E-mail address", Some(&state.person)),
+        layout: layout(app, ctx, ctx.text("account-address"), Some(&state.person)),
         form_token: cookie.form_token(app),
         username: identity.username.clone(),
         address: identity.email.clone(),
@@ -119,14 +120,12 @@ pub async fn ask_address(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
         .await;
     match asked {
         Ok(()) => {
-            let text = format!(
-                "A message is on its way to {email}. Open the link in it within a day. If none comes, too many were sent \
-                 there lately: try again in an hour."
-            );
-            message(&app, &ctx, "Look into your mail", &[&text], Some(("Back", "/")))
+            let text = ctx.say("account-address-sent").arg("address", &email).to_string();
+            let back = (ctx.text("account-address-back"), "/");
+            message(&app, &ctx, ctx.text("account-look"), &[&text], Some(back))
         }
         Err(error) if error.kind() == Kind::InvalidParameters => {
-            let errors = field_error(&error, &["email"]);
+            let errors = field_error(&ctx, &error, &["email"]);
             refused(show(&app, &ctx, &cookie, &state, email, errors)?)
         }
         Err(error) => Err(error),
@@ -149,7 +148,7 @@ pub async fn confirm_page(
     let (account, address) = found.ok_or_else(address::dead_link)?;
     with_cookie(&app, &headers, |cookie| {
         let page = ConfirmAddressPage {
-            layout: layout(&app, &ctx, "Confirm your e-mail address", None),
+            layout: layout(&app, &ctx, ctx.text("account-address-confirm"), None),
             action: format!("/p/address/{token}"),
             form_token: cookie.form_token(&app),
             username: account.username.clone(),
@@ -171,12 +170,12 @@ pub async fn confirm_address(
     app.limits.login(ctx.address)?;
     let (unit_ctx, hash) = (ctx.clone(), token_format::hash(&token));
     let address = app.db.write(move |tx| address::confirm(tx, &unit_ctx, &hash)).await?;
-    let text = format!("{address} is the confirmed address of your account.");
+    let text = ctx.say("account-address-done-text").arg("address", address).to_string();
     message(
         &app,
         &ctx,
-        "Address confirmed",
+        ctx.text("account-address-done"),
         &[&text],
-        Some(("Go to the start page", "/")),
+        Some((ctx.text("account-start-page"), "/")),
     )
 }

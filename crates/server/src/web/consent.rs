@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::destination::CONSENTS;
 use super::pages::{AccessDuration, ConsentPage, ContinueAsPage, FormErrors, Href, ScopeNode};
-use super::{SignedIn, Waiting, account_view, find_session, find_waiting, render, request_id, resume};
+use super::{SignedIn, Waiting, account_view, find_session, find_waiting, render, request_id, resume, speaking};
 use crate::app::{App, Ctx};
 use crate::domain::consent::{self, Approval, Decision, path_id};
 use crate::domain::scope::{self, Node};
@@ -102,6 +102,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
         trees,
     } = asked;
     let request = &waiting.request;
+    let ctx = &speaking(ctx, Some(waiting));
     let duration = if request.offline && trees.iter().any(|tree| tree.scope.allows_refresh_token) {
         AccessDuration::WhileAway {
             idle_end: Some(Duration::from_secs(app.config.refresh_idle_lifetime_seconds)),
@@ -113,7 +114,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
     };
     let wants_label = waiting.client.prompt_for_named_grant || request.label.is_some();
     let page = ConsentPage {
-        layout: waiting.layout(app, ctx, "Allow access", Some(person)),
+        layout: waiting.layout(app, ctx, ctx.text("consent-title"), Some(person)),
         action: format!("/p/consent?shown={}", fingerprint(trees)),
         form_token: cookie.form_token(app),
         request: Some(waiting.parked.id.to_string()),
@@ -196,6 +197,7 @@ pub async fn decide_consent(
         Found::Elsewhere => return Ok(resume(id)),
         Found::Asked(asked) => asked,
     };
+    let ctx = speaking(&ctx, Some(&asked.waiting));
     match form.get("decision") {
         Some("allow") => {}
         Some("deny") => {
@@ -210,7 +212,7 @@ pub async fn decide_consent(
                 &ctx,
                 &cookie,
                 &asked,
-                FormErrors::whole("Choose whether to allow access."),
+                FormErrors::whole(ctx.text("consent-choose")),
             );
         }
     }
@@ -256,7 +258,7 @@ pub async fn decide_consent(
     if approved {
         return Ok(resume(id));
     }
-    let errors = FormErrors::whole("What the app asks for has changed. Look at it again before you allow it.");
+    let errors = FormErrors::whole(ctx.text("consent-changed"));
     match load(&app, &ctx, &cookie, id).await? {
         Found::Elsewhere => Ok(resume(id)),
         Found::Asked(asked) => show(&app, &ctx, &cookie, &asked, errors),
@@ -277,8 +279,11 @@ pub async fn continue_page(
         Found::Elsewhere => return Ok(resume(id)),
         Found::Asked(asked) => asked,
     };
+    let ctx = speaking(&ctx, Some(&asked.waiting));
     let page = ContinueAsPage {
-        layout: asked.waiting.layout(&app, &ctx, "Continue", Some(&asked.person)),
+        layout: asked
+            .waiting
+            .layout(&app, &ctx, ctx.text("consent-continue-title"), Some(&asked.person)),
         action: "/p/continue".into(),
         form_token: cookie.form_token(&app),
         request: Some(id.to_string()),

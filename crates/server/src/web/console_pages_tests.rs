@@ -3,6 +3,7 @@
 use super::super::*;
 use crate::domain::keys::rotation::State;
 use crate::health::{Finding, Verdict};
+use crate::texts::Language;
 use crate::web::pages::console::*;
 
 /// A name that people really have, longer than any column.
@@ -10,8 +11,9 @@ const LONG: &str = "Wolfeschlegelsteinhausenbergerdorff Kalanikupuaʻikalaninui 
 /// A name that is read from right to left.
 const RIGHT_TO_LEFT: &str = "مريم السعدي";
 
-pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
+        language,
         title: say(title),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),

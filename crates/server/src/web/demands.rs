@@ -86,8 +86,8 @@ impl Demands {
         Ok(demands)
     }
 
-    pub fn add_two_factors(&mut self) {
-        self.add(TWO_FACTORS.into());
+    pub fn add_two_factors(&mut self, ctx: &Ctx) {
+        self.add(ctx.text("login-demand-two-factors").to_owned());
     }
 
     /// Each once.
@@ -150,8 +150,6 @@ fn within(ctx: &Ctx, seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::RequestId;
-    use crate::texts::Language;
 
     #[test]
     fn times_read_as_people_say_them() {
@@ -164,14 +162,7 @@ mod tests {
             (86_400, "a sign-in within the last day"),
             (90, "a sign-in within the last 90 seconds"),
         ];
-        let ctx = Ctx {
-            now: portolan_types::Timestamp::from_seconds(0),
-            request_id: RequestId::new(),
-            address: None,
-            user_agent: None,
-            language: Language::En,
-            language_is_chosen: false,
-        };
+        let ctx = Ctx::at(portolan_types::Timestamp::from_seconds(0));
         for (seconds, words) in table {
             assert_eq!(within(&ctx, seconds), words);
         }

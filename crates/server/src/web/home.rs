@@ -35,7 +35,7 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
         })
         .await?;
     let console = is_administrator.then(|| Link {
-        text: "Operator console".into(),
+        text: ctx.text("console-title").into(),
         href: Href::path(CONSOLE),
     });
     let console: Vec<Link> = console.into_iter().collect();
@@ -44,27 +44,27 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
             links: [
                 vec![
                     Link {
-                        text: "Your permissions".into(),
+                        text: ctx.text("consents-title").into(),
                         href: Href::path(CONSENTS),
                     },
                     Link {
-                        text: "Password, passkeys and other ways to sign in".into(),
+                        text: ctx.text("home-security").into(),
                         href: Href::path(SECURITY),
                     },
                     Link {
-                        text: "Where you are signed in".into(),
+                        text: ctx.text("sessions-title").into(),
                         href: Href::path(SESSIONS),
                     },
                     Link {
-                        text: "E-mail address".into(),
+                        text: ctx.text("account-address").into(),
                         href: Href::path(ADDRESS),
                     },
                     Link {
-                        text: "Your accounts".into(),
+                        text: ctx.text("identities-title").into(),
                         href: Href::path(IDENTITIES),
                     },
                     Link {
-                        text: "Projects and apps, for developers".into(),
+                        text: ctx.text("home-projects").into(),
                         href: Href::path(DEVELOPERS),
                     },
                 ],
@@ -98,7 +98,7 @@ pub async fn auth_code(State(app): State<App>, ctx: Ctx, query: Result<Query>) -
         (None, None) => AuthCodeOutcome::Nothing,
     };
     let page = AuthCodePage {
-        layout: layout(&app, &ctx, "Authorization code", None),
+        layout: layout(&app, &ctx, ctx.text("code-title"), None),
         outcome,
     };
     render(

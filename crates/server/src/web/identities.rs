@@ -117,7 +117,7 @@ pub async fn identities_page(
         return Ok(sign_in_first.into_response());
     };
     let page = IdentitiesPage {
-        layout: layout(&app, &ctx, "Your accounts", Some(&accounts.person)),
+        layout: layout(&app, &ctx, ctx.text("identities-title"), Some(&accounts.person)),
         identities: accounts.rows(&came_from),
         notice: match params.get("notice") {
             Some("linked") => Some(IdentitiesNotice::Linked),
@@ -259,7 +259,7 @@ async fn ask(
         },
     };
     let page = IdentityChangePage {
-        layout: layout(app, ctx, change.title(), Some(&accounts.person)),
+        layout: layout(app, ctx, change.title(ctx.language), Some(&accounts.person)),
         action: format!("{IDENTITIES}/{id}/{}", change.path()),
         form_token: cookie.form_token(app),
         carried: came_from.fields(),
@@ -273,17 +273,19 @@ async fn ask(
 /// There is nothing to change: the primary stays until another one takes its place.
 fn is_primary(app: &App, ctx: &Ctx, accounts: &Accounts, change: Change, list: Href) -> Result<Response> {
     let text = match change {
-        Change::Unlink => {
-            "This is your primary account, the one that apps know you by. Make another account the primary first, then \
-             unlink this one."
-        }
-        Change::MakePrimary => "This is your primary account already.",
+        Change::Unlink => ctx.text("identities-is-primary-unlink"),
+        Change::MakePrimary => ctx.text("identities-is-primary"),
     };
     let page = MessagePage {
-        layout: layout(app, ctx, "Your primary account", Some(&accounts.person)),
+        layout: layout(
+            app,
+            ctx,
+            ctx.text("identities-is-primary-title"),
+            Some(&accounts.person),
+        ),
         text: vec![text.into()],
         link: Some(Link {
-            text: "Your accounts".into(),
+            text: ctx.text("identities-title").into(),
             href: list,
         }),
     };

@@ -15,7 +15,9 @@ use uuid::Uuid;
 
 use super::destination::{CameFrom, Destination, IDENTITIES, LINK, LINK_CONFIRM};
 use super::pages::{CarriedField, Href, Link, LinkConfirmPage, LinkPage, LoginReason, MessagePage};
-use super::{SignedIn, Waiting, account_view, find_session, find_waiting, layout, render, request_id, resume};
+use super::{
+    SignedIn, Waiting, account_view, find_session, find_waiting, layout, render, request_id, resume, speaking,
+};
 use crate::app::{App, Ctx};
 use crate::domain::linking::{self, Proven, Refusal};
 use crate::domain::{identity, session};
@@ -178,8 +180,9 @@ pub async fn begin_link_page(
         Beginning::NotNeeded(id) => return Ok(resume(id)),
         Beginning::Ready(ready) => ready,
     };
+    let ctx = speaking(&ctx, ready.waiting.as_ref());
     let page = LinkPage {
-        layout: layout(&app, &ctx, "Link another account", Some(&ready.person)),
+        layout: layout(&app, &ctx, ctx.text("link-title"), Some(&ready.person)),
         action: LINK.into(),
         form_token: cookie.form_token(&app),
         request: request.map(|id| id.to_string()),
@@ -310,7 +313,7 @@ fn ask(app: &App, ctx: &Ctx, cookie: &Cookie, ending: &Ending) -> Result<Respons
     let Proven { mine, other, .. } = &ending.proven;
     let field = |name, value: String| CarriedField { name, value };
     let page = LinkConfirmPage {
-        layout: layout(app, ctx, "Link these accounts?", Some(&ending.person)),
+        layout: layout(app, ctx, ctx.text("link-confirm-title"), Some(&ending.person)),
         action: LINK_CONFIRM.into(),
         form_token: cookie.form_token(app),
         carried: vec![
@@ -331,76 +334,58 @@ fn refused(app: &App, ctx: &Ctx, ending: &Ending, refusal: Refusal) -> Result<Re
     let named = |identity: &Identity| format!("{} ({})", identity.username, identity.provider_name);
     let came_from = CameFrom::from_query(&ending.link.came_from);
     let again = Link {
-        text: "Sign in with another account".into(),
+        text: ctx.text("link-refused-again").into(),
         href: Href::path(Destination::Link(ending.link.id).login_path()),
     };
     let list = Link {
-        text: "Your accounts".into(),
+        text: ctx.text("identities-title").into(),
         href: Href::path(came_from.address(IDENTITIES, &[])),
     };
     let begin_again = Link {
-        text: "Begin again".into(),
+        text: ctx.text("link-refused-begin").into(),
         href: Href::path(begin_path(&ending.link)),
     };
     let (text, link) = match refusal {
         Refusal::Same => (
             vec![
-                format!("You have signed in with {} both times.", named(other)),
-                "To link another account, sign in with that one now.".into(),
+                ctx.say("link-refused-same").arg("other", named(other)).to_string(),
+                ctx.text("link-refused-same-next").into(),
             ],
             again,
         ),
-        Refusal::Together => (
-            vec![format!("{} and {} are linked already.", named(mine), named(other))],
-            list,
-        ),
-        Refusal::Elsewhere => (
-            vec![
-                format!(
-                    "{} is linked with other accounts already, and an account can be linked in one place only.",
-                    named(other)
-                ),
-                format!(
-                    "If you want it to be linked with {} instead: log out, sign in with {}, unlink it from the others \
-                     on the page \u{201c}Your accounts\u{201d}, and come back. If it is the primary account there, \
-                     make another one the primary first. Or do it the other way round: sign in with {} and link {} \
-                     there.",
-                    mine.username, other.username, other.username, mine.username
-                ),
-            ],
-            again,
-        ),
-        Refusal::NotLive | Refusal::Unused => (
-            vec![format!(
-                "One of the accounts {} and {} is closed or switched off. Ask the operator of this service.",
-                named(mine),
-                named(other)
-            )],
-            list,
-        ),
-        Refusal::Client => (
-            vec!["Accounts of apps cannot be linked to those of people.".into()],
-            list,
-        ),
-        Refusal::Stale => (
-            vec![
-                "To link two accounts you have to sign in with both within ten minutes. One of your sign-ins is \
-                 older."
-                    .into(),
-            ],
-            begin_again,
-        ),
-        Refusal::SecondFactor => (
-            vec![
-                "One of your accounts has a second factor. To link another one with it you have to sign in with two \
-                 factors first."
-                    .into(),
-            ],
-            begin_again,
-        ),
+        Refusal::Together => {
+            let text = ctx
+                .say("link-refused-together")
+                .arg("mine", named(mine))
+                .arg("other", named(other));
+            (vec![text.to_string()], list)
+        }
+        Refusal::Elsewhere => {
+            let next = ctx
+                .say("link-refused-elsewhere-next")
+                .arg("mine_name", &mine.username)
+                .arg("other_name", &other.username);
+            (
+                vec![
+                    ctx.say("link-refused-elsewhere").arg("other", named(other)).to_string(),
+                    next.to_string(),
+                ],
+                again,
+            )
+        }
+        Refusal::NotLive | Refusal::Unused => {
+            let text = ctx
+                .say("link-refused-closed")
+                .arg("mine", named(mine))
+                .arg("other", named(other));
+            (vec![text.to_string()], list)
+        }
+        Refusal::Client => (vec![ctx.text("link-refused-client").into()], list),
+        Refusal::Stale => (vec![ctx.text("link-refused-stale").into()], begin_again),
+        Refusal::SecondFactor => (vec![ctx.text("link-refused-second-factor").into()], begin_again),
     };
     let page = MessagePage {
-        layout: layout(app, ctx, "These accounts cannot be linked", Some(&ending.person)),
+        layout: layout(app, ctx, ctx.text("link-refused-title"), Some(&ending.person)),
         text,
         link: Some(link),
     };

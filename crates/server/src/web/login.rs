@@ -130,7 +130,7 @@ pub(super) async fn load(
             if let (Some(session), true) = (session, destination.changes_links()) {
                 let present = Presence::of(tx, session)?;
                 if linking::lacks_second_factor(tx, ctx.now, &present.set, &present.authentications)? {
-                    demands.add_two_factors();
+                    demands.add_two_factors(&ctx);
                 }
             }
             let linking = match (&destination, session) {

@@ -14,7 +14,7 @@ use portolan_types::TokenHash;
 use super::destination::CameFrom;
 use super::pages::skin::SkinView;
 use super::pages::{CarriedField, Layout, LoggedOutPage, LogoutPage};
-use super::{layout, render, skin};
+use super::{layout, render, skin, wished_by};
 use crate::app::{App, Ctx};
 use crate::domain::id_token::{Expiry, VerifiedIdToken};
 use crate::domain::logout as rules;
@@ -25,8 +25,8 @@ use crate::store::audit::{self, Actor, Event};
 use crate::store::clients::{self, Client};
 use crate::store::{identities, sessions};
 
-/// What an app may send; the rest is ignored. `logout_hint` and `ui_locales` are taken and
-/// change nothing: there is one session in a browser, and one language.
+/// What an app may send; the rest is ignored. `logout_hint` is taken and
+/// changes nothing: there is one session in a browser.
 const FROM_APPS: &[&str] = &[
     "id_token_hint",
     "post_logout_redirect_uri",
@@ -91,7 +91,7 @@ impl Asked {
             })
             .await?;
         let mut carried = came_from.fields();
-        for name in ["id_token_hint", "post_logout_redirect_uri", "state"] {
+        for name in ["id_token_hint", "post_logout_redirect_uri", "state", "ui_locales"] {
             carried.extend(params.get(name).map(|value| CarriedField {
                 name,
                 value: value.to_owned(),
@@ -128,6 +128,7 @@ pub async fn logout_page(
     query: Result<Query>,
 ) -> Result<Response> {
     let Query(params) = query?;
+    let ctx = wished_by(&ctx, params.get("ui_locales"));
     let cookie = Cookie::read(&headers, &app.config);
     let asked = Asked::read(&app, &params).await?;
     let Some(cookie) = cookie else {
@@ -144,7 +145,7 @@ pub async fn logout_page(
         return done(&app, &ctx, &asked);
     }
     let page = LogoutPage {
-        layout: asked.layout(&app, &ctx, "Sign out"),
+        layout: asked.layout(&app, &ctx, ctx.text("logout-title")),
         action: "/v2/web/logout".into(),
         form_token: cookie.form_token(&app),
         client_name: asked.client_name(),
@@ -187,6 +188,7 @@ pub async fn logout(State(app): State<App>, ctx: Ctx, headers: HeaderMap, form: 
     }
     let cookie = Cookie::read(&headers, &app.config).ok_or_else(stale_form)?;
     cookie.check_form(&app, &form)?;
+    let ctx = wished_by(&ctx, form.get("ui_locales"));
     let asked = Asked::read(&app, &form).await?;
     end_session(&app, &ctx, cookie.hash).await?;
     done(&app, &ctx, &asked)
@@ -223,7 +225,7 @@ fn done(app: &App, ctx: &Ctx, asked: &Asked) -> Result<Response> {
         Some(target) => Redirect::to(target).into_response(),
         None => {
             let page = LoggedOutPage {
-                layout: asked.layout(app, ctx, "Signed out"),
+                layout: asked.layout(app, ctx, ctx.text("logout-done-title")),
                 client_name: asked.client_name(),
                 continue_to: asked.came_from.way_back(asked.client.as_ref()),
             };

@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::{FormErrors, Layout};
+use super::{FormErrors, Layout, password_hint};
 
 /// Asks whose password was lost. Posts `username`.
 #[derive(Template)]
@@ -29,12 +29,8 @@ pub struct NewPasswordPage {
 
 impl NewPasswordPage {
     fn password_hint(&self) -> String {
-        password_hint(self.password_min_length)
+        password_hint(&self.layout, self.password_min_length)
     }
-}
-
-fn password_hint(minimum: usize) -> String {
-    format!("At least {minimum} characters. Several words that do not belong together are easy to remember.")
 }
 
 /// Asks for the address of a new account. Posts `email`.
@@ -65,11 +61,14 @@ pub struct OpenAccountPage {
 
 impl OpenAccountPage {
     fn username_hint(&self) -> String {
-        format!("Other people will know the account as username@{}.", self.local_domain)
+        self.layout
+            .say("account-username-hint")
+            .arg("domain", &self.local_domain)
+            .to_string()
     }
 
     fn password_hint(&self) -> String {
-        password_hint(self.password_min_length)
+        password_hint(&self.layout, self.password_min_length)
     }
 }
 

@@ -13,15 +13,19 @@ mod demands;
 pub mod destination;
 pub mod developers;
 mod device;
+pub mod domains;
 pub mod factor;
 pub mod home;
 pub mod identities;
+pub mod language;
 pub mod linking;
 pub mod login;
 pub mod logout;
 pub mod pages;
+pub mod policies;
 pub mod provider_login;
 pub mod reset;
+pub mod scopes;
 pub mod security;
 pub mod setup;
 mod sign_in;
@@ -45,7 +49,7 @@ use crate::store::authorization_requests::{self, Parked};
 use crate::store::clients::{self, Client};
 use crate::store::identities::Identity;
 use crate::store::sessions::{self, Authentication};
-use crate::texts::Language;
+use crate::texts::{Language, words};
 use pages::skin::SkinView;
 use pages::{AccountView, ClientView, Layout};
 
@@ -142,8 +146,11 @@ impl Waiting {
 
 /// The pages of a request speak what its app asks for, unless the person has chosen here.
 fn speaking(ctx: &Ctx, waiting: Option<&Waiting>) -> Ctx {
-    let wished = waiting
-        .and_then(|waiting| waiting.request.ui_locales.as_deref())
+    wished_by(ctx, waiting.and_then(|waiting| waiting.request.ui_locales.as_deref()))
+}
+
+fn wished_by(ctx: &Ctx, ui_locales: Option<&str>) -> Ctx {
+    let wished = ui_locales
         .filter(|_| !ctx.language_is_chosen)
         .and_then(Language::of_locales);
     Ctx {
@@ -176,6 +183,7 @@ fn client_view(client: &Client, template: Option<&Client>) -> ClientView {
 
 fn expired() -> Error {
     Error::invalid_request("this sign-in has expired or was finished already; go back to the app and start again")
+        .said(words("error-expired"))
 }
 
 /// The id of the request that a page belongs to.
@@ -194,6 +202,7 @@ fn layout(app: &App, ctx: &Ctx, title: &str, signed_in: Option<&SignedIn>) -> La
         operator_contact: app.config.operator_contact.clone(),
         signed_in_as: signed_in.map(|person| person.identity.username.clone()),
         skin: None,
+        offers_languages: ctx.can_be_reloaded,
     }
 }
 

@@ -20,8 +20,14 @@ use url::Url;
 use crate::texts::Language;
 use crate::web::assets;
 
+#[path = "account_pages.rs"]
+pub mod account;
 #[path = "mail_pages.rs"]
 pub mod mail;
+#[path = "policy_pages.rs"]
+pub mod policies;
+#[path = "resource_pages.rs"]
+pub mod resource;
 
 #[path = "console_pages.rs"]
 pub mod console;
@@ -44,11 +50,18 @@ pub struct Layout {
     pub signed_in_as: Option<String>,
     /// How the app looks that the page belongs to.
     pub skin: Option<skin::SkinView>,
+    /// Whether the page leads back to itself in another language.
+    pub offers_languages: bool,
 }
 
 impl Layout {
     fn asset(&self, name: &str) -> String {
         assets::asset_url(name)
+    }
+
+    fn other_languages(&self) -> Vec<Language> {
+        let others = Language::ALL.into_iter().filter(|other| *other != self.language);
+        others.filter(|_| self.offers_languages).collect()
     }
 
     /// The contact as a link, if it is an address; other words stay words.
@@ -380,11 +393,12 @@ pub struct PasswordPage {
 
 impl PasswordPage {
     fn password_hint(&self) -> String {
-        format!(
-            "At least {} characters. Several words that do not belong together are easy to remember.",
-            self.password_min_length
-        )
+        password_hint(&self.layout, self.password_min_length)
     }
+}
+
+fn password_hint(layout: &Layout, minimum: usize) -> String {
+    layout.say("password-hint").arg("minimum", minimum).to_string()
 }
 
 /// Sets an authenticator app up. Posts `otp`.
@@ -433,8 +447,8 @@ pub struct FactorRemovalPage {
     pub layout: Layout,
     pub form_token: String,
     pub action: Href,
-    /// "the passkey “Laptop”"
-    pub what: String,
+    /// The name of the passkey; the authenticator app has none.
+    pub passkey: Option<String>,
     /// Whether it is the last second factor.
     pub last: bool,
     pub errors: FormErrors,
@@ -603,6 +617,8 @@ pub struct LoggedOutPage {
 pub struct ConsentsPage {
     pub layout: Layout,
     pub apps: Vec<AppConsents>,
+    /// Where everything can be withdrawn at once, if there is more than one app.
+    pub withdraw_all: Option<Href>,
     /// Comes from a withdrawal that has just been done.
     pub withdrawn: bool,
     /// To the app that sent the person here.
@@ -638,6 +654,16 @@ pub struct PlaceView {
     pub logins: Vec<SignIn>,
     /// Names of the apps that the person went to from there.
     pub apps: Vec<String>,
+}
+
+impl PlaceView {
+    fn name(&self, language: &Language) -> String {
+        if self.here {
+            language.say("sessions-here").arg("browser", &self.browser).to_string()
+        } else {
+            self.browser.clone()
+        }
+    }
 }
 
 /// With which account somebody signed in, and when.
@@ -813,10 +839,10 @@ pub enum IdentityChange {
 }
 
 impl IdentityChange {
-    pub fn title(&self) -> &'static str {
+    pub fn title(&self, language: Language) -> &'static str {
         match self {
-            IdentityChange::Unlink { .. } => "Unlink this account?",
-            IdentityChange::MakePrimary { .. } => "Make this your primary account?",
+            IdentityChange::Unlink { .. } => language.text("identities-ask-unlink"),
+            IdentityChange::MakePrimary { .. } => language.text("identities-ask-primary"),
         }
     }
 
@@ -912,6 +938,8 @@ impl Moment {
 pub struct ErrorPage {
     pub layout: Layout,
     pub text: String,
+    /// Whether the text is in English and the page is not.
+    pub text_is_foreign: bool,
     /// What the person can do next, a sentence each.
     pub advice: Vec<String>,
     pub link: Option<Link>,
@@ -941,14 +969,14 @@ pub struct SetupPage {
 
 impl SetupPage {
     fn username_hint(&self) -> String {
-        format!("Other people will know the account as username@{}.", self.local_domain)
+        self.layout
+            .say("account-username-hint")
+            .arg("domain", &self.local_domain)
+            .to_string()
     }
 
     fn password_hint(&self) -> String {
-        format!(
-            "At least {} characters. Several words that do not belong together are easy to remember.",
-            self.password_min_length
-        )
+        password_hint(&self.layout, self.password_min_length)
     }
 }
 

@@ -11,11 +11,16 @@ use crate::http::browser::{self, PagePolicy};
 
 #[path = "console_pages_tests.rs"]
 mod console;
+#[path = "service_pages_tests.rs"]
+mod services;
 #[path = "skin_pages_tests.rs"]
 mod skins;
 
 /// What an attacker would choose as the name of an app, an account or a scope.
 const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
+
+#[path = "developer_pages_tests.rs"]
+mod developer_pages;
 
 const MINUTES: Duration = Duration::from_secs(60);
 const DAYS: Duration = Duration::from_secs(86_400);
@@ -28,22 +33,25 @@ fn hostile(_: &str) -> String {
     HOSTILE.to_owned()
 }
 
-/// Every page in its states. What a stranger can choose passes through `say`.
-pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
-    let mut pages = samples_for_everybody(say);
-    pages.extend(console::samples(say));
-    pages.extend(skins::samples(say));
+/// Every page in its states and in one language. What a stranger can choose passes through `say`.
+pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+    let mut pages = samples_for_everybody(language, say);
+    pages.extend(services::samples(language, say));
+    pages.extend(console::samples(language, say));
+    pages.extend(skins::samples(language, say));
     pages
 }
 
-fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+    // Titles are ids of messages.
     let layout = |title: &str| Layout {
-        language: Language::En,
-        title: title.to_owned(),
+        language,
+        title: language.text(title).to_owned(),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: None,
         skin: None,
+        offers_languages: true,
     };
     let signed_in = |title: &str| Layout {
         signed_in_as: Some(say("alice@portolan.local")),
@@ -65,7 +73,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         provider: Some(say("Portolan accounts")),
     };
     let scope = |path_id: &str, name: &str, description: &str, scope_string: &str, resource: &str| ScopeNode {
-        language: Language::En,
+        language,
         path_id: path_id.to_owned(),
         name: say(name),
         description: say(description),
@@ -127,7 +135,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
     };
 
     let login = || LoginPage {
-        layout: layout("Sign in"),
+        layout: layout("login-title"),
         action: "/v2/web/login".to_owned(),
         form_token: form_token(),
         request: request(),
@@ -137,7 +145,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         session_message: None,
         errors: FormErrors::none(),
         ways: vec![Link {
-            text: "Forgot your password?".to_owned(),
+            text: language.text("login-forgot").to_owned(),
             href: Href::path("/p/reset"),
         }],
         carried: Vec::new(),
@@ -148,7 +156,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
     };
     let passkey_options = || format!(r#"{{"challenge":"AAEC","rpId":"{}"}}"#, say("localhost"));
     let second_step = || LoginFactorPage {
-        layout: layout("Second step"),
+        layout: layout("login-factor-title"),
         form_token: form_token(),
         request: request(),
         login: "c2VjcmV0".to_owned(),
@@ -171,7 +179,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         remove: Href::path("/p/account/security/passkeys/7f1c9a52/remove"),
     };
     let security = || SecurityPage {
-        layout: signed_in("How you sign in"),
+        layout: signed_in("security-title"),
         form_token: form_token(),
         username: say("alice@portolan.local"),
         notice: None,
@@ -188,14 +196,14 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         recovery_codes: 10,
     };
     let new_password = || PasswordPage {
-        layout: signed_in("Change the password"),
+        layout: signed_in("security-password-change"),
         form_token: form_token(),
         username: say("alice@portolan.local"),
         password_min_length: 15,
         errors: FormErrors::none(),
     };
     let app_set_up = || TotpPage {
-        layout: signed_in("Set up an authenticator app"),
+        layout: signed_in("security-totp-title"),
         form_token: form_token(),
         secret: "GEZD GNBV GY3T QOJQ".to_owned(),
         uri: format!("otpauth://totp/localhost:{}?secret=GEZDGNBVGY3TQOJQ", say("alice")),
@@ -204,10 +212,10 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         errors: FormErrors::none(),
     };
     let removal = || FactorRemovalPage {
-        layout: signed_in("Remove a second factor"),
+        layout: signed_in("security-remove-title"),
         form_token: form_token(),
         action: Href::path("/p/account/security/passkeys/7f1c9a52/remove"),
-        what: format!("the passkey “{}”", say("Laptop")),
+        passkey: Some(say("Laptop")),
         last: false,
         errors: FormErrors::none(),
     };
@@ -217,7 +225,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         href: Href::path(format!("/p/login/with/{id}?request=7f1c9a52")),
     };
     let consent = || ConsentPage {
-        layout: signed_in("Permission"),
+        layout: signed_in("consent-title"),
         action: "/v2/web/consent".to_owned(),
         form_token: form_token(),
         request: request(),
@@ -235,6 +243,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
     let error = |title: &str, text: &str, error_code: &str| ErrorPage {
         layout: layout(title),
         text: text.to_owned(),
+        text_is_foreign: false,
         advice: Vec::new(),
         link: None,
         occurred_at: "2026-02-03 09:15:27 UTC".to_owned(),
@@ -242,7 +251,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         error_code: error_code.to_owned(),
     };
     let setup = || SetupPage {
-        layout: layout("Set-up"),
+        layout: layout("setup-title"),
         action: "/setup".to_owned(),
         form_token: form_token(),
         setup_token: "one-time-secret".to_owned(),
@@ -261,7 +270,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
 
     let moment = || Moment::minute(Timestamp::from_seconds(1_770_110_127));
     let allowed = |name: &str, description: &str, resource: &str| ConsentNode {
-        language: Language::En,
+        language,
         name: say(name),
         description: say(description),
         resource: say(resource),
@@ -300,7 +309,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         )
     };
     let consents = || ConsentsPage {
-        layout: signed_in("Your permissions"),
+        layout: signed_in("consents-title"),
         apps: vec![
             AppConsents {
                 client: client(),
@@ -333,6 +342,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
                 withdraw_all: None,
             },
         ],
+        withdraw_all: Some(link("all")),
         withdrawn: false,
         back: None,
     };
@@ -354,7 +364,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         "Detector data",
     );
     let revocation = || RevocationPage {
-        layout: signed_in("Withdraw permission"),
+        layout: signed_in("consents-revoke-title"),
         action: "/v2/web/consents/70310".to_owned(),
         form_token: form_token(),
         carried: vec![CarriedField {
@@ -395,7 +405,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
     };
 
     let sessions = || SessionsPage {
-        layout: signed_in("Where you are signed in"),
+        layout: signed_in("sessions-title"),
         action: "/p/account/sessions".to_owned(),
         form_token: form_token(),
         places: vec![
@@ -403,7 +413,10 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
                 id: "7f1c9a52".to_owned(),
                 here: true,
                 signed_in: true,
-                browser: say("Firefox on Linux"),
+                browser: say(&super::super::user_agent::describe(
+                    language,
+                    Some("Firefox/128.0 (Linux)"),
+                )),
                 address: Some("192.0.2.7".to_owned()),
                 last_seen: Some(moment()),
                 logins: vec![
@@ -422,7 +435,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
                 id: "81021".to_owned(),
                 here: false,
                 signed_in: false,
-                browser: say("An unknown browser"),
+                browser: language.text("sessions-unknown-browser").to_owned(),
                 address: None,
                 last_seen: None,
                 logins: Vec::new(),
@@ -450,7 +463,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         unlink: None,
     };
     let identities = || IdentitiesPage {
-        layout: signed_in("Your accounts"),
+        layout: signed_in("identities-title"),
         identities: vec![
             primary(),
             IdentityRow {
@@ -477,7 +490,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         back: None,
     };
     let identity_change = |change: IdentityChange| IdentityChangePage {
-        layout: signed_in(change.title()),
+        layout: signed_in(change.title(language)),
         action: format!("/v2/web/identities/9d3c1a52/{}", change.path()),
         form_token: form_token(),
         carried: Vec::new(),
@@ -486,7 +499,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         keep: Href::path("/v2/web/identities"),
     };
     let link_page = || LinkPage {
-        layout: signed_in("Link another account"),
+        layout: signed_in("link-title"),
         action: "/p/link".to_owned(),
         form_token: form_token(),
         request: None,
@@ -505,7 +518,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         time_limit: None,
     };
     let link_confirm = || LinkConfirmPage {
-        layout: signed_in("Link these accounts?"),
+        layout: signed_in("link-confirm-title"),
         action: "/p/link/confirm".to_owned(),
         form_token: form_token(),
         carried: vec![CarriedField {
@@ -520,7 +533,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
     fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
         (name, template.dyn_render().unwrap())
     }
-    vec![
+    let mut all = vec![
         page("login", &login()),
         page(
             "login_without_request",
@@ -577,14 +590,14 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
             "login_refused",
             &LoginPage {
                 username: say("alice"),
-                errors: FormErrors::field("password", "The username or the password is not right."),
+                errors: FormErrors::field("password", language.text("login-wrong")),
                 ..login()
             },
         ),
         page(
             "login_too_many",
             &LoginPage {
-                errors: FormErrors::whole("Too many attempts. Try again in 5 minutes."),
+                errors: FormErrors::whole(language.say("login-too-many-minutes").count("count", 5).to_string()),
                 ..login()
             },
         ),
@@ -608,7 +621,13 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "login_step_up",
             &LoginPage {
-                reason: LoginReason::StepUp(vec![say("an account at example.edu"), "a second factor".to_owned()]),
+                reason: LoginReason::StepUp(vec![
+                    language
+                        .say("login-demand-domains")
+                        .arg("domains", say("example.edu"))
+                        .to_string(),
+                    language.text("login-demand-two-factors").to_owned(),
+                ]),
                 ..login()
             },
         ),
@@ -638,7 +657,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
             "login_factor_refused",
             &LoginFactorPage {
                 passkey: None,
-                errors: FormErrors::field("recovery_code", "This is none of your recovery codes."),
+                errors: FormErrors::field("recovery_code", language.text("login-factor-recovery-refused")),
                 ..second_step()
             },
         ),
@@ -646,7 +665,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "security_without_second_factor",
             &SecurityPage {
-                notice: Some("It was removed.".to_owned()),
+                notice: Some(language.text("security-notice-removed").to_owned()),
                 totp: None,
                 passkeys: Vec::new(),
                 passkeys_possible: false,
@@ -666,7 +685,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "security_password_refused",
             &PasswordPage {
-                errors: FormErrors::field("password_now", "This is not your present password."),
+                errors: FormErrors::field("password_now", language.text("security-password-wrong")),
                 ..new_password()
             },
         ),
@@ -674,14 +693,14 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "security_totp_refused",
             &TotpPage {
-                errors: FormErrors::field("otp", "This is not the code that belongs to the key."),
+                errors: FormErrors::field("otp", language.text("security-totp-refused")),
                 ..app_set_up()
             },
         ),
         page(
             "security_passkey_new",
             &NewPasskeyPage {
-                layout: signed_in("Add a passkey"),
+                layout: signed_in("security-passkey-add"),
                 form_token: form_token(),
                 options: passkey_options(),
                 name: say("Laptop"),
@@ -691,12 +710,12 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "security_passkey",
             &PasskeyPage {
-                layout: signed_in("Rename a passkey"),
+                layout: signed_in("security-passkey-rename-title"),
                 form_token: form_token(),
                 action: Href::path("/p/account/security/passkeys/7f1c9a52"),
                 remove: Href::path("/p/account/security/passkeys/7f1c9a52/remove"),
                 name: say("Laptop"),
-                errors: FormErrors::field("name", "Give it a name of at most 60 characters."),
+                errors: FormErrors::field("name", language.text("security-passkey-name-wrong")),
             },
         ),
         page("security_remove", &removal()),
@@ -704,14 +723,14 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
             "security_remove_last",
             &FactorRemovalPage {
                 last: true,
-                errors: FormErrors::field("password_now", "This is not your present password."),
+                errors: FormErrors::field("password_now", language.text("security-password-wrong")),
                 ..removal()
             },
         ),
         page(
             "security_recovery_codes",
             &RecoveryCodesPage {
-                layout: signed_in("Recovery codes"),
+                layout: signed_in("security-recovery"),
                 form_token: form_token(),
                 left: 3,
                 codes: Vec::new(),
@@ -720,7 +739,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "security_recovery_codes_shown",
             &RecoveryCodesPage {
-                layout: signed_in("Recovery codes"),
+                layout: signed_in("security-recovery"),
                 form_token: form_token(),
                 left: 0,
                 codes: vec![
@@ -733,8 +752,14 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
             "login_demanded",
             &LoginPage {
                 reason: LoginReason::Demanded(vec![
-                    say("the account alice@portolan.local"),
-                    say("an account at example.edu"),
+                    language
+                        .say("login-demand-account")
+                        .arg("username", say("alice@portolan.local"))
+                        .to_string(),
+                    language
+                        .say("login-demand-domains")
+                        .arg("domains", say("example.edu"))
+                        .to_string(),
                 ]),
                 ..login()
             },
@@ -761,20 +786,20 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
             &ConsentPage {
                 label: Some(say("very long")),
                 duration: AccessDuration::WhileAway { idle_end: None },
-                errors: FormErrors::field("label", "The name may have at most 255 characters."),
+                errors: FormErrors::field("label", language.text("account-text-length")),
                 ..consent()
             },
         ),
         page(
             "continue_as",
             &ContinueAsPage {
-                layout: signed_in("Continue"),
+                layout: signed_in("consent-continue-title"),
                 action: "/v2/web/continue".to_owned(),
                 form_token: form_token(),
                 request: request(),
                 client: client().registered_as(say("Portal on laptop-7")),
                 account: account(),
-                destination: Some("a program on this device".to_owned()),
+                destination: Some("http://127.0.0.1:18411".to_owned()),
                 can_switch_account: true,
                 time_limit: Some(60 * MINUTES),
             },
@@ -782,14 +807,14 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "auth_code",
             &AuthCodePage {
-                layout: layout("Authorization code"),
+                layout: layout("code-title"),
                 outcome: AuthCodeOutcome::Code(say("pc_4VqYw2hJr9Zt0LmXb7NnKd3Fs8Ga1Ce")),
             },
         ),
         page(
             "auth_code_refused",
             &AuthCodePage {
-                layout: layout("Authorization code"),
+                layout: layout("code-title"),
                 outcome: AuthCodeOutcome::Refused {
                     error: say("access_denied"),
                     description: Some(say("the person declined")),
@@ -799,14 +824,14 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "auth_code_nothing",
             &AuthCodePage {
-                layout: layout("Authorization code"),
+                layout: layout("code-title"),
                 outcome: AuthCodeOutcome::Nothing,
             },
         ),
         page(
             "logout",
             &LogoutPage {
-                layout: signed_in("Log out"),
+                layout: signed_in("logout-title"),
                 action: "/v2/web/logout".to_owned(),
                 form_token: form_token(),
                 client_name: Some(say("Beamline Portal")),
@@ -825,7 +850,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "logged_out",
             &LoggedOutPage {
-                layout: layout("Logged out"),
+                layout: layout("logout-done-title"),
                 client_name: None,
                 continue_to: None,
             },
@@ -833,7 +858,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "logged_out_of_client",
             &LoggedOutPage {
-                layout: layout("Logged out"),
+                layout: layout("logout-done-title"),
                 client_name: Some(say("Beamline Portal")),
                 continue_to: Href::web("https://beamline.example.org/?from=\"logout\"&x='1'").map(|href| Link {
                     text: say("the portal"),
@@ -857,6 +882,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
             "consents_none",
             &ConsentsPage {
                 apps: Vec::new(),
+                withdraw_all: None,
                 ..consents()
             },
         ),
@@ -891,7 +917,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
                     name: say("Transfer files"),
                     root: say("Run beamline actions"),
                 },
-                errors: FormErrors::whole("What would end has changed. Look at it again before you withdraw it."),
+                errors: FormErrors::whole(language.text("consents-changed")),
                 ..revocation()
             },
         ),
@@ -903,6 +929,41 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
                 losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
                 kept: Vec::new(),
                 ..revocation()
+            },
+        ),
+        page(
+            "consents_revoke_all",
+            &account::RevokeAllPage {
+                layout: signed_in("Withdraw everything"),
+                action: "/v2/web/consents/all".to_owned(),
+                form_token: form_token(),
+                carried: revocation().carried,
+                apps: vec![
+                    account::AppLosses {
+                        client: client(),
+                        losses: revocation().losses,
+                    },
+                    account::AppLosses {
+                        client: command_line().registered_as(say("Globus CLI on laptop-7")),
+                        losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
+                    },
+                ],
+                while_away: true,
+                keep: Href::path("/v2/web/consents"),
+                errors: FormErrors::none(),
+            },
+        ),
+        page(
+            "consents_revoke_all_none",
+            &account::RevokeAllPage {
+                layout: signed_in("Withdraw everything"),
+                action: "/v2/web/consents/all".to_owned(),
+                form_token: form_token(),
+                carried: revocation().carried,
+                apps: Vec::new(),
+                while_away: false,
+                keep: Href::path("/v2/web/consents"),
+                errors: FormErrors::whole("What would end has changed. Look at it again before you withdraw it."),
             },
         ),
         page("identities", &identities()),
@@ -961,7 +1022,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "login_linking",
             &LoginPage {
-                layout: signed_in("Sign in with the other account"),
+                layout: signed_in("login-title-linking"),
                 client: None,
                 request: None,
                 reason: LoginReason::Linking {
@@ -987,12 +1048,10 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "error_unknown_scopes",
             &ErrorPage {
-                advice: vec![
-                    "Tell the people who made the app. They find the scopes of a service in its documentation."
-                        .to_owned(),
-                ],
+                text_is_foreign: language != Language::En,
+                advice: vec![language.text("error-advice-app").to_owned()],
                 ..error(
-                    "Unknown scope(s)",
+                    "error-unknown-scopes",
                     &format!(
                         "client_id=2fbd0a1e-8d8e-4a8b-9c11-5f0f8a0f1d20 requested unknown scopes: ['{}']",
                         say("urn:globus:auth:scope:transfer.api.globus.org:everything")
@@ -1005,24 +1064,20 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
             "error_internal",
             &ErrorPage {
                 link: Some(Link {
-                    text: "Go to the start page".to_owned(),
+                    text: language.text("account-start-page").to_owned(),
                     href: Href::path("/"),
                 }),
                 layout: Layout {
                     operator_contact: None,
-                    ..layout("Something went wrong")
+                    ..layout("error-internal")
                 },
-                ..error(
-                    "",
-                    "The service could not do this. It has written down why.",
-                    "INTERNAL_ERROR",
-                )
+                ..error("", language.text("error-internal-text"), "INTERNAL_ERROR")
             },
         ),
         page(
             "reset",
             &mail::ResetPage {
-                layout: layout("New password"),
+                layout: layout("account-reset-title"),
                 form_token: form_token(),
                 errors: FormErrors::none(),
             },
@@ -1030,33 +1085,36 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "reset_password",
             &mail::NewPasswordPage {
-                layout: layout("New password"),
+                layout: layout("account-reset-title"),
                 action: "/p/reset/one-time-secret".to_owned(),
                 form_token: form_token(),
                 username: say("alice@portolan.local"),
-                errors: FormErrors::field("password", "This password is too short."),
+                errors: FormErrors::field(
+                    "password",
+                    language.words(&crate::texts::words("password-too-short").arg("minimum", 15)),
+                ),
                 password_min_length: 15,
             },
         ),
         page(
             "sign_up",
             &mail::SignUpPage {
-                layout: layout("Create an account"),
+                layout: layout("account-create"),
                 form_token: form_token(),
                 email: say("alice@example.org"),
-                errors: FormErrors::field("email", "This is no address."),
+                errors: FormErrors::field("email", language.text("account-email-form")),
             },
         ),
         page(
             "sign_up_account",
             &mail::OpenAccountPage {
-                layout: layout("Create an account"),
+                layout: layout("account-create"),
                 action: "/p/sign-up/one-time-secret".to_owned(),
                 form_token: form_token(),
                 address: say("alice@example.org"),
                 username: say("alice"),
                 name: say("Alice Cartographer"),
-                errors: FormErrors::field("username", "Is taken, choose another one."),
+                errors: FormErrors::field("username", language.text("account-name-taken")),
                 local_domain: "portolan.local".to_owned(),
                 password_min_length: 15,
             },
@@ -1064,7 +1122,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "address",
             &mail::AddressPage {
-                layout: signed_in("E-mail address"),
+                layout: signed_in("account-address"),
                 form_token: form_token(),
                 username: say("alice@portolan.local"),
                 address: Some(say("alice@example.org")),
@@ -1076,7 +1134,7 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "address_confirm",
             &mail::ConfirmAddressPage {
-                layout: layout("Confirm your e-mail address"),
+                layout: layout("account-address-confirm"),
                 action: "/p/address/one-time-secret".to_owned(),
                 form_token: form_token(),
                 username: say("alice@portolan.local"),
@@ -1090,15 +1148,15 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
                 username: say("admin"),
                 name: say("Ada Min"),
                 email: say("ada@lab.example.org"),
-                errors: FormErrors::field("password", "This password is on a list of common passwords.")
-                    .and("password_again", "The two passwords differ."),
+                errors: FormErrors::field("password", language.text("password-common"))
+                    .and("password_again", language.text("password-differ")),
                 ..setup()
             },
         ),
         page(
             "setup_done",
             &SetupDonePage {
-                layout: layout("Set-up"),
+                layout: layout("setup-title"),
                 username: say("ada@portolan.local"),
                 public_url: "http://localhost:8080".to_owned(),
             },
@@ -1106,22 +1164,24 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "message",
             &MessagePage {
-                layout: layout("This link has been used"),
+                layout: layout("account-created"),
                 text: vec![
-                    "A set-up link works once.".to_owned(),
-                    say("The administrator exists already."),
+                    language
+                        .say("account-created-text")
+                        .arg("username", say("alice@portolan.local"))
+                        .to_string(),
                 ],
                 link: Some(Link {
-                    text: "Go to the start page".to_owned(),
+                    text: language.text("account-start-page").to_owned(),
                     href: Href::path("/"),
                 }),
             },
         ),
-        page("home_not_set_up", &home(layout("Start"), HomeState::NotSetUp)),
+        page("home_not_set_up", &home(layout("home-title"), HomeState::NotSetUp)),
         page(
             "home_signed_out",
             &home(
-                layout("Start"),
+                layout("home-title"),
                 HomeState::SignedOut {
                     sign_in: Some(Href::path("/v2/web/login")),
                 },
@@ -1130,17 +1190,19 @@ fn samples_for_everybody(say: fn(&str) -> String) -> Vec<(&'static str, String)>
         page(
             "home_signed_in",
             &home(
-                signed_in("Start"),
+                signed_in("home-title"),
                 HomeState::SignedIn {
                     links: vec![Link {
-                        text: "Your permissions".to_owned(),
+                        text: language.text("consents-title").to_owned(),
                         href: Href::path("/v2/web/consents"),
                     }],
                     sign_out: Href::path("/v2/web/logout"),
                 },
             ),
         ),
-    ]
+    ];
+    all.extend(developer_pages::samples(language, say));
+    all
 }
 
 struct Element {
@@ -1244,14 +1306,15 @@ fn right_to_left(words: &str) -> String {
 fn the_catalogue_can_be_looked_at_in_a_browser() {
     let thrown_away = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("PORTOLAN_PAGES").map_or(thrown_away.path().to_owned(), Into::into);
-    let kinds: [(&str, fn(&str) -> String); 4] = [
-        ("en", ordinary),
-        ("hostile", hostile),
-        ("long", endless),
-        ("rtl", right_to_left),
+    let kinds: [(&str, Language, fn(&str) -> String); 5] = [
+        ("en", Language::En, ordinary),
+        ("de", Language::De, ordinary),
+        ("hostile", Language::En, hostile),
+        ("long", Language::En, endless),
+        ("rtl", Language::En, right_to_left),
     ];
-    for (kind, say) in kinds {
-        let pages = samples(say);
+    for (kind, language, say) in kinds {
+        let pages = samples(language, say);
         let folder = folder.join(kind);
         fs::create_dir_all(&folder).unwrap();
         for (name, html) in &pages {
@@ -1269,10 +1332,15 @@ fn the_catalogue_can_be_looked_at_in_a_browser() {
     fs::write(folder.join("policy.txt"), policy.as_bytes()).unwrap();
 }
 
-/// All pages with both kinds of words.
+/// All pages in all languages with both kinds of words.
 fn catalogue() -> Vec<(&'static str, String, Vec<Element>)> {
-    let pages = samples(ordinary).into_iter().chain(samples(hostile));
+    let mut pages = Vec::new();
+    for language in Language::ALL {
+        pages.extend(samples(language, ordinary));
+        pages.extend(samples(language, hostile));
+    }
     pages
+        .into_iter()
         .map(|(name, html)| (name, html.clone(), elements(name, &html)))
         .collect()
 }
@@ -1284,16 +1352,23 @@ fn pages_look_as_recorded() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        for (name, mut html) in samples(ordinary) {
-            // The hash of a file's content changes with each touch of the style sheet.
-            for file in ["portolan.css", "app.js", "passkeys.js", "favicon.svg"] {
-                html = html.replace(&assets::asset_url(file), &format!("/static/HASH/{file}"));
-            }
-            let main = html.find("<main").unwrap()..html.find("</main>").unwrap();
-            insta::assert_snapshot!(name, without_empty_lines(&html[main.clone()]));
-            if name == "message" {
-                html.replace_range(main, "<main>");
-                insta::assert_snapshot!("layout", without_empty_lines(&html));
+        for language in Language::ALL {
+            // `login.snap` is English, `login.de.snap` German.
+            let recorded = |name: &str| match language {
+                Language::En => name.to_owned(),
+                _ => format!("{name}.{}", language.tag()),
+            };
+            for (name, mut html) in samples(language, ordinary) {
+                // The hash of a file's content changes with each touch of the style sheet.
+                for file in ["portolan.css", "app.js", "passkeys.js", "favicon.svg"] {
+                    html = html.replace(&assets::asset_url(file), &format!("/static/HASH/{file}"));
+                }
+                let main = html.find("<main").unwrap()..html.find("</main>").unwrap();
+                insta::assert_snapshot!(recorded(name), without_empty_lines(&html[main.clone()]));
+                if name == "message" {
+                    html.replace_range(main, "<main>");
+                    insta::assert_snapshot!(recorded("layout"), without_empty_lines(&html));
+                }
             }
         }
     });
@@ -1313,8 +1388,8 @@ fn without_empty_lines(html: &str) -> String {
 fn hostile_words_stay_words() {
     const ATTRIBUTES: &str = "accept action alt aria-controls aria-current aria-describedby aria-hidden aria-invalid aria-label autocapitalize autocomplete autofocus \
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
-        data-passkey-status data-reveal data-without-script datetime defer enctype fill \
-        focusable for formnovalidate height hidden href id inputmode lang method minlength name opacity open r rel required \
+        data-passkey-status data-reveal data-without-script data-word-copied data-word-failed data-word-hide data-word-none data-word-registered data-word-select data-word-wrong-address datetime defer enctype fill \
+        focusable for formnovalidate height hidden href hreflang id inputmode lang list method minlength name opacity open r referrerpolicy rel required \
         role rows selected spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
     let mut shown = HashSet::new();
@@ -1371,6 +1446,7 @@ fn hostile_words_stay_words() {
         "consents_revoke_branch",
         "consents_revoke_whole_tree",
         "consents_revoke_app",
+        "consents_revoke_all",
         "identities",
         "identities_alone",
         "identities_linked",
@@ -1404,7 +1480,13 @@ fn hostile_words_stay_words() {
         "console_audit",
         "console_audit_unread",
         "console_server",
-    ] {
+    ]
+    .iter()
+    .chain(developer_pages::SHOW_STRANGERS_WORDS)
+    {
+        assert!(shown.contains(page), "{page} shows nothing hostile");
+    }
+    for page in services::names() {
         assert!(shown.contains(page), "{page} shows nothing hostile");
     }
 }
@@ -1547,14 +1629,22 @@ fn pages_can_be_used_with_a_screen_reader() {
         for landmark in ["h1", "main", "header", "footer", "title"] {
             assert_eq!(count(landmark), 1, "{page}: {landmark}");
         }
-        assert_eq!(elements[0].get("lang"), Some("en"), "{page}");
+        let tags = Language::ALL.map(|language| Some(language.tag()));
+        assert!(tags.contains(&elements[0].get("lang")), "{page}");
 
         let mut ids = HashSet::new();
         for id in elements.iter().filter_map(|element| element.get("id")) {
             assert!(ids.insert(id), "{page}: two elements are {id}");
         }
         for element in &elements {
-            let references = ["for", "aria-describedby", "aria-controls", "data-copy", "data-reveal"];
+            let references = [
+                "for",
+                "aria-describedby",
+                "aria-controls",
+                "data-copy",
+                "data-reveal",
+                "list",
+            ];
             for id in references
                 .iter()
                 .filter_map(|name| element.get(name))
@@ -1595,7 +1685,10 @@ fn element_has_error(elements: &[Element], input: &Element) -> bool {
 }
 
 fn page(name: &str) -> Vec<Element> {
-    let (_, html) = samples(ordinary).into_iter().find(|(page, _)| *page == name).unwrap();
+    let (_, html) = samples(Language::En, ordinary)
+        .into_iter()
+        .find(|(page, _)| *page == name)
+        .unwrap();
     elements(name, &html)
 }
 
@@ -1707,8 +1800,9 @@ fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
                 .is_some_and(|href| href.starts_with("/v2/web/consents/"))
         })
         .map(|(index, link)| {
-            let hidden = list.iter().find(|element| element.parent == Some(index)).unwrap();
-            (link.get("href").unwrap(), format!("{}{}", link.text, hidden.text))
+            let hidden = list.iter().find(|element| element.parent == Some(index));
+            let hidden = hidden.map_or("", |element| element.text.as_str());
+            (link.get("href").unwrap(), format!("{}{hidden}", link.text))
         })
         .collect();
 
@@ -1716,7 +1810,7 @@ fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
     let here = "/v2/web/consents";
     assert_eq!(
         paths,
-        ["70309", "70310", "70312", "70309?extent=app", "81021"].map(|id| format!("{here}/{id}"))
+        ["70309", "70310", "70312", "70309?extent=app", "81021", "all"].map(|id| format!("{here}/{id}"))
     );
     let names: HashSet<&String> = links.iter().map(|(_, name)| name).collect();
     assert_eq!(names.len(), links.len(), "{names:?}");

@@ -19,7 +19,7 @@ use portolan_db::ReadTx;
 use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId, Secret};
 
 use super::destination::Destination;
-use super::pages::{ErrorPage, Href, Link};
+use super::pages::{ErrorPage, Href, Layout, Link};
 use super::{Waiting, choice, find_session, find_waiting, layout, render, request_id, sign_in};
 use crate::app::{App, Ctx, new_uuid, random_bytes};
 use crate::domain::policy::REFEDS_MFA;
@@ -399,17 +399,23 @@ async fn refuse(
         .write(move |tx| upstream::record_refusal(tx, &unit_ctx, id, fault))
         .await?;
     let advice = match fault.blame {
-        Blame::Person => "Go back and try again, or choose another way to sign in.",
-        Blame::Outage => "Wait a little and try again. Other ways to sign in are not affected.",
-        Blame::Provider => "For your safety the sign-in was stopped. Tell the people who run the provider.",
-        Blame::Setup => "Tell the operator of this service, or choose another way to sign in.",
+        Blame::Person => "provider-advice-person",
+        Blame::Outage => "provider-advice-outage",
+        Blame::Provider => "provider-advice-provider",
+        Blame::Setup => "provider-advice-setup",
     };
+    let title = ctx.say("provider-failed").arg("provider", name).to_string();
     let page = ErrorPage {
-        layout: layout(app, ctx, &format!("Signing in through {name} did not work"), None),
-        text: fault.text.to_owned(),
-        advice: vec![advice.to_owned()],
+        layout: Layout {
+            // The answer of the provider is good once.
+            offers_languages: false,
+            ..layout(app, ctx, &title, None)
+        },
+        text: ctx.text(fault.text).to_owned(),
+        text_is_foreign: false,
+        advice: vec![ctx.text(advice).to_owned()],
         link: Some(Link {
-            text: "Choose how to sign in".into(),
+            text: ctx.text("provider-choose").into(),
             href: Href::path(back),
         }),
         occurred_at: ctx.now.to_string(),

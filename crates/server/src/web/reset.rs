@@ -32,7 +32,7 @@ pub async fn reset_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap) ->
 
 fn show(app: &App, ctx: &Ctx, cookie: &Cookie, errors: FormErrors) -> Result<Response> {
     let page = ResetPage {
-        layout: layout(app, ctx, "New password", None),
+        layout: layout(app, ctx, ctx.text("account-reset-title"), None),
         form_token: cookie.form_token(app),
         errors,
     };
@@ -47,7 +47,7 @@ pub async fn ask_reset(State(app): State<App>, ctx: Ctx, headers: HeaderMap, for
     }
     let typed = form.get("username").unwrap_or("").trim().to_owned();
     if typed.is_empty() {
-        let errors = FormErrors::field("username", "Enter your username or your e-mail address.");
+        let errors = FormErrors::field("username", ctx.text("account-reset-nobody"));
         return refused(show(&app, &ctx, &cookie, errors)?);
     }
     app.limits.mail_request(ctx.address)?;
@@ -55,16 +55,13 @@ pub async fn ask_reset(State(app): State<App>, ctx: Ctx, headers: HeaderMap, for
     app.db
         .write(move |tx| address::ask(tx, &unit_ctx, PASSWORD_RESET, &typed))
         .await?;
-    let text = [
-        "If there is such an account with an e-mail address, a message with a link is on its way to it.",
-        "The link works for ten minutes. If nothing comes, look among the unwanted mail, and check what you typed.",
-    ];
+    let text = [ctx.text("account-reset-sent"), ctx.text("account-reset-sent-hint")];
     message(
         &app,
         &ctx,
-        "Look into your mail",
+        ctx.text("account-look"),
         &text,
-        Some(("Back to sign-in", "/p/login")),
+        Some((ctx.text("account-to-sign-in"), "/p/login")),
     )
 }
 
@@ -97,7 +94,7 @@ fn show_new(
     errors: FormErrors,
 ) -> Result<Response> {
     let page = NewPasswordPage {
-        layout: layout(app, ctx, "New password", None),
+        layout: layout(app, ctx, ctx.text("account-reset-title"), None),
         action: format!("/p/reset/{token}"),
         form_token: cookie.form_token(app),
         username: account.username.clone(),
@@ -123,7 +120,7 @@ pub async fn reset(
         account.name.as_deref().unwrap_or(""),
         account.email.as_deref().unwrap_or(""),
     ];
-    let password = match new_password(&form, &words) {
+    let password = match new_password(&ctx, &form, &words) {
         Ok(password) => password,
         Err(errors) => return refused(show_new(&app, &ctx, &cookie, &token, &account, errors)?),
     };
@@ -132,22 +129,22 @@ pub async fn reset(
     app.db
         .write(move |tx| address::reset_password(tx, &unit_ctx, &hash, &password_hash))
         .await?;
-    let text =
-        ["Your password is changed, and what was signed in with the old one has ended. Sign in with the new one."];
-    message(&app, &ctx, "Password changed", &text, Some(("Sign in", "/p/login")))
+    let text = [ctx.text("account-reset-done-text")];
+    let sign_in = (ctx.text("login-submit"), "/p/login");
+    message(&app, &ctx, ctx.text("account-reset-done"), &text, Some(sign_in))
 }
 
 /// The two password fields of a form. `words` are what others know of the person.
-pub fn new_password(form: &Params, words: &[&str]) -> Result<Secret, FormErrors> {
+pub fn new_password(ctx: &Ctx, form: &Params, words: &[&str]) -> Result<Secret, FormErrors> {
     let field = |name| Secret::new(form.get(name).unwrap_or(""));
     let password = field("password");
     if password != field("password_again") {
-        return Err(FormErrors::field("password_again", "The two passwords differ."));
+        return Err(FormErrors::field("password_again", ctx.text("password-differ")));
     }
     let context: Vec<&str> = words.iter().copied().chain(["portolan"]).collect();
     match password::check_strength(&password, Factors::PasswordAlone, &context) {
         Ok(()) => Ok(password),
-        Err(weakness) => Err(FormErrors::field("password", weakness.to_string())),
+        Err(weakness) => Err(FormErrors::field("password", ctx.language.words(&weakness.words()))),
     }
 }
 
@@ -182,31 +179,30 @@ pub fn message(app: &App, ctx: &Ctx, title: &str, text: &[&str], link: Option<(&
 
 /// Where nothing can be sent, the operator has to help.
 pub fn no_mail(app: &App, ctx: &Ctx) -> Result<Response> {
-    let text = ["This service sends no mail, so this cannot be done here. Ask the operator of the service."];
+    let text = [ctx.text("account-no-mail-text")];
     let mut response = message(
         app,
         ctx,
-        "No mail is sent here",
+        ctx.text("account-no-mail"),
         &text,
-        Some(("Back to sign-in", "/p/login")),
+        Some((ctx.text("account-to-sign-in"), "/p/login")),
     )?;
     *response.status_mut() = StatusCode::NOT_FOUND;
     Ok(response)
 }
 
 /// `username: must have …` becomes a text at that field.
-pub fn field_error(error: &Error, fields: &[&'static str]) -> FormErrors {
-    for field in fields {
-        let text = error
-            .detail()
-            .strip_prefix(field)
-            .and_then(|rest| rest.strip_prefix(": "));
-        if let Some(text) = text {
-            let mut characters = text.chars();
-            let first = characters.next().into_iter().flat_map(char::to_uppercase);
-            let sentence: String = first.chain(characters).collect();
-            return FormErrors::field(field, format!("{sentence}."));
-        }
+pub fn field_error(ctx: &Ctx, error: &Error, fields: &[&'static str]) -> FormErrors {
+    let text = match error.words() {
+        Some(words) => ctx.language.words(words),
+        None => error.detail().to_owned(),
+    };
+    let names = |field: &&&str| {
+        let rest = error.detail().strip_prefix(**field);
+        rest.is_some_and(|rest| rest.starts_with(": "))
+    };
+    match fields.iter().find(names) {
+        Some(field) => FormErrors::field(field, text),
+        None => FormErrors::whole(text),
     }
-    FormErrors::whole(error.detail().to_owned())
 }

@@ -34,6 +34,7 @@ use crate::store::factors::{self as stored, Passkey};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::LOCAL;
 use crate::store::{passwords, sessions};
+use crate::texts::words;
 
 /// Who is signed in here with a local account.
 struct Person {
@@ -78,7 +79,7 @@ async fn access(app: &App, ctx: &Ctx, headers: &HeaderMap, wants: Wants, path: &
         if somebody {
             return Err(Error::forbidden(
                 "you signed in with an account of another organisation; its password and second factors are managed there",
-            ));
+            ).said(words("error-elsewhere")));
         }
         return Ok(Access::SignIn(sign_in()));
     };
@@ -154,14 +155,14 @@ fn done(notice: &str) -> Response {
 }
 
 /// Notices are chosen from here; the address says which.
-fn notice_text(notice: &str) -> Option<&'static str> {
+fn notice_text(ctx: &Ctx, notice: &str) -> Option<&'static str> {
     Some(match notice {
-        "password" => "Your password was changed.",
-        "totp" => "The authenticator app is set up. Its codes are asked for from now on.",
-        "passkey" => "The passkey was added.",
-        "renamed" => "The passkey has its new name.",
-        "removed" => "It was removed.",
-        "sessions" => "You are signed out everywhere else.",
+        "password" => ctx.text("security-notice-password"),
+        "totp" => ctx.text("security-notice-totp"),
+        "passkey" => ctx.text("security-notice-passkey"),
+        "renamed" => ctx.text("security-notice-renamed"),
+        "removed" => ctx.text("security-notice-removed"),
+        "sessions" => ctx.text("security-notice-sessions"),
         _ => return None,
     })
 }
@@ -177,10 +178,13 @@ pub async fn security_page(
     let person = enter!(&app, &ctx, &headers, Wants::Look, SECURITY);
     let available = person.available(&app).await?;
     let page = SecurityPage {
-        layout: person.layout(&app, &ctx, "How you sign in"),
+        layout: person.layout(&app, &ctx, ctx.text("security-title")),
         form_token: person.cookie.form_token(&app),
         username: person.identity().username.clone(),
-        notice: params.get("notice").and_then(notice_text).map(str::to_owned),
+        notice: params
+            .get("notice")
+            .and_then(|notice| notice_text(&ctx, notice))
+            .map(str::to_owned),
         totp: available.totp.and_then(|totp| totp.confirmed_at).map(Moment::day),
         passkeys: available.passkeys.iter().map(row).collect(),
         passkeys_possible: relying_party(&app).is_some(),
@@ -220,7 +224,7 @@ async fn rule(app: &App, person: &Person) -> Result<Factors> {
 
 async fn show_password(app: &App, ctx: &Ctx, person: &Person, errors: FormErrors) -> Result<Response> {
     let page = PasswordPage {
-        layout: person.layout(app, ctx, "Change the password"),
+        layout: person.layout(app, ctx, ctx.text("security-password-change")),
         form_token: person.cookie.form_token(app),
         username: person.identity().username.clone(),
         password_min_length: rule(app, person).await?.minimum(),
@@ -246,7 +250,7 @@ async fn check_password(
         .read(move |tx| Ok::<_, Error>((attempts::wait(tx, &unit_ctx, &name)?, passwords::find(tx, id)?)))
         .await?;
     if wait.is_some() {
-        return Ok(Err("There were too many wrong passwords. Wait a minute and try again."));
+        return Ok(Err(ctx.text("security-password-later")));
     }
     let mut verified = None;
     if let Some(hash) = hash
@@ -265,7 +269,7 @@ async fn check_password(
         .await?;
     Ok(verified.ok_or_else(|| {
         app.limits.failed_login();
-        "This is not your present password."
+        ctx.text("security-password-wrong")
     }))
 }
 
@@ -282,9 +286,9 @@ pub async fn change_password(
     let refuse = async |errors| Ok(refused(show_password(&app, &ctx, &person, errors).await?));
     let new = field("password");
     if new != field("password_again") {
-        return refuse(FormErrors::field("password_again", "The two passwords differ.")).await;
+        return refuse(FormErrors::field("password_again", ctx.text("password-differ"))).await;
     }
-    if let Err(weakness) = check_strength(person.identity(), &new, rule(&app, &person).await?) {
+    if let Err(weakness) = check_strength(&ctx, person.identity(), &new, rule(&app, &person).await?) {
         return refuse(FormErrors::field("password", weakness)).await;
     }
     let verified = match check_password(&app, &ctx, &person, field("password_now")).await? {
@@ -311,7 +315,7 @@ pub async fn change_password(
     Ok(done("password"))
 }
 
-fn check_strength(identity: &Identity, password: &Secret, rule: Factors) -> Result<(), String> {
+fn check_strength(ctx: &Ctx, identity: &Identity, password: &Secret, rule: Factors) -> Result<(), String> {
     let known = [
         Some(identity.username.as_str()),
         identity.name.as_deref(),
@@ -319,7 +323,7 @@ fn check_strength(identity: &Identity, password: &Secret, rule: Factors) -> Resu
         Some("portolan"),
     ];
     let known: Vec<&str> = known.into_iter().flatten().collect();
-    password::check_strength(password, rule, &known).map_err(|weakness| weakness.to_string())
+    password::check_strength(password, rule, &known).map_err(|weakness| ctx.language.words(&weakness.words()))
 }
 
 const TOTP: &str = "/p/account/security/totp";
@@ -357,7 +361,7 @@ async fn show_totp(app: &App, ctx: &Ctx, person: &Person, errors: FormErrors) ->
     let enrolment = totp::enrolment(&seed, &issuer, &person.identity().username)?;
     let (qr_path, qr_side) = totp::qr_path(&enrolment.uri)?;
     let page = TotpPage {
-        layout: person.layout(app, ctx, "Set up an authenticator app"),
+        layout: person.layout(app, ctx, ctx.text("security-totp-title")),
         form_token: person.cookie.form_token(app),
         secret: enrolment.secret,
         uri: enrolment.uri,
@@ -396,7 +400,7 @@ pub async fn confirm_totp(
     if confirmed {
         return Ok(done("totp"));
     }
-    let text = "This is not the code that belongs to the key. Is the clock of your device right?";
+    let text = ctx.text("security-totp-refused");
     Ok(refused(
         show_totp(&app, &ctx, &person, FormErrors::field("otp", text)).await?,
     ))
@@ -424,7 +428,7 @@ async fn show_new_passkey(app: &App, ctx: &Ctx, person: &Person, name: String, e
         browser: &person.cookie.hash,
     };
     let page = NewPasskeyPage {
-        layout: person.layout(app, ctx, "Add a passkey"),
+        layout: person.layout(app, ctx, ctx.text("security-passkey-add")),
         form_token: person.cookie.form_token(app),
         options: channel
             .creation_options(ctx, person.identity(), &handle, &known)
@@ -437,14 +441,15 @@ async fn show_new_passkey(app: &App, ctx: &Ctx, person: &Person, name: String, e
 
 fn no_passkeys() -> Error {
     Error::invalid_request("browsers know no passkeys under the address of this service: it has no name")
+        .said(words("error-no-passkeys"))
 }
 
 /// A name that a person gives: one line.
-fn read_name(form: &Params) -> Result<String, FormErrors> {
+fn read_name(ctx: &Ctx, form: &Params) -> Result<String, FormErrors> {
     let name = form.get("name").unwrap_or("").trim().to_owned();
     match identity::check_text("name", &name) {
         Ok(()) if name.chars().count() <= 60 => Ok(name),
-        _ => Err(FormErrors::field("name", "Give it a name of at most 60 characters.")),
+        _ => Err(FormErrors::field("name", ctx.text("security-passkey-name-wrong"))),
     }
 }
 
@@ -464,13 +469,13 @@ pub async fn register_passkey(
             show_new_passkey(&app, &ctx, &person, typed.clone(), errors).await?,
         ))
     };
-    let name = match read_name(&form) {
+    let name = match read_name(&ctx, &form) {
         Ok(name) => name,
         Err(errors) => return refuse(errors).await,
     };
     let credential = match webauthn::parse(form.get("credential").unwrap_or("")) {
         Ok(credential) => credential,
-        Err(refusal) => return refuse(FormErrors::whole(spoken(&refusal))).await,
+        Err(refusal) => return refuse(FormErrors::whole(spoken(&ctx, &refusal))).await,
     };
     let (shared, unit_ctx, identity) = (app.clone(), ctx.clone(), person.identity().clone());
     let (browser, id, here) = (person.cookie.hash, new_uuid(), person.session);
@@ -496,18 +501,18 @@ pub async fn register_passkey(
         Ok(_) => Ok(done("passkey")),
         Err(refusal) => {
             tracing::info!(%refusal, "passkey not registered");
-            refuse(FormErrors::whole(spoken(&refusal))).await
+            refuse(FormErrors::whole(spoken(&ctx, &refusal))).await
         }
     }
 }
 
 /// What a person can do about it; the log has the rest.
-fn spoken(refusal: &Refusal) -> &'static str {
+fn spoken(ctx: &Ctx, refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::Challenge => "The page was open too long. Try again.",
-        Refusal::Duplicate => "This passkey is registered already.",
-        Refusal::Algorithm | Refusal::Key => "This authenticator makes keys of a kind that is not known here.",
-        _ => "Your browser's answer was not accepted. Try again, or use another authenticator.",
+        Refusal::Challenge => ctx.text("security-passkey-too-late"),
+        Refusal::Duplicate => ctx.text("security-passkey-known"),
+        Refusal::Algorithm | Refusal::Key => ctx.text("security-passkey-unknown-kind"),
+        _ => ctx.text("security-passkey-not-accepted"),
     }
 }
 
@@ -541,7 +546,7 @@ fn show_passkey(
     errors: FormErrors,
 ) -> Result<Response> {
     let page = PasskeyPage {
-        layout: person.layout(app, ctx, "Rename a passkey"),
+        layout: person.layout(app, ctx, ctx.text("security-passkey-rename-title")),
         form_token: person.cookie.form_token(app),
         action: Href::path(passkey_path(passkey.id)),
         remove: Href::path(format!("{}/remove", passkey_path(passkey.id))),
@@ -562,7 +567,7 @@ pub async fn rename_passkey(
     let (_, form) = checked_form(&app, &headers, form)?;
     let person = enter!(&app, &ctx, &headers, Wants::Change, SECURITY);
     let (passkey, _) = find_passkey(&app, &person, &id).await?;
-    let name = match read_name(&form) {
+    let name = match read_name(&ctx, &form) {
         Ok(name) => name,
         Err(errors) => {
             let typed = form.get("name").unwrap_or("").to_owned();
@@ -613,7 +618,7 @@ pub async fn passkey_removal_page(
 struct Removed {
     removal: Removal,
     action: String,
-    what: String,
+    passkey: Option<String>,
     last: bool,
 }
 
@@ -622,7 +627,7 @@ impl Removed {
         Self {
             removal: Removal::Totp,
             action: format!("{TOTP}/remove"),
-            what: "the authenticator app".into(),
+            passkey: None,
             last: available.count() <= 1,
         }
     }
@@ -631,7 +636,7 @@ impl Removed {
         Self {
             removal: Removal::Passkey(passkey.id),
             action: format!("{}/remove", passkey_path(passkey.id)),
-            what: format!("the passkey “{}”", passkey.name),
+            passkey: Some(passkey.name.clone()),
             last: available.count() <= 1,
         }
     }
@@ -639,10 +644,10 @@ impl Removed {
 
 fn ask_removal(app: &App, ctx: &Ctx, person: &Person, removed: Removed, errors: FormErrors) -> Result<Response> {
     let page = FactorRemovalPage {
-        layout: person.layout(app, ctx, "Remove a second factor"),
+        layout: person.layout(app, ctx, ctx.text("security-remove-title")),
         form_token: person.cookie.form_token(app),
         action: Href::path(removed.action),
-        what: removed.what,
+        passkey: removed.passkey,
         last: removed.last,
         errors,
     };
@@ -677,13 +682,15 @@ async fn remove(app: &App, ctx: &Ctx, person: &Person, form: &Params, removed: R
     if removed.last {
         let password = Secret::new(form.get("password_now").unwrap_or(""));
         let wrong = if password.is_empty() {
-            Some("Enter your password to remove the last second factor.".to_owned())
+            Some(ctx.text("security-remove-password-missing").to_owned())
         } else if let Err(text) = check_password(app, ctx, person, password.clone()).await? {
             Some(text.to_owned())
         } else {
-            let strength = check_strength(person.identity(), &password, Factors::PasswordAlone);
+            let strength = check_strength(ctx, person.identity(), &password, Factors::PasswordAlone);
             strength.err().map(|weakness| {
-                format!("Your password is not good enough to protect the account alone; change it first. {weakness}")
+                ctx.say("security-remove-password-weak")
+                    .arg("reason", weakness)
+                    .to_string()
             })
         };
         if let Some(text) = wrong {
@@ -697,9 +704,10 @@ async fn remove(app: &App, ctx: &Ctx, person: &Person, form: &Params, removed: R
         .write(move |tx| {
             // Another one may have gone since the page was shown.
             if !last && factors::available(tx, identity.id)?.count() <= 1 {
-                return Err(Error::conflict(
-                    "this has become the last second factor; reload the page and look again",
-                ));
+                return Err(
+                    Error::conflict("this has become the last second factor; reload the page and look again")
+                        .said(words("error-last-factor")),
+                );
             }
             factors::remove(tx, &unit_ctx, Actor::Identity(identity.id), &identity, removal)
         })
@@ -722,7 +730,7 @@ pub async fn recovery_codes_page(State(app): State<App>, ctx: Ctx, headers: Head
 
 fn show_recovery_codes(app: &App, ctx: &Ctx, person: &Person, left: i64, codes: Vec<String>) -> Result<Response> {
     let page = RecoveryCodesPage {
-        layout: person.layout(app, ctx, "Recovery codes"),
+        layout: person.layout(app, ctx, ctx.text("security-recovery")),
         form_token: person.cookie.form_token(app),
         left,
         codes,

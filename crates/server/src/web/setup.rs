@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use portolan_types::Secret;
 
 use super::pages::{FormErrors, SetupDonePage, SetupPage};
+use super::reset::field_error;
 use super::{layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::identity::{self, NewLocalIdentity};
@@ -17,6 +18,7 @@ use crate::http::browser::{Cookie, PagePolicy, checked_form, session_lifetimes};
 use crate::http::extract::{Form, Params};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::{identities, links};
+use crate::texts::words;
 
 /// The page shows a secret link: nothing of its address leaves it.
 const POLICY: PagePolicy = PagePolicy {
@@ -58,13 +60,13 @@ async fn check_link(app: &App, ctx: &Ctx, token: &str) -> Result<()> {
 fn dead_link() -> Error {
     Error::forbidden(
         "this set-up link was used already or has expired; restart the server to get a new one while there is no administrator",
-    )
+    ).said(words("error-dead-setup"))
 }
 
 fn show(app: &App, ctx: &Ctx, cookie: &Cookie, token: String, form: &Params, errors: FormErrors) -> Result<Response> {
     let text = |name| form.get(name).unwrap_or("").to_owned();
     let page = SetupPage {
-        layout: layout(app, ctx, "Set up Portolan", None),
+        layout: layout(app, ctx, ctx.text("setup-title"), None),
         action: format!("/p/setup/{token}"),
         form_token: cookie.form_token(app),
         setup_token: token,
@@ -96,12 +98,12 @@ pub async fn setup(
     };
     let password = Secret::new(field("password"));
     if password != Secret::new(field("password_again")) {
-        return refuse(FormErrors::field("password_again", "The two passwords differ."));
+        return refuse(FormErrors::field("password_again", ctx.text("password-differ")));
     }
     let context = [field("username"), field("name"), field("email"), "portolan".to_owned()];
     let context: Vec<&str> = context.iter().map(String::as_str).collect();
     if let Err(weakness) = password::check_strength(&password, Factors::PasswordAlone, &context) {
-        return refuse(FormErrors::field("password", weakness.to_string()));
+        return refuse(FormErrors::field("password", ctx.language.words(&weakness.words())));
     }
     let new = NewLocalIdentity {
         username: field("username"),
@@ -143,7 +145,7 @@ pub async fn setup(
     match created {
         Ok(identity) => {
             let page = SetupDonePage {
-                layout: layout(&app, &ctx, "Portolan is set up", None),
+                layout: layout(&app, &ctx, ctx.text("setup-done-title"), None),
                 username: identity.username,
                 public_url: app.config.public_url(),
             };
@@ -152,28 +154,9 @@ pub async fn setup(
             response.headers_mut().append(name, value);
             Ok(response)
         }
-        Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => refuse(field_error(&error)),
+        Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => {
+            refuse(field_error(&ctx, &error, &["username", "name", "email"]))
+        }
         Err(error) => Err(error),
     }
-}
-
-/// `username: must have …` becomes a text at that field.
-fn field_error(error: &Error) -> FormErrors {
-    for field in ["username", "name", "email"] {
-        if let Some(text) = error
-            .detail()
-            .strip_prefix(field)
-            .and_then(|rest| rest.strip_prefix(": "))
-        {
-            let mut characters = text.chars();
-            let sentence: String = characters
-                .next()
-                .into_iter()
-                .flat_map(char::to_uppercase)
-                .chain(characters)
-                .collect();
-            return FormErrors::field(field, format!("{sentence}."));
-        }
-    }
-    FormErrors::field("username", error.detail().to_owned())
 }

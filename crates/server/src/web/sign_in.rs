@@ -19,6 +19,7 @@ use crate::store::audit::{self, Actor, Event};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::LOCAL;
 use crate::store::{authorization_requests, sessions};
+use crate::texts::words;
 
 /// What a proof is for.
 enum Purpose<'a> {
@@ -90,9 +91,10 @@ fn check_unchanged(tx: &mut ReadTx, identity: &Identity, proof: &Proof) -> Resul
     if same && complete {
         return Ok(());
     }
-    Err(Error::forbidden(
-        "this account was changed while you signed in; go back and sign in again",
-    ))
+    Err(
+        Error::forbidden("this account was changed while you signed in; go back and sign in again")
+            .said(words("error-account-changed")),
+    )
 }
 
 async fn sign_in(

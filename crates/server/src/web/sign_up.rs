@@ -45,7 +45,7 @@ pub async fn sign_up_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap) 
 
 fn show(app: &App, ctx: &Ctx, cookie: &Cookie, email: String, errors: FormErrors) -> Result<Response> {
     let page = SignUpPage {
-        layout: layout(app, ctx, "Create an account", None),
+        layout: layout(app, ctx, ctx.text("account-create"), None),
         form_token: cookie.form_token(app),
         email,
         errors,
@@ -62,7 +62,7 @@ pub async fn ask_sign_up(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
     }
     let email = form.get("email").unwrap_or("").trim().to_owned();
     if let Err(error) = identity::check_email(&email) {
-        let errors = field_error(&error, &["email"]);
+        let errors = field_error(&ctx, &error, &["email"]);
         return refused(show(&app, &ctx, &cookie, email, errors)?);
     }
     app.limits.mail_request(ctx.address)?;
@@ -70,11 +70,8 @@ pub async fn ask_sign_up(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
     app.db
         .write(move |tx| address::ask(tx, &unit_ctx, SIGN_UP, &email))
         .await?;
-    let text = [
-        "A message is on its way to the address that you entered. Open the link in it to go on; it works for a day.",
-        "If nothing comes, look among the unwanted mail, and check what you typed.",
-    ];
-    message(&app, &ctx, "Look into your mail", &text, None)
+    let text = [ctx.text("account-create-sent"), ctx.text("account-create-sent-hint")];
+    message(&app, &ctx, ctx.text("account-look"), &text, None)
 }
 
 /// `GET /p/sign-up/{token}`
@@ -117,7 +114,7 @@ fn show_account(
 ) -> Result<Response> {
     let text = |name| form.get(name).unwrap_or("").to_owned();
     let page = OpenAccountPage {
-        layout: layout(app, ctx, "Create an account", None),
+        layout: layout(app, ctx, ctx.text("account-create"), None),
         action: format!("/p/sign-up/{token}"),
         form_token: cookie.form_token(app),
         address,
@@ -156,7 +153,7 @@ pub async fn open_account(
     };
     let field = |name| form.get(name).unwrap_or("").to_owned();
     let (username, name) = (field("username"), field("name"));
-    let password = match new_password(&form, &[&username, &name, &address]) {
+    let password = match new_password(&ctx, &form, &[&username, &name, &address]) {
         Ok(password) => password,
         Err(errors) => return again(errors),
     };
@@ -172,17 +169,20 @@ pub async fn open_account(
         .await;
     match opened {
         Ok(account) => {
-            let text = format!("Your account is {}. You can sign in with it now.", account.username);
+            let text = ctx
+                .say("account-created-text")
+                .arg("username", account.username)
+                .to_string();
             message(
                 &app,
                 &ctx,
-                "Your account is ready",
+                ctx.text("account-created"),
                 &[&text],
-                Some(("Sign in", "/p/login")),
+                Some((ctx.text("login-submit"), "/p/login")),
             )
         }
         Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => {
-            again(field_error(&error, &["username", "name"]))
+            again(field_error(&ctx, &error, &["username", "name"]))
         }
         Err(error) => Err(error),
     }

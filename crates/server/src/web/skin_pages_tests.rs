@@ -1,6 +1,7 @@
 //! Sample data for the look of apps and for the first steps, in every state.
 
 use super::super::*;
+use crate::texts::Language;
 use crate::web::pages::console::{AddressStepPage, AppStepPage, TokenStepPage};
 use crate::web::pages::developers::{Recipe, Tool, Trail};
 use crate::web::pages::skin::{AppearanceNotice, AppearancePage, LogoView, SkinView};
@@ -22,8 +23,9 @@ pub(crate) fn files() -> Vec<(String, Vec<u8>)> {
     ]
 }
 
-pub(crate) fn samples(say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
+        language,
         title: say(title),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),

@@ -102,6 +102,11 @@ impl Markup<'_> {
         self.element(name, "<q>", value, "</q>")
     }
 
+    /// What a stranger has written, with its lines.
+    pub fn quoted(self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.element(name, "<q class=\"quoted\">", value, "</q>")
+    }
+
     pub fn time(self, name: &'static str, moment: &Moment) -> Self {
         let open = format!("<time datetime=\"{}\">", escaped(moment.machine()));
         let words = moment.words(self.message.language());

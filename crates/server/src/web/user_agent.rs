@@ -1,9 +1,11 @@
 //! What a browser says about itself, in plain words.
 
+use crate::texts::Language;
+
 /// "Firefox on Linux". Browsers name each other, so the order counts.
-pub fn describe(user_agent: Option<&str>) -> String {
+pub fn describe(language: Language, user_agent: Option<&str>) -> String {
     let Some(text) = user_agent else {
-        return "An unknown browser".into();
+        return language.text("sessions-unknown-browser").into();
     };
     let find = |table: &[(&'static str, &'static str)]| {
         let found = table.iter().find(|(mark, _)| text.contains(mark));
@@ -20,9 +22,20 @@ pub fn describe(user_agent: Option<&str>) -> String {
         ("Chrome/", "Chrome"),
         ("Safari/", "Safari"),
     ]);
+    if let Some(device) = find(&[("iPhone", "iPhone"), ("iPad", "iPad")]) {
+        return match browser {
+            Some(browser) => language
+                .say("sessions-browser-on-device")
+                .arg("browser", browser)
+                .arg("device", device)
+                .to_string(),
+            None => language
+                .say("sessions-some-browser-on-device")
+                .arg("device", device)
+                .to_string(),
+        };
+    }
     let system = find(&[
-        ("iPhone", "an iPhone"),
-        ("iPad", "an iPad"),
         ("Android", "Android"),
         ("Windows", "Windows"),
         ("CrOS", "ChromeOS"),
@@ -30,13 +43,20 @@ pub fn describe(user_agent: Option<&str>) -> String {
         ("Linux", "Linux"),
     ]);
     match (browser, system) {
-        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(browser), Some(system)) => language
+            .say("sessions-browser-on")
+            .arg("browser", browser)
+            .arg("system", system)
+            .to_string(),
         (Some(browser), None) => browser.to_owned(),
-        (None, Some(system)) => format!("A browser on {system}"),
+        (None, Some(system)) => language
+            .say("sessions-some-browser-on")
+            .arg("system", system)
+            .to_string(),
         // A program: its first word is its name, such as `curl/8.5.0`.
         (None, None) => match text.split(['/', ' ']).next() {
             Some(name) if !name.is_empty() => name.chars().take(40).collect(),
-            _ => "An unknown browser".into(),
+            _ => language.text("sessions-unknown-browser").into(),
         },
     }
 }
@@ -77,8 +97,8 @@ mod tests {
             ("Something (Linux)", "A browser on Linux"),
         ];
         for (text, words) in table {
-            assert_eq!(describe(Some(text)), words, "{text}");
+            assert_eq!(describe(Language::En, Some(text)), words, "{text}");
         }
-        assert_eq!(describe(None), "An unknown browser");
+        assert_eq!(describe(Language::En, None), "An unknown browser");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::{Ref, RefCell};
 
-use http::header::{COOKIE, SET_COOKIE};
+use http::header::{ACCEPT_LANGUAGE, COOKIE, REFERER, SET_COOKIE};
 use http::{Method, StatusCode};
 
 use super::http::{Answer, encode};
@@ -16,6 +16,8 @@ pub struct Browser {
     cookies: RefCell<Vec<(String, String)>>,
     page: RefCell<Option<Answer>>,
     path: RefCell<String>,
+    /// What it asks for by `Accept-Language`.
+    languages: RefCell<Option<String>>,
 }
 
 /// Where a walk through the server ended.
@@ -149,6 +151,7 @@ impl TestServer {
             cookies: RefCell::new(Vec::new()),
             page: RefCell::new(None),
             path: RefCell::new(String::new()),
+            languages: RefCell::new(None),
         }
     }
 
@@ -183,6 +186,11 @@ impl Browser {
         cookies.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Asks for languages from now on.
+    pub fn prefer(&self, languages: &str) {
+        *self.languages.borrow_mut() = Some(languages.to_owned());
+    }
+
     pub fn clear_cookies(&self) {
         self.cookies.borrow_mut().clear();
     }
@@ -215,6 +223,14 @@ impl Browser {
             .collect();
         if !cookies.is_empty() {
             request = request.header(COOKIE, &cookies.join("; "));
+        }
+        if let Some(languages) = self.languages.borrow().as_deref() {
+            request = request.header(ACCEPT_LANGUAGE, languages);
+        }
+        // As the policy of our pages lets it.
+        if !self.path.borrow().is_empty() {
+            let page = format!("{}{}", self.server.config().public_url(), self.path.borrow());
+            request = request.header(REFERER, &page);
         }
         if uri.starts_with("/p/login/with/") {
             // A link of our own pages.
@@ -388,8 +404,9 @@ fn title(html: &str) -> String {
 pub fn forms(html: &str) -> Vec<Form> {
     let mut forms: Vec<Form> = Vec::new();
     let mut inside = false;
-    for tag in html.split('<').skip(1) {
-        let tag = tag.split_once('>').map_or(tag, |(tag, _)| tag);
+    let mut select: Option<String> = None;
+    for piece in html.split('<').skip(1) {
+        let (tag, content) = piece.split_once('>').unwrap_or((piece, ""));
         let name = tag.split([' ', '\n']).next().unwrap_or("");
         match name {
             "form" => {
@@ -401,16 +418,39 @@ pub fn forms(html: &str) -> Vec<Form> {
                 });
             }
             "/form" => inside = false,
+            "select" if inside => select = attribute(tag, "name"),
+            "/select" => select = None,
+            "option" if inside => {
+                let (Some(form), Some(field)) = (forms.last_mut(), &select) else {
+                    continue;
+                };
+                // Without a word about it the first one is chosen.
+                let known = form.fields.iter().position(|(known, _)| known == field);
+                let value = attribute(tag, "value").unwrap_or_default();
+                match known {
+                    None => form.fields.push((field.clone(), value)),
+                    Some(at) if tag.contains(" selected") => form.fields[at].1 = value,
+                    Some(_) => {}
+                }
+            }
             "input" | "button" if inside => {
                 let Some(form) = forms.last_mut() else { continue };
                 let Some(field) = attribute(tag, "name") else { continue };
                 let value = attribute(tag, "value").unwrap_or_default();
-                let checkbox = attribute(tag, "type").as_deref() == Some("checkbox");
+                let kind = attribute(tag, "type").unwrap_or_default();
+                let is_choice = ["checkbox", "radio"].contains(&kind.as_str());
                 if name == "button" {
                     form.buttons.push((field, value));
-                } else if !checkbox || tag.contains(" checked") {
+                } else if !is_choice || tag.contains(" checked") {
                     form.fields.push((field, value));
                 }
+            }
+            "textarea" if inside => {
+                let Some(form) = forms.last_mut() else { continue };
+                let Some(field) = attribute(tag, "name") else { continue };
+                // The line break after the tag is not part of the text.
+                let text = content.strip_prefix('\n').unwrap_or(content);
+                form.fields.push((field, unescape(text)));
             }
             _ => {}
         }

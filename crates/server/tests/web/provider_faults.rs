@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use http::StatusCode;
 use portolan_db::params;
+use portolan_server::texts::Language;
 use portolan_server::upstream::fault::{self, Blame, Fault};
 use portolan_types::IdentityProviderId;
 use serde_json::json;
@@ -42,7 +43,11 @@ pub fn assert_refused(
 ) {
     let page = outcome.page();
     let text = crate::support::unescape(&page.text());
-    assert!(text.contains(fault.text), "{name}: {}", page.summary());
+    assert!(
+        text.contains(Language::En.text(fault.text)),
+        "{name}: {}",
+        page.summary()
+    );
     assert!(text.contains(&format!("<code>{}</code>", fault.code)), "{name}");
     assert!(
         outcome.title().starts_with("Signing in through The provider "),

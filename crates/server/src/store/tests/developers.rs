@@ -7,7 +7,7 @@ use portolan_types::{PolicyId, ProjectId};
 use uuid::Uuid;
 
 use super::*;
-use crate::app::{Ctx, RequestId};
+use crate::app::Ctx;
 use crate::error::Kind;
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identity_providers::CLIENTS;
@@ -51,6 +51,26 @@ db_test!(a_project_comes_back_as_it_was_changed, MIGRATIONS, |db| {
     assert_eq!(names, ["Second", "Zoo"]);
     let missing = db.read_blocking(|tx| projects::get(tx, ProjectId::from_u128(9)));
     assert_eq!(missing.unwrap_err().kind(), Kind::NotFound("project"));
+});
+
+db_test!(clients_are_counted_for_many_projects_at_once, MIGRATIONS, |db| {
+    populate_projects(db);
+    write(db, |tx| {
+        for (id, project) in [(0xc1, FIRST), (0xc2, FIRST), (0xc3, SECOND)] {
+            let mut client = clients::Client::new(ClientId::from_u128(id), "c", "client_identity", NOW);
+            client.project_id = Some(project);
+            clients::insert(tx, &client)?;
+        }
+        Ok(())
+    });
+    let count = |ids: &'static [ProjectId]| {
+        let mut counts = read(db, move |tx| projects::count_clients_by_projects(tx, ids));
+        counts.sort();
+        counts
+    };
+    assert_eq!(count(&[FIRST, SECOND, BUILT_IN]), [(FIRST, 2), (SECOND, 1)]);
+    assert_eq!(count(&[SECOND]), [(SECOND, 1)]);
+    assert!(count(&[]).is_empty());
 });
 
 db_test!(projects_are_listed_for_their_admins, MIGRATIONS, |db| {
@@ -434,14 +454,7 @@ db_test!(deeds_of_one_actor_are_counted_since_a_time, MIGRATIONS, |db| {
         (3, Actor::Identity(BOB), "identity.provision"),
         (4, Actor::Identity(ALICE), "identity.provision"),
     ] {
-        let ctx = Ctx {
-            now: after(second),
-            request_id: RequestId::new(),
-            address: None,
-            user_agent: None,
-            language: crate::texts::Language::En,
-            language_is_chosen: false,
-        };
+        let ctx = Ctx::at(after(second));
         let event = Event {
             action,
             actor,
@@ -470,14 +483,7 @@ db_test!(
             (4, Actor::Identity(ALICE), "client", "2"),
             (5, Actor::Identity(ALICE), "client", "1"),
         ] {
-            let ctx = Ctx {
-                now: after(second),
-                request_id: RequestId::new(),
-                address: None,
-                user_agent: None,
-                language: crate::texts::Language::En,
-                language_is_chosen: false,
-            };
+            let ctx = Ctx::at(after(second));
             let event = Event {
                 action: "thing.change",
                 actor,

@@ -275,7 +275,7 @@ pub async fn act_on_client(
             match action {
                 ClientAction::Disable => rules::set_enabled(tx, &unit_ctx, &manager, id, false).map(|_| ()),
                 ClientAction::Enable => rules::set_enabled(tx, &unit_ctx, &manager, id, true).map(|_| ()),
-                ClientAction::Delete => rules::delete(tx, &unit_ctx, &manager, id).map(|_| ()),
+                ClientAction::Delete => rules::delete(tx, &unit_ctx, &manager, id, rules::Notice::Send).map(|_| ()),
             }
         })
         .await?;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::projects::show_removal;
 use super::{Developer, Page, Stop, Visit, go_on, inside, recipes};
 use crate::app::{App, Ctx};
+use crate::domain::client::registration::Notice;
 use crate::domain::client::{UriFault, check_links, check_name, find_uri_fault, registration};
 use crate::domain::{logout, provider};
 use crate::error::Result;
@@ -387,8 +388,12 @@ fn uri_faults(ctx: &Ctx, client_type: ClientType, uris: &[(usize, &str)]) -> Vec
     let fault = |(line, uri): &(usize, &str)| {
         let fault = find_uri_fault(client_type.as_str(), uri)?;
         let shown: String = uri.chars().take(80).collect();
-        let said = ctx.say("developers-error-line").count("line", *line).arg("uri", shown);
-        Some(said.arg("reason", ctx.text(uri_fault_text(fault))).to_string())
+        let said = ctx
+            .say("developers-error-line")
+            .count("line", *line)
+            .arg("uri", shown)
+            .arg("reason", ctx.text(uri_fault_text(fault)));
+        Some(said.to_string())
     };
     uris.iter().filter_map(fault).take(FAULTS).collect()
 }
@@ -684,10 +689,14 @@ pub async fn delete_app(
 ) -> Page {
     let (visit, _) = Visit::with_form(app, ctx, &headers, form, format!("apps/{id}/delete"))?;
     let (ctx, named) = (visit.ctx.clone(), id.clone());
+    let notice = match visit.count_notice() {
+        Ok(()) => Notice::Send,
+        Err(_) => Notice::LeaveOut,
+    };
     let deleted = visit
         .change(move |tx, developer| {
             let (client, project) = developer.app_to_change(tx, &ctx, &named)?;
-            registration::delete(tx, &ctx, &developer.manager, client.id)?;
+            registration::delete(tx, &ctx, &developer.manager, client.id, notice)?;
             Ok(project)
         })
         .await?;

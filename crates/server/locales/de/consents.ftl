@@ -1,0 +1,51 @@
+# Was Apps erlaubt wurde, und wie es jemand zurücknimmt.
+
+consents-title = Ihre Berechtigungen
+consents-withdrawn = Widerrufen
+consents-withdrawn-text = Was Sie widerrufen haben, ist beendet und steht nicht mehr in dieser Liste. Die App kann Sie wieder darum bitten.
+consents-none = Keine App darf für Sie handeln. Wenn eine App Sie um eine Berechtigung bittet und Sie sie erteilen, finden Sie sie hier.
+consents-lead = Diese Apps dürfen für Sie handeln, weil Sie es erlaubt haben. Sie können jede Berechtigung jederzeit widerrufen; sie endet sofort.
+consents-allowed-by = Erlaubt von
+consents-label = Ihr Name dafür
+consents-last-used = Zuletzt benutzt
+consents-not-yet = noch nicht
+consents-away = In Ihrer Abwesenheit
+consents-away-yes = darf sie mit dem weitermachen, was unten gekennzeichnet ist
+consents-away-no = kann sie nicht weitermachen
+consents-may = Die App darf
+consents-withdraw-all = Alles widerrufen…
+consents-withdraw-all-of = was { $client } darf
+consents-back = Zurück zu { $name }
+
+consents-also-away = auch in Ihrer Abwesenheit
+consents-since = Seit { $day } · zuletzt benutzt: { $used }
+consents-since-unused = Seit { $day } · noch nicht benutzt
+consents-since-by = Erlaubt von { $username } seit { $day } · zuletzt benutzt: { $used }
+consents-since-by-unused = Erlaubt von { $username } seit { $day } · noch nicht benutzt
+consents-withdraw = Widerrufen…
+consents-withdraw-part = Nur dies widerrufen…
+consents-withdraw-part-of = { $name } bei { $resource }, { $client }
+
+consents-revoke-title = Berechtigung widerrufen
+consents-revoke-app = Alles widerrufen?
+consents-revoke-branch = Diesen Teil widerrufen?
+consents-revoke = Diese Berechtigung widerrufen?
+consents-given-to = erteilt an { $client }
+consents-extent-app = Alles endet, was Sie { $client } erlaubt haben.
+consents-extent-tree = { $name } endet, mit allem, was andere Dienste deswegen dürfen.
+consents-extent-branch = Nur { $name } endet, mit allem darunter. { $client } kann dann vielleicht weniger für Sie tun.
+consents-extent-whole = Die ganze Berechtigung endet
+consents-extent-whole-text = { $name } lässt sich nicht allein widerrufen: { $root } funktioniert nicht ohne. Deshalb endet { $root } ganz, mit allem darunter.
+consents-stops = Was nicht mehr gehen wird
+consents-service-beneath = ein Dienst darunter
+consents-loses = kann in Ihrem Namen nicht mehr:
+consents-service-loses = kann nicht mehr, wenn der Dienst in Ihrem Namen für { $client } arbeitet:
+consents-lost = { $name } bei { $resource }
+consents-at-once = Es endet sofort. { $client } kann Sie wieder darum bitten.
+consents-at-once-away = Es endet sofort. { $warning }, zum Beispiel eine Übertragung, die noch läuft. { $client } kann Sie wieder darum bitten.
+consents-away-fails = Arbeiten, die in Ihrer Abwesenheit weitergehen, schlagen von da an fehl
+consents-stays = Was bleibt
+consents-keeps = { $client } behält:
+consents-submit = Widerrufen
+consents-keep = Behalten
+consents-changed = Was enden würde, hat sich geändert. Sehen Sie es sich noch einmal an, bevor Sie es widerrufen.
