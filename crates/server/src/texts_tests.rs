@@ -14,6 +14,18 @@ use super::*;
 
 /// German messages that are rightly the same as in English.
 const SAME: &[&str] = &[
+    "appearance-logo",
+    "console-administrator",
+    "console-area-clients",
+    "console-area-server",
+    "console-field-issuer",
+    "console-field-name",
+    "console-field-scopes",
+    "console-name",
+    "console-schema",
+    "console-server-title",
+    "console-session-of",
+    "console-version",
     "domains-record-name",
     "identities-name",
     "policies-name",
