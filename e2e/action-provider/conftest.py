@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 
+from dns import NameServer  # noqa: E402
 from groups import Groups  # noqa: E402
 from portolan import CALLBACK, Server  # noqa: E402
 
@@ -16,11 +17,19 @@ GROUPS_CLIENT = "2cedc549-9c13-4a46-b015-5c4e46413069"
 
 
 @pytest.fixture(scope="session")
-def server():
+def dns():
+    dns = NameServer()
+    dns.serve()
+    yield dns
+    dns.close()
+
+
+@pytest.fixture(scope="session")
+def server(dns):
     kept = {k: v for k, v in os.environ.items() if k.startswith("GLOBUS_")}
     for name in kept:
         del os.environ[name]
-    with Server.from_environment("action-provider") as server:
+    with Server.from_environment("action-provider", settings={"dns_resolver": dns.address}) as server:
         os.environ["GLOBUS_SDK_SERVICE_URL_AUTH"] = server.base_url
         yield server
         del os.environ["GLOBUS_SDK_SERVICE_URL_AUTH"]

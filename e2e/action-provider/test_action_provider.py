@@ -25,13 +25,17 @@ MANAGE_PROJECTS = "urn:globus:auth:scope:auth.globus.org:manage_projects"
 
 
 class Provider:
-    """An action provider, registered as the set-up guide says, with one scope for everything it does."""
+    """An action provider with one scope for everything it does."""
 
-    def __init__(self, server, *needs):
-        self.client = server.create_client("Action Provider", "resource_server", "https://localhost")
-        self.id = self.client["id"]
-        scope = server.create_scope(self.client, "action_all", needs=needs)
+    def __init__(self, client, scope):
+        self.client, self.id = client, client["id"]
         self.scope, self.scope_id = scope["scope_string"], scope["id"]
+
+    @classmethod
+    def create(cls, server, *needs):
+        """Registered as the set-up guide says."""
+        client = server.create_client("Action Provider", "resource_server", "https://localhost")
+        return cls(client, server.create_scope(client, "action_all", needs=needs))
 
     def ask(self, token, **allowed):
         """One request to a provider that has just been started."""
@@ -51,13 +55,13 @@ class Provider:
 @pytest.fixture
 def provider(server):
     """As in the guide: it cannot do without the groups of its callers."""
-    return Provider(server, needs_scope(GROUPS_VIEW_ID))
+    return Provider.create(server, needs_scope(GROUPS_VIEW_ID))
 
 
 @pytest.fixture
 def easy_provider(server):
     """It can do without."""
-    return Provider(server, needs_scope(GROUPS_VIEW_ID, optional=True))
+    return Provider.create(server, needs_scope(GROUPS_VIEW_ID, optional=True))
 
 
 def login(portal, browser, scopes):

@@ -11,7 +11,9 @@ import { join } from 'node:path';
 import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
 import { decide, heading, launch, readCode, signIn } from './chromium.mjs';
+import { developers } from './developers.mjs';
 import { secondFactors } from './passkeys.mjs';
+import { services } from './services.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -612,6 +614,13 @@ async function withdrawals(person, clients) {
   await page.getByRole('link', { name: /everything… that Chart Portal may do/ }).click();
   await page.getByRole('heading', { name: 'Withdraw everything?' }).waitFor();
   await inspect(page, 'consents-revoke-app');
+  await page.goto(`${list}/all`);
+  await check('consents: all of every app can be withdrawn at once, and the page says what ends', async () => {
+    assert.match(await page.locator('main').innerText(), /these 2 apps[\s\S]*Chart Portal[\s\S]*Harbour Portal/);
+  });
+  await inspect(page, 'consents-revoke-all');
+  await page.goto(list);
+  await page.getByRole('link', { name: /everything… that Chart Portal may do/ }).click();
   await check('consents: everything of an app is withdrawn at once', async () => {
     await page.click('main form button[type=submit]');
     await page.waitForURL(/[?&]notice=withdrawn/);
@@ -907,6 +916,9 @@ async function main() {
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
     await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
     await inGerman(await server.addUser('frida', 'Frida F', 'f@example.org'), clients.plain);
+    const finn = await server.addUser('finn', 'Finn F', 'f@example.org');
+    await developers({ server, check, open, inspect, expectHeaders, tabTo }, finn);
+    await services({ server, check, open, inspect, tabTo }, await server.addUser('gil', 'Gil G', 'g@example.org'));
     await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {
     await browser.close();

@@ -39,7 +39,7 @@ pub enum Suite {
     Python,
     /// globus-cli
     Cli,
-    /// globus-action-provider-tools
+    /// globus-action-provider-tools, also with an app that was made in the developer portal
     ActionProvider,
     /// The commands of docs/guides, as printed
     Guides,
@@ -200,12 +200,13 @@ impl Suite {
                     .collect()
             }
             Suite::Cli => Ok(vec![pytest(CLI.0, CLI.1, "e2e/cli", versions)?]),
-            Suite::ActionProvider => Ok(vec![pytest(
-                ACTION_PROVIDER.0,
-                ACTION_PROVIDER.1,
-                "e2e/action-provider",
-                versions,
-            )?]),
+            Suite::ActionProvider => {
+                let mut script = pytest(ACTION_PROVIDER.0, ACTION_PROVIDER.1, "e2e/action-provider", versions)?;
+                // The steps of the guide are also done in the developer portal, by a browser.
+                setup::node_packages(&setup::root().join("e2e/browser"))?;
+                script.environment.push(("CHROMIUM", setup::chromium()?));
+                Ok(vec![script])
+            }
             Suite::Guides => {
                 // The toolkit of action providers cannot live in one environment with globus-sdk 4.
                 let toolkit = setup::python(ACTION_PROVIDER.0, ACTION_PROVIDER.1, Versions::Pinned)?;

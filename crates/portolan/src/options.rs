@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use portolan_db::Db;
 use portolan_server::app::{Clock, system_now};
 use portolan_server::config::{ConfigError, Sources};
+use portolan_server::texts::Language;
 use portolan_server::{App, Config, Ctx, start};
 
 #[derive(Args)]
@@ -93,5 +94,7 @@ pub fn context() -> Ctx {
         request_id: portolan_server::app::RequestId::new(),
         address: None,
         user_agent: None,
+        language: Language::default(),
+        language_is_chosen: false,
     }
 }

@@ -23,7 +23,10 @@ use crate::web::developers;
 use crate::web::developers::apps as app_pages;
 use crate::web::developers::projects as project_pages;
 use crate::web::developers::secrets as secret_pages;
+use crate::web::domains as domain_pages;
 use crate::web::identities as identity_pages;
+use crate::web::policies as policy_pages;
+use crate::web::scopes as scope_pages;
 use crate::web::{
     address, consent, factor, home, language, linking, login, logout, provider_login, reset, security, setup, sign_up,
 };
@@ -251,6 +254,43 @@ pub fn router(app: App) -> Router {
         .route(
             "/p/developers/apps/{client_id}/secrets/{credential_id}/delete",
             get(secret_pages::secret_removal_page).post(secret_pages::delete_secret),
+        )
+        .route("/p/developers/apps/{client_id}/scopes", get(scope_pages::scopes_page))
+        .route(
+            "/p/developers/apps/{client_id}/scopes/new",
+            get(scope_pages::new_scope_page).post(scope_pages::make_scope),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/scopes/{scope_id}",
+            get(scope_pages::scope_page).post(scope_pages::change_scope),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/scopes/{scope_id}/delete",
+            get(scope_pages::scope_deletion_page).post(scope_pages::delete_scope_by_person),
+        )
+        .route(
+            "/p/developers/apps/{client_id}/domains",
+            get(domain_pages::domains_page).post(domain_pages::register_domain),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies",
+            get(policy_pages::policies_page),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies/new",
+            get(policy_pages::new_policy_page).post(policy_pages::make_policy),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies/{policy_id}",
+            get(policy_pages::policy_page).post(policy_pages::change_policy),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies/{policy_id}/delete",
+            get(policy_pages::policy_deletion_page).post(policy_pages::delete_policy_by_person),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/policies/{policy_id}/try",
+            get(policy_pages::try_policy),
         )
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))

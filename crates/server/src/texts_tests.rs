@@ -14,7 +14,11 @@ use super::*;
 
 /// German messages that are rightly the same as in English.
 const SAME: &[&str] = &[
+    "domains-record-name",
     "identities-name",
+    "policies-name",
+    "scopes-name",
+    "scopes-title",
     "security-passkey-name",
     "sessions-apps",
     "time-alone",

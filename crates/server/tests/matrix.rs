@@ -263,6 +263,16 @@ fn the_session_gate_stands_exactly_before_the_changes_of_a_project() {
     ];
     // Changes of the person's accounts: pages that lead to the login first, then come back.
     let of_accounts = |route: &str| route.contains(" /v2/web/identities/{") || route.contains(" /p/link");
+    // Of the developer area what only looks, or makes something of the person's own. All other
+    // pages there lead to the login first, then come back.
+    const LOOKING: &[&str] = &[
+        "GET /p/developers",
+        "GET /p/developers/projects/new",
+        "POST /p/developers/projects/new",
+        "GET /p/developers/projects/{project_id}",
+        "GET /p/developers/apps/{client_id}",
+    ];
+    let of_projects = |route: &str| route.contains(" /p/developers") && !LOOKING.contains(&route);
     // How a person signs in changes only within ten minutes after they did.
     const SIGN_IN: &[&str] = &["/p/account/security", "/p/login/factor", "/p/login/passkey"];
     let gated = |cells: &[&str]| -> Vec<usize> {
@@ -287,6 +297,11 @@ fn the_session_gate_stands_exactly_before_the_changes_of_a_project() {
             if SHORT.contains(&route.as_str()) || SIGN_IN.iter().any(|path| route.contains(path)) {
                 continue;
             }
+            if of_projects(&route) {
+                assert_eq!(cells[of(Role::StaleAdmin)], "303", "{route}: to the login");
+                gates += 1;
+                continue;
+            }
             if of_accounts(&route) {
                 let stale = cells[of(Role::StaleAdmin)];
                 assert!(["303", "400"].contains(&stale), "{route}: {stale}, not changed");
@@ -299,5 +314,5 @@ fn the_session_gate_stands_exactly_before_the_changes_of_a_project() {
             );
         }
     }
-    assert!(gates >= 14, "only {gates} gates");
+    assert!(gates >= 32, "only {gates} gates");
 }

@@ -67,6 +67,14 @@ const SCANS: &[(&str, &str)] = &[
         "rare; an index for it would be paid for by every token that is issued",
     ),
     ("scopes::list", "for operators"),
+    (
+        "scopes::list_public",
+        "walks the index of names until it has enough; for developers who search",
+    ),
+    (
+        "sessions::list_identities_of_provider",
+        "when an operator switches a provider off",
+    ),
     ("settings::list", "a handful of settings"),
     ("settings::is_reachable_blocking", "a handful of settings"),
 ];

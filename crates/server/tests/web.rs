@@ -14,6 +14,10 @@ mod consent;
 mod consents;
 #[path = "web/continue_as.rs"]
 mod continue_as;
+#[path = "web/developers.rs"]
+mod developers;
+#[path = "web/domains.rs"]
+mod domains;
 #[path = "web/factors.rs"]
 mod factors;
 #[path = "web/headers.rs"]
@@ -30,6 +34,8 @@ mod logout;
 mod notices;
 #[path = "web/parked.rs"]
 mod parked;
+#[path = "web/policies.rs"]
+mod policies;
 #[path = "web/provider_choice.rs"]
 mod provider_choice;
 #[path = "web/provider_faults.rs"]
@@ -38,6 +44,8 @@ mod provider_faults;
 mod provider_login;
 #[path = "web/reset.rs"]
 mod reset;
+#[path = "web/scopes.rs"]
+mod scopes;
 #[path = "web/sessions.rs"]
 mod sessions;
 #[path = "web/setup.rs"]

@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 
 use super::clients::{ClientAnswer, document};
 use super::{Call, created};
-use crate::domain::client::registration::{Fqdn, add_fqdn, check_fqdn, fqdn_not_proven, parse_fqdn};
+use crate::domain::client::registration::{Fqdn, add_fqdn, check_fqdn, check_fqdn_proof, parse_fqdn};
 use crate::error::{Error, Result};
 use crate::http::extract::Json;
 use crate::http::openapi::{BadFqdn, CallRefused, Conflict, Forbidden, NotFound, TooLarge};
-use crate::upstream::dns::{self, Found};
+use crate::upstream::dns;
 
 /// Tools write the name in three places: alone, nested under itself, or in the client.
 #[derive(Deserialize)]
@@ -87,13 +87,5 @@ pub async fn create_fqdn(call: Call, Path(id): Path<String>, Json(body): Json<Fq
 
 async fn prove(call: &Call, id: ClientId, fqdn: &str) -> Result<()> {
     let found = dns::find_texts(call.app.config.dns_resolver, fqdn).await;
-    if found.says(&id.to_string()) {
-        return Ok(());
-    }
-    let reason = match found {
-        Found::Texts(_) => "its TXT records say something else",
-        Found::Nothing => "it has no TXT record",
-        Found::NoAnswer => "the DNS gave no answer; try again later",
-    };
-    Err(fqdn_not_proven(fqdn, id, reason))
+    check_fqdn_proof(&found, fqdn, id)
 }

@@ -31,7 +31,7 @@ const NOTICES_PER_HOUR: i64 = 20;
 const LINKS_PER_HOUR: i64 = 5;
 
 /// Where the admins of a project look at it; its id comes after.
-const PROJECT_PAGE: &str = "/v2/web/developers/projects/";
+const PROJECT_PAGE: &str = "/p/developers/projects/";
 
 /// Stands in a body where the sealed link comes.
 pub const LINK_MARK: &str = "{link}";

@@ -1,5 +1,6 @@
 //! Evaluates an authentication policy for an identity set and a session (wire.md 2.6.3).
 
+pub mod examination;
 pub mod registration;
 
 use std::time::Duration;
@@ -16,17 +17,10 @@ pub const REFEDS_MFA: &str = "https://refeds.org/profile/mfa";
 /// True if the person, as they authenticated, satisfies the policy.
 pub fn evaluate(policy: &Policy, set: &[Identity], authentications: &[Authentication], now: Timestamp) -> bool {
     let candidates: Vec<&Identity> = set.iter().filter(|identity| is_candidate(policy, identity)).collect();
-    let in_time = |authentication: &Authentication| match policy.authentication_assurance_timeout {
-        None => true,
-        Some(seconds) => {
-            let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-            authentication.is_within(limit, now)
-        }
-    };
     let authenticated = candidates.iter().any(|identity| {
         authentications.iter().any(|authentication| {
             authentication.identity_id == identity.id
-                && in_time(authentication)
+                && is_in_time(policy, authentication, now)
                 && (!policy.required_mfa || shows_mfa(authentication))
         })
     });
@@ -36,20 +30,44 @@ pub fn evaluate(policy: &Policy, set: &[Identity], authentications: &[Authentica
     !candidates.is_empty() && (policy.authentication_assurance_timeout.is_none() || authenticated)
 }
 
-/// Exclusion beats inclusion; no list means no restriction.
+fn is_in_time(policy: &Policy, authentication: &Authentication, now: Timestamp) -> bool {
+    match policy.authentication_assurance_timeout {
+        None => true,
+        Some(seconds) => {
+            let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+            authentication.is_within(limit, now)
+        }
+    }
+}
+
 fn is_candidate(policy: &Policy, identity: &Identity) -> bool {
-    let domain = identity.domain();
     let named = policy
         .only_identities
         .as_deref()
         .is_none_or(|only| only.contains(&identity.id));
+    named && standing(policy, identity.domain()) == Standing::Counts
+}
+
+/// What a domain is worth to a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Counts,
+    NotIncluded,
+    Excluded,
+}
+
+/// Exclusion beats inclusion; no list means no restriction.
+pub fn standing(policy: &Policy, domain: &str) -> Standing {
     let matches = |list: &[String]| list.iter().any(|pattern| domain_matches(pattern, domain));
-    let included = policy
-        .domain_constraints_include
-        .as_deref()
-        .is_none_or(|list| list.is_empty() || matches(list));
-    let excluded = policy.domain_constraints_exclude.as_deref().is_some_and(matches);
-    named && included && !excluded
+    if policy.domain_constraints_exclude.as_deref().is_some_and(matches) {
+        return Standing::Excluded;
+    }
+    let include = policy.domain_constraints_include.as_deref().unwrap_or_default();
+    if include.is_empty() || matches(include) {
+        Standing::Counts
+    } else {
+        Standing::NotIncluded
+    }
 }
 
 /// Exact, or `*.rest` for any name that ends in `.rest`; without regard to case and to the
@@ -289,10 +307,16 @@ mod tests {
                 .map(|(id, name)| identity(id, name))
                 .collect();
             let session = session_of(logins, &set, now);
-            if evaluate(&policy_of(words), &set, &session, now) != *satisfied {
+            let policy = policy_of(words);
+            if evaluate(&policy, &set, &session, now) != *satisfied {
                 wrong.push(format!(
                     "{words:?} for {people:?} with {logins:?} should be {satisfied}"
                 ));
+            }
+            // What is said about each account has to add up to the verdict.
+            let examined = examination::examine(&policy, &set, &session, now);
+            if examined.iter().any(|one| one.is_enough()) != *satisfied {
+                wrong.push(format!("{words:?} for {people:?} with {logins:?}: {examined:?}"));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));

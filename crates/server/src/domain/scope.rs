@@ -2,6 +2,7 @@
 //! and dynamic dependencies (wire.md 1.10, 1.11; decisions, section 8 "Scope cycles").
 
 pub mod registration;
+pub mod search;
 
 use std::collections::HashMap;
 

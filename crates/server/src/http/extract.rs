@@ -15,6 +15,9 @@ use crate::error::{Error, Kind, Result};
 /// that is ticked, and look-ups of the JSON interface (wire.md 3.2).
 const REPEATABLE: &[&str] = &[
     "scope_optional",
+    "dependency",
+    "dependency_optional",
+    "dependency_refresh",
     "ids",
     "usernames",
     "scope_strings",

@@ -169,6 +169,14 @@ pub fn list_approved(tx: &mut ReadTx, ids: &[ConsentId]) -> Result<Vec<Consent>>
     )?)
 }
 
+/// How many people have allowed a scope, to an app or beneath another scope.
+pub fn count_people(tx: &mut ReadTx, scope_id: ScopeId) -> Result<i64> {
+    Ok(tx.fetch_one(
+        "SELECT count(DISTINCT identity_id) FROM consents WHERE scope_id = $1 AND status = 'approved'",
+        params![scope_id],
+    )?)
+}
+
 pub fn insert(tx: &mut WriteTx, consent: &Consent) -> Result<()> {
     tx.execute(
         &format!(

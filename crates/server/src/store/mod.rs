@@ -58,6 +58,11 @@ pub const MIGRATIONS: &[Migration] = &[
     migration(10, "factors", include_str!("../../migrations/0010_factors.sql")),
     migration(11, "logout", include_str!("../../migrations/0011_logout.sql")),
     migration(12, "undated", include_str!("../../migrations/0012_undated.sql")),
+    migration(
+        15,
+        "scope_search",
+        include_str!("../../migrations/0015_scope_search.sql"),
+    ),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

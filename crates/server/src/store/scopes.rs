@@ -213,6 +213,27 @@ pub fn list_by_clients(tx: &mut ReadTx, clients: impl IntoIterator<Item = Client
     )?)
 }
 
+/// The scopes that every client may see, by name: advertised ones, and those of public
+/// clients.
+pub fn list_public(tx: &mut ReadTx, limit: i64) -> Result<Vec<Scope>> {
+    Ok(tx.fetch_all(
+        &format!(
+            "SELECT {COLUMNS} FROM scopes s JOIN clients c ON c.id = s.client_id
+              WHERE c.enabled = 1 AND (s.advertised = 1 OR c.visibility = 'public')
+              ORDER BY s.name, s.id LIMIT $1"
+        ),
+        params![limit],
+    )?)
+}
+
+/// How many other scopes need this one.
+pub fn count_dependents(tx: &mut ReadTx, id: ScopeId) -> Result<i64> {
+    Ok(tx.fetch_one(
+        "SELECT count(*) FROM scope_dependencies WHERE dependent_scope_id = $1",
+        params![id],
+    )?)
+}
+
 /// Every spelling of a scope: the canonical one first, then by domain name.
 pub fn list_strings(tx: &mut ReadTx, id: ScopeId) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = tx.fetch_all(
@@ -221,6 +242,16 @@ pub fn list_strings(tx: &mut ReadTx, id: ScopeId) -> Result<Vec<String>> {
         params![id],
     )?;
     Ok(rows.into_iter().map(|(string,)| string).collect())
+}
+
+/// Every spelling of all scopes of a client, in the same order.
+pub fn list_strings_by_client(tx: &mut ReadTx, client_id: ClientId) -> Result<Vec<(ScopeId, String)>> {
+    Ok(tx.fetch_all(
+        "SELECT n.scope_id, n.scope_string FROM scopes s JOIN scope_strings n ON n.scope_id = s.id
+          WHERE s.client_id = $1
+          ORDER BY n.scope_id, CASE WHEN n.fqdn IS NULL THEN 0 ELSE 1 END, n.fqdn",
+        params![client_id],
+    )?)
 }
 
 /// Adds a spelling; false if a scope goes by it already.

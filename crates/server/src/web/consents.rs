@@ -1,9 +1,9 @@
 //! The permissions that a person gave to apps: seen as a tree for each app, and taken back.
 //!
 //! Before anything ends, a page says what will: the consent with all beneath it, or the
-//! whole tree where a part cannot be withdrawn alone (wire.md 1.12). The form names what
-//! that page showed; if it has changed meanwhile, the person sees the new state instead.
-//! A consent of somebody else is not there at all.
+//! whole tree where a part cannot be withdrawn alone (wire.md 1.12); all of one app, or all
+//! of every app. The form names what that page showed; if it has changed meanwhile, the
+//! person sees the new state instead. A consent of somebody else is not there at all.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -16,6 +16,7 @@ use portolan_db::ReadTx;
 use portolan_types::{BrowserSessionId, ClientId, ConsentId, IdentityId, ScopeId, Timestamp, TokenHash};
 
 use super::destination::{CONSENTS, CameFrom, Destination};
+use super::pages::account::{AppLosses, RevokeAllPage};
 use super::pages::{
     AppConsents, CarriedField, ClientView, ConsentNode, ConsentsPage, FormErrors, Href, Loss, LostScope, Moment,
     RevocationExtent, RevocationPage, Withdraw,
@@ -57,16 +58,19 @@ pub async fn consents_page(
     let Some(permissions) = permissions else {
         return Ok(sign_in_first(came_from));
     };
+    let apps = permissions.apps(&came_from);
     let page = ConsentsPage {
         layout: layout(&app, &ctx, ctx.text("consents-title"), Some(&permissions.person)),
-        apps: permissions.apps(&came_from),
+        withdraw_all: (apps.len() > 1).then(|| revocation_link(Extent::All, &came_from)),
+        apps,
         withdrawn: params.get("notice") == Some("withdrawn"),
         back: came_from.way_back(client.as_ref()),
     };
     render(&page, &PagePolicy::default())
 }
 
-/// `GET /v2/web/consents/{consent_id}`: asks first, and says what will stop working.
+/// `GET /v2/web/consents/{consent_id}`: asks first, and says what will stop working. In place
+/// of an id, `all` is everything that any app was allowed.
 pub async fn revocation_page(
     State(app): State<App>,
     ctx: Ctx,
@@ -147,10 +151,12 @@ fn sign_in_first(came_from: CameFrom) -> Response {
     Redirect::to(&Destination::Consents(came_from).login_path()).into_response()
 }
 
+/// The last part of the address for everything that any app was allowed.
+const ALL: &str = "all";
+
 /// What a person is about to withdraw.
 #[derive(Clone, Debug)]
 struct Revocation {
-    consent: ConsentId,
     extent: Extent,
     came_from: CameFrom,
 }
@@ -158,18 +164,21 @@ struct Revocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
     /// The consent itself, as far as it can end alone.
-    Consent,
-    /// Everything that its app was allowed.
-    App,
+    Consent(ConsentId),
+    /// Everything that the app of this consent was allowed.
+    App(ConsentId),
+    /// Everything that any app was allowed.
+    All,
 }
 
 impl Revocation {
     fn read(id: &str, params: &Params) -> Result<Self> {
+        let consent = || id.parse().map_err(|_| Error::not_found("consent"));
         Ok(Self {
-            consent: id.parse().map_err(|_| Error::not_found("consent"))?,
             extent: match params.get("extent") {
-                Some("app") => Extent::App,
-                _ => Extent::Consent,
+                _ if id == ALL => Extent::All,
+                Some("app") => Extent::App(consent()?),
+                _ => Extent::Consent(consent()?),
             },
             came_from: CameFrom::read(params),
         })
@@ -191,23 +200,42 @@ async fn ask(app: &App, ctx: &Ctx, cookie: &Cookie, revocation: &Revocation, err
         value: value.to_owned(),
     };
     let mut carried = vec![field("shown", &cut.fingerprint())];
-    if revocation.extent == Extent::App {
+    if let Extent::App(_) = revocation.extent {
         carried.push(field("extent", "app"));
     }
     carried.extend(revocation.came_from.fields());
+    let keep = Href::path(revocation.came_from.address(CONSENTS, &[]));
+    let while_away = cut.ending.iter().any(|consent| consent.allows_refresh);
+    let consent = match revocation.extent {
+        Extent::Consent(consent) | Extent::App(consent) => consent,
+        Extent::All => {
+            let page = RevokeAllPage {
+                layout: layout(app, ctx, ctx.text("withdrawal-title"), Some(&permissions.person)),
+                action: format!("{CONSENTS}/{ALL}"),
+                form_token: cookie.form_token(app),
+                carried,
+                apps: permissions.losses_by_app(&cut),
+                while_away,
+                keep,
+                errors,
+            };
+            return render(&page, &PagePolicy::default());
+        }
+    };
+    let client = permissions.app_of(&cut);
     let page = RevocationPage {
         layout: layout(app, ctx, ctx.text("consents-revoke-title"), Some(&permissions.person)),
-        action: format!("{CONSENTS}/{}", revocation.consent),
+        action: format!("{CONSENTS}/{consent}"),
         form_token: cookie.form_token(app),
         carried,
-        client: permissions.client(cut.app),
+        client: permissions.client(client),
         extent: permissions.extent(&cut, revocation.extent),
         allowed_by: permissions.usernames(&cut.ending),
         last_used: last_used(&cut.ending),
-        while_away: cut.ending.iter().any(|consent| consent.allows_refresh),
-        losses: permissions.losses(&cut),
-        kept: permissions.kept(&cut),
-        keep: Href::path(revocation.came_from.address(CONSENTS, &[])),
+        while_away,
+        losses: permissions.losses(client, &cut.ending),
+        kept: permissions.kept(client, &cut),
+        keep,
         errors,
     };
     render(&page, &PagePolicy::default())
@@ -229,8 +257,7 @@ struct Permissions {
 
 /// What ends when a consent is withdrawn.
 struct Cut<'a> {
-    app: ClientId,
-    /// What the person takes back.
+    /// What the person takes back; never empty but for somebody who has allowed nothing.
     named: Vec<&'a Consent>,
     /// Each of them, or the root of its tree, with all beneath; parents before children.
     ending: Vec<&'a Consent>,
@@ -372,7 +399,7 @@ impl Permissions {
             labels: labels.into_iter().collect(),
             last_used: last_used(roots),
             while_away: nodes.iter().any(goes_on_while_away),
-            withdraw_all: everything.map(|root| revocation_link(root.id, Extent::App, came_from)),
+            withdraw_all: everything.map(|root| revocation_link(Extent::App(root.id), came_from)),
             consents: nodes,
             client,
         }
@@ -380,20 +407,30 @@ impl Permissions {
 
     /// What ends. The consent has to belong to the person: any other is not there.
     fn cut(&self, revocation: &Revocation) -> Result<Cut<'_>> {
-        let named = self.consents.iter().find(|consent| consent.id == revocation.consent);
-        let named = named.ok_or_else(|| Error::not_found("consent"))?;
-        let app = self.root_of(named).client_id;
+        let find = |id| {
+            let named = self.consents.iter().find(|consent| consent.id == id);
+            named.ok_or_else(|| Error::not_found("consent"))
+        };
         let named: Vec<&Consent> = match revocation.extent {
-            Extent::Consent => vec![named],
-            Extent::App => self.roots().filter(|root| root.client_id == app).collect(),
+            Extent::Consent(id) => vec![find(id)?],
+            Extent::App(id) => {
+                let app = self.root_of(find(id)?).client_id;
+                self.roots().filter(|root| root.client_id == app).collect()
+            }
+            Extent::All => self.roots().collect(),
         };
         let cuts: HashSet<ConsentId> = named.iter().map(|consent| consent::cut_of(consent)).collect();
         let falls = |consent: &&Consent| consent.path().iter().any(|id| cuts.contains(id));
         Ok(Cut {
-            app,
             named,
             ending: self.consents.iter().filter(falls).collect(),
         })
+    }
+
+    /// The app that loses something, where it is one.
+    fn app_of(&self, cut: &Cut<'_>) -> ClientId {
+        let named = cut.named.first().expect("a consent was named, or all of an app");
+        self.root_of(named).client_id
     }
 
     fn extent(&self, cut: &Cut<'_>, extent: Extent) -> RevocationExtent {
@@ -402,7 +439,7 @@ impl Permissions {
         };
         let name = self.scope(named).name.clone();
         match named.parent_id {
-            _ if extent == Extent::App => RevocationExtent::App,
+            _ if matches!(extent, Extent::App(_)) => RevocationExtent::App,
             None => RevocationExtent::Tree { name },
             Some(_) if consent::cut_of(named) == named.id => RevocationExtent::Branch { name },
             Some(_) => RevocationExtent::WholeTree {
@@ -412,13 +449,33 @@ impl Permissions {
         }
     }
 
+    /// The same for each app that loses something, by name.
+    fn losses_by_app(&self, cut: &Cut<'_>) -> Vec<AppLosses> {
+        let mut ending: HashMap<ClientId, Vec<&Consent>> = HashMap::new();
+        for &consent in &cut.ending {
+            ending.entry(self.root_of(consent).client_id).or_default().push(consent);
+        }
+        let mut apps: Vec<(ClientId, AppLosses)> = ending
+            .into_iter()
+            .map(|(id, ending)| {
+                let losses = AppLosses {
+                    client: self.client(id),
+                    losses: self.losses(id, &ending),
+                };
+                (id, losses)
+            })
+            .collect();
+        apps.sort_by_cached_key(|(id, app)| (app.client.name.to_lowercase(), id.to_string()));
+        apps.into_iter().map(|(_, app)| app).collect()
+    }
+
     /// Who loses what, the app first: a child is used by the owner of its parent's scope.
-    fn losses(&self, cut: &Cut<'_>) -> Vec<Loss> {
+    fn losses(&self, app: ClientId, ending: &[&Consent]) -> Vec<Loss> {
         let mut losses: Vec<(Option<ClientId>, Loss)> = Vec::new();
-        for consent in &cut.ending {
+        for consent in ending {
             let parent = self.consents.iter().find(|parent| Some(parent.id) == consent.parent_id);
             let (user, who) = match parent {
-                None => (None, self.client(cut.app).name),
+                None => (None, self.client(app).name),
                 Some(parent) => {
                     let above = self.scope(parent);
                     (Some(above.client_id), above.owner_name.clone())
@@ -447,10 +504,10 @@ impl Permissions {
     }
 
     /// The app's permissions that stay, whole or without a branch.
-    fn kept(&self, cut: &Cut<'_>) -> Vec<String> {
+    fn kept(&self, app: ClientId, cut: &Cut<'_>) -> Vec<String> {
         let ending: HashSet<ConsentId> = cut.ending.iter().map(|consent| consent.id).collect();
         let mut names: Vec<String> = Vec::new();
-        for root in self.roots().filter(|root| root.client_id == cut.app) {
+        for root in self.roots().filter(|root| root.client_id == app) {
             let name = &self.scope(root).name;
             if !ending.contains(&root.id) && !names.contains(name) {
                 names.push(name.clone());
@@ -474,7 +531,7 @@ impl Tree<'_> {
     fn node(&self, consent: &Consent) -> ConsentNode {
         let scope = self.permissions.scope(consent);
         let is_root = consent.parent_id.is_none();
-        let href = || revocation_link(consent.id, Extent::Consent, self.came_from);
+        let href = || revocation_link(Extent::Consent(consent.id), self.came_from);
         let withdraw = match consent.parent_id {
             None => Some(Withdraw::Tree(href())),
             Some(_) if consent::cut_of(consent) == consent.id => Some(Withdraw::Branch(href())),
@@ -520,10 +577,10 @@ fn last_used(consents: &[&Consent]) -> Option<Moment> {
     newest.map(Moment::minute)
 }
 
-fn revocation_link(id: ConsentId, extent: Extent, came_from: &CameFrom) -> Href {
-    let more: &[(&str, &str)] = match extent {
-        Extent::Consent => &[],
-        Extent::App => &[("extent", "app")],
-    };
-    Href::path(came_from.address(&format!("{CONSENTS}/{id}"), more))
+fn revocation_link(extent: Extent, came_from: &CameFrom) -> Href {
+    Href::path(match extent {
+        Extent::Consent(id) => came_from.address(&format!("{CONSENTS}/{id}"), &[]),
+        Extent::App(id) => came_from.address(&format!("{CONSENTS}/{id}"), &[("extent", "app")]),
+        Extent::All => came_from.address(&format!("{CONSENTS}/{ALL}"), &[]),
+    })
 }

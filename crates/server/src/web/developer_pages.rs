@@ -259,6 +259,11 @@ impl AppPage {
         self.kind.client_type() == ClientType::ClientIdentity
     }
 
+    /// Whether other apps could use it: it has to be able to look at tokens.
+    fn may_serve(&self) -> bool {
+        self.secrets.is_some() && !self.is_service_account()
+    }
+
     fn needs_secret(&self) -> bool {
         self.secrets.as_ref().is_some_and(Vec::is_empty)
     }

@@ -33,7 +33,7 @@ use crate::store::sessions;
 
 /// A person in the developer area.
 pub struct Developer {
-    session: BrowserSessionId,
+    pub session: BrowserSessionId,
     pub person: SignedIn,
     /// All identities of the person that are live, the primary first.
     pub set: Vec<Identity>,
@@ -231,6 +231,12 @@ impl Visit {
         }
     }
 
+    /// Counts a change that makes the server write to the contact of a project, whom a person
+    /// can choose as they like.
+    pub fn count_notice(&self) -> Result<()> {
+        self.app.limits.mail_request(self.ctx.address)
+    }
+
     fn stop(&self, error: Error) -> Stop {
         let Some(parameters) = error.authorization_parameters() else {
             return Stop::Error(error);
@@ -283,7 +289,7 @@ impl Visit {
 }
 
 /// Whether an error is about what was typed, and not about who typed it.
-fn is_refusal(error: &Error) -> bool {
+pub fn is_refusal(error: &Error) -> bool {
     matches!(
         error.kind(),
         Kind::InvalidParameters | Kind::InvalidScope | Kind::Conflict | Kind::FqdnVerificationFailed

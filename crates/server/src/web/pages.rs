@@ -20,8 +20,14 @@ use url::Url;
 use crate::texts::Language;
 use crate::web::assets;
 
+#[path = "account_pages.rs"]
+pub mod account;
 #[path = "mail_pages.rs"]
 pub mod mail;
+#[path = "policy_pages.rs"]
+pub mod policies;
+#[path = "resource_pages.rs"]
+pub mod resource;
 
 #[path = "developer_pages.rs"]
 pub mod developers;
@@ -604,6 +610,8 @@ pub struct LoggedOutPage {
 pub struct ConsentsPage {
     pub layout: Layout,
     pub apps: Vec<AppConsents>,
+    /// Where everything can be withdrawn at once, if there is more than one app.
+    pub withdraw_all: Option<Href>,
     /// Comes from a withdrawal that has just been done.
     pub withdrawn: bool,
     /// To the app that sent the person here.

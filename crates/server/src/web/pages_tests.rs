@@ -9,8 +9,14 @@ use std::path::Path;
 use super::*;
 use crate::http::browser::{self, PagePolicy};
 
+#[path = "service_pages_tests.rs"]
+mod services;
+
 /// What an attacker would choose as the name of an app, an account or a scope.
 const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
+
+#[path = "developer_pages_tests.rs"]
+mod developer_pages;
 
 const MINUTES: Duration = Duration::from_secs(60);
 const DAYS: Duration = Duration::from_secs(86_400);
@@ -25,6 +31,12 @@ fn hostile(_: &str) -> String {
 
 /// Every page in its states and in one language. What a stranger can choose passes through `say`.
 pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+    let mut pages = samples_for_everybody(language, say);
+    pages.extend(services::samples(language, say));
+    pages
+}
+
+fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     // Titles are ids of messages.
     let layout = |title: &str| Layout {
         language,
@@ -323,6 +335,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                 withdraw_all: None,
             },
         ],
+        withdraw_all: Some(link("all")),
         withdrawn: false,
         back: None,
     };
@@ -513,7 +526,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
     fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
         (name, template.dyn_render().unwrap())
     }
-    vec![
+    let mut all = vec![
         page("login", &login()),
         page(
             "login_without_request",
@@ -862,6 +875,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
             "consents_none",
             &ConsentsPage {
                 apps: Vec::new(),
+                withdraw_all: None,
                 ..consents()
             },
         ),
@@ -908,6 +922,41 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                 losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
                 kept: Vec::new(),
                 ..revocation()
+            },
+        ),
+        page(
+            "consents_revoke_all",
+            &account::RevokeAllPage {
+                layout: signed_in("Withdraw everything"),
+                action: "/v2/web/consents/all".to_owned(),
+                form_token: form_token(),
+                carried: revocation().carried,
+                apps: vec![
+                    account::AppLosses {
+                        client: client(),
+                        losses: revocation().losses,
+                    },
+                    account::AppLosses {
+                        client: command_line().registered_as(say("Globus CLI on laptop-7")),
+                        losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
+                    },
+                ],
+                while_away: true,
+                keep: Href::path("/v2/web/consents"),
+                errors: FormErrors::none(),
+            },
+        ),
+        page(
+            "consents_revoke_all_none",
+            &account::RevokeAllPage {
+                layout: signed_in("Withdraw everything"),
+                action: "/v2/web/consents/all".to_owned(),
+                form_token: form_token(),
+                carried: revocation().carried,
+                apps: Vec::new(),
+                while_away: false,
+                keep: Href::path("/v2/web/consents"),
+                errors: FormErrors::whole("What would end has changed. Look at it again before you withdraw it."),
             },
         ),
         page("identities", &identities()),
@@ -1144,7 +1193,9 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                 },
             ),
         ),
-    ]
+    ];
+    all.extend(developer_pages::samples(language, say));
+    all
 }
 
 struct Element {
@@ -1324,11 +1375,11 @@ fn without_empty_lines(html: &str) -> String {
 
 #[test]
 fn hostile_words_stay_words() {
-    const ATTRIBUTES: &str = "action aria-controls aria-describedby aria-hidden aria-invalid autocapitalize autocomplete autofocus \
+    const ATTRIBUTES: &str = "action aria-controls aria-current aria-describedby aria-hidden aria-invalid aria-label autocapitalize autocomplete autofocus \
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
         data-passkey-status data-reveal data-without-script data-word-copied data-word-failed data-word-hide data-word-none data-word-registered data-word-select data-word-wrong-address datetime defer fill \
-        focusable for formnovalidate height hidden href hreflang id inputmode lang method minlength name opacity open r referrerpolicy rel required \
-        role spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
+        focusable for formnovalidate height hidden href hreflang id inputmode lang list method minlength name opacity open r referrerpolicy rel required \
+        role rows selected spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
     let mut shown = HashSet::new();
     for (page, html, elements) in catalogue() {
@@ -1384,6 +1435,7 @@ fn hostile_words_stay_words() {
         "consents_revoke_branch",
         "consents_revoke_whole_tree",
         "consents_revoke_app",
+        "consents_revoke_all",
         "identities",
         "identities_alone",
         "identities_linked",
@@ -1395,7 +1447,13 @@ fn hostile_words_stay_words() {
         "login_linking",
         "link_confirm",
         "link_confirm_third",
-    ] {
+    ]
+    .iter()
+    .chain(developer_pages::SHOW_STRANGERS_WORDS)
+    {
+        assert!(shown.contains(page), "{page} shows nothing hostile");
+    }
+    for page in services::names() {
         assert!(shown.contains(page), "{page} shows nothing hostile");
     }
 }
@@ -1536,7 +1594,14 @@ fn pages_can_be_used_with_a_screen_reader() {
             assert!(ids.insert(id), "{page}: two elements are {id}");
         }
         for element in &elements {
-            let references = ["for", "aria-describedby", "aria-controls", "data-copy", "data-reveal"];
+            let references = [
+                "for",
+                "aria-describedby",
+                "aria-controls",
+                "data-copy",
+                "data-reveal",
+                "list",
+            ];
             for id in references
                 .iter()
                 .filter_map(|name| element.get(name))
@@ -1692,8 +1757,9 @@ fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
                 .is_some_and(|href| href.starts_with("/v2/web/consents/"))
         })
         .map(|(index, link)| {
-            let hidden = list.iter().find(|element| element.parent == Some(index)).unwrap();
-            (link.get("href").unwrap(), format!("{}{}", link.text, hidden.text))
+            let hidden = list.iter().find(|element| element.parent == Some(index));
+            let hidden = hidden.map_or("", |element| element.text.as_str());
+            (link.get("href").unwrap(), format!("{}{hidden}", link.text))
         })
         .collect();
 
@@ -1701,7 +1767,7 @@ fn every_permission_that_can_end_alone_has_its_link_with_a_name_of_its_own() {
     let here = "/v2/web/consents";
     assert_eq!(
         paths,
-        ["70309", "70310", "70312", "70309?extent=app", "81021"].map(|id| format!("{here}/{id}"))
+        ["70309", "70310", "70312", "70309?extent=app", "81021", "all"].map(|id| format!("{here}/{id}"))
     );
     let names: HashSet<&String> = links.iter().map(|(_, name)| name).collect();
     assert_eq!(names.len(), links.len(), "{names:?}");

@@ -775,6 +775,177 @@ pub fn calls() -> Vec<(&'static str, Call)> {
                 }
             }),
         ),
+        ("GET /p/developers", Page(|_| page("/p/developers"))),
+        (
+            "GET /p/developers/projects/new",
+            Page(|_| page("/p/developers/projects/new")),
+        ),
+        (
+            "POST /p/developers/projects/new",
+            Page(|w| w.filled_in("/p/developers/projects/new", &[("display_name", "Another")])),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}",
+            Page(|w| page(&w.project_path(""))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/edit",
+            Page(|w| page(&w.project_path("/edit"))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/edit",
+            Page(|w| w.filled_in(&w.project_path("/edit"), &[("display_name", "Renamed")])),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/delete",
+            Page(|w| page(&format!("{}/delete", w.empty_project()))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/delete",
+            Page(|w| w.form_on(&format!("{}/delete", w.empty_project()))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/admins",
+            Page(|w| page(&w.project_path("/admins"))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/admins",
+            Page(|w| {
+                let another = w.server.user("carol").create();
+                w.filled_in(&w.project_path("/admins"), &[("who", &another.username)])
+            }),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/admins/{identity_id}",
+            Page(|w| page(&w.project_path(&format!("/admins/{}", w.admin_robot.id)))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/admins/{identity_id}",
+            Page(|w| w.form_on(&w.project_path(&format!("/admins/{}", w.admin_robot.id)))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/apps/new",
+            Page(|w| page(&w.project_path("/apps/new"))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/apps/new",
+            Page(|w| {
+                let fields = [("name", "Another"), ("client_type", "client_identity")];
+                w.filled_in(&w.project_path("/apps/new"), &fields)
+            }),
+        ),
+        ("GET /p/developers/apps/{client_id}", Page(|w| page(&w.app_path("")))),
+        (
+            "GET /p/developers/apps/{client_id}/edit",
+            Page(|w| page(&w.app_path("/edit"))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/edit",
+            Page(|w| w.filled_in(&w.app_path("/edit"), &[("name", "Renamed")])),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/delete",
+            Page(|w| page(&w.app_path("/delete"))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/delete",
+            Page(|w| w.form_on(&w.app_path("/delete"))),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/secrets",
+            Page(|w| page(&w.app_path("/secrets"))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/secrets",
+            Page(|w| w.filled_in(&w.app_path("/secrets"), &[("name", "second")])),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/secrets/{credential_id}/delete",
+            Page(|w| page(&w.app_path(&format!("/secrets/{}/delete", w.credential)))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/secrets/{credential_id}/delete",
+            Page(|w| w.form_on(&w.app_path(&format!("/secrets/{}/delete", w.credential)))),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes",
+            Page(|w| page(&w.app_path("/scopes"))),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes/new",
+            Page(|w| page(&w.app_path("/scopes/new"))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/scopes/new",
+            Page(|w| {
+                let typed = [
+                    ("suffix", "new"),
+                    ("name", "New"),
+                    ("description", "New"),
+                    ("do", "save"),
+                ];
+                w.filled_in(&w.app_path("/scopes/new"), &typed)
+            }),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes/{scope_id}",
+            Page(|w| page(&w.app_path(&format!("/scopes/{}", w.scope)))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/scopes/{scope_id}",
+            Page(|w| w.filled_in(&w.app_path(&format!("/scopes/{}", w.scope)), &[("do", "save")])),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/scopes/{scope_id}/delete",
+            Page(|w| page(&w.app_path(&format!("/scopes/{}/delete", w.scope)))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/scopes/{scope_id}/delete",
+            Page(|w| w.form_on(&w.app_path(&format!("/scopes/{}/delete", w.scope)))),
+        ),
+        (
+            "GET /p/developers/apps/{client_id}/domains",
+            Page(|w| page(&w.app_path("/domains"))),
+        ),
+        (
+            "POST /p/developers/apps/{client_id}/domains",
+            Page(|w| w.filled_in(&w.app_path("/domains"), &[("fqdn", "owned.example")])),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies",
+            Page(|w| page(&w.project_path("/policies"))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/new",
+            Page(|w| page(&w.project_path("/policies/new"))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/policies/new",
+            Page(|w| {
+                let typed = [("name", "New"), ("description", "New")];
+                w.filled_in(&w.project_path("/policies/new"), &typed)
+            }),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/{policy_id}",
+            Page(|w| page(&w.project_path(&format!("/policies/{}", w.policy)))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/policies/{policy_id}",
+            Page(|w| w.form_on(&w.project_path(&format!("/policies/{}", w.policy)))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/{policy_id}/delete",
+            Page(|w| page(&w.project_path(&format!("/policies/{}/delete", w.policy)))),
+        ),
+        (
+            "POST /p/developers/projects/{project_id}/policies/{policy_id}/delete",
+            Page(|w| w.form_on(&w.project_path(&format!("/policies/{}/delete", w.policy)))),
+        ),
+        (
+            "GET /p/developers/projects/{project_id}/policies/{policy_id}/try",
+            Page(|w| page(&w.project_path(&format!("/policies/{}/try", w.policy)))),
+        ),
         ("GET /static/{*path}", Page(|w| page(&w.stylesheet()))),
         ("GET /favicon.ico", Page(|_| page("/favicon.ico"))),
     ]
@@ -830,6 +1001,28 @@ pub fn authorize_path(world: &World) -> String {
 const NEW_PASSWORD: &str = "seven unlikely words of a form";
 
 impl World {
+    /// A page of Alice's project, or of the app in it.
+    fn project_path(&self, more: &str) -> String {
+        format!("/p/developers/projects/{}{more}", self.project)
+    }
+
+    fn app_path(&self, more: &str) -> String {
+        format!("/p/developers/apps/{}{more}", self.owned)
+    }
+
+    /// The page of another project of hers, which holds nothing.
+    fn empty_project(&self) -> String {
+        let document = serde_json::json!({ "project": {
+            "display_name": "Empty", "contact_email": "p@example.org", "admin_ids": [self.alice.id]
+        } });
+        let answer = self
+            .server
+            .post_json("/v2/api/projects", &Auth::Bearer(self.auth_token.clone()), &document)
+            .ok();
+        let id = answer.json()["project"]["id"].as_str().unwrap().to_owned();
+        format!("/p/developers/projects/{id}")
+    }
+
     /// The form of a page of Alice's browser, filled in.
     fn filled_in(&self, path: &str, fields: &[(&str, &str)]) -> PageCall {
         self.browser.get(path);

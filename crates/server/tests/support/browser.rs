@@ -404,8 +404,9 @@ fn title(html: &str) -> String {
 pub fn forms(html: &str) -> Vec<Form> {
     let mut forms: Vec<Form> = Vec::new();
     let mut inside = false;
-    for tag in html.split('<').skip(1) {
-        let tag = tag.split_once('>').map_or(tag, |(tag, _)| tag);
+    let mut select: Option<String> = None;
+    for piece in html.split('<').skip(1) {
+        let (tag, content) = piece.split_once('>').unwrap_or((piece, ""));
         let name = tag.split([' ', '\n']).next().unwrap_or("");
         match name {
             "form" => {
@@ -417,16 +418,39 @@ pub fn forms(html: &str) -> Vec<Form> {
                 });
             }
             "/form" => inside = false,
+            "select" if inside => select = attribute(tag, "name"),
+            "/select" => select = None,
+            "option" if inside => {
+                let (Some(form), Some(field)) = (forms.last_mut(), &select) else {
+                    continue;
+                };
+                // Without a word about it the first one is chosen.
+                let known = form.fields.iter().position(|(known, _)| known == field);
+                let value = attribute(tag, "value").unwrap_or_default();
+                match known {
+                    None => form.fields.push((field.clone(), value)),
+                    Some(at) if tag.contains(" selected") => form.fields[at].1 = value,
+                    Some(_) => {}
+                }
+            }
             "input" | "button" if inside => {
                 let Some(form) = forms.last_mut() else { continue };
                 let Some(field) = attribute(tag, "name") else { continue };
                 let value = attribute(tag, "value").unwrap_or_default();
-                let checkbox = attribute(tag, "type").as_deref() == Some("checkbox");
+                let kind = attribute(tag, "type").unwrap_or_default();
+                let is_choice = ["checkbox", "radio"].contains(&kind.as_str());
                 if name == "button" {
                     form.buttons.push((field, value));
-                } else if !checkbox || tag.contains(" checked") {
+                } else if !is_choice || tag.contains(" checked") {
                     form.fields.push((field, value));
                 }
+            }
+            "textarea" if inside => {
+                let Some(form) = forms.last_mut() else { continue };
+                let Some(field) = attribute(tag, "name") else { continue };
+                // The line break after the tag is not part of the text.
+                let text = content.strip_prefix('\n').unwrap_or(content);
+                form.fields.push((field, unescape(text)));
             }
             _ => {}
         }

@@ -188,11 +188,14 @@ fn the_list_shows_each_app_with_its_tree_and_what_can_end_alone() {
     for expected in ["Your name for it my laptop", "Since 1 March 2026", "it cannot go on"] {
         assert_says(chart, expected);
     }
-    assert_silent(chart, "Withdraw everything");
+    assert_silent(chart, "that Chart Program may do");
+    assert_says(chart, "Withdraw everything from all apps…");
+    // What the portal cannot do without says so.
+    assert_says(beamline, "Cannot be withdrawn alone.");
 
     let links = html.matches("href=\"/v2/web/consents/").count();
-    // Three roots, the branch, everything; and the one of the program.
-    assert_eq!(links, 6, "{html}");
+    // Three roots, the branch, everything; the one of the program; and all of both.
+    assert_eq!(links, 7, "{html}");
 }
 
 #[test]
@@ -374,6 +377,70 @@ fn everything_of_an_app_ends_together_and_no_other_app_loses_anything() {
     let list = harbour.ask(LIST);
     assert_silent(&list, "Beamline");
     assert_says(&list, "Other App");
+}
+
+#[test]
+fn everything_of_all_apps_ends_together_and_nobody_else_loses_anything() {
+    each_engine(|server| {
+        let harbour = Harbour::new(server);
+        let tokens = harbour.allow();
+        let read = harbour.dependent(tokens.of("portal.example").access_token(), "read");
+        let other_app = server.client().named("Other App").create();
+        let others = harbour.allow_client(&other_app);
+        let bob = server.user("bob").create();
+        let bobs = harbour.client.tokens(&server.browser_of(&bob), "openid");
+        let list = harbour.browser.get(LIST).page().text();
+        assert_says(&list, "href=\"/v2/web/consents/all\"");
+
+        let asked = harbour.withdraw("/v2/web/consents/all");
+
+        for expected in [
+            "Everything ends that you have allowed these 2 apps.",
+            "Beamline Beamline can no longer, in your name:",
+            "The service portal.example can no longer, when it works for Beamline in your name: Scope read at",
+            "Other App Other App can no longer, in your name:",
+            "It ends at once",
+            "Work that goes on while you are away fails from then on",
+        ] {
+            assert_says(&asked, expected);
+        }
+        for name in ["portal.example", "auth.globus.org"] {
+            assert!(!harbour.client.is_valid(tokens.of(name).access_token()), "{name}");
+            assert!(!other_app.is_valid(others.of(name).access_token()), "{name}");
+        }
+        assert!(!harbour.data.is_active(&read));
+        assert!(harbour.client.is_valid(bobs.access_token()));
+        assert_says(&harbour.ask(LIST), "No app may act for you");
+        // The person stays signed in, and is told when there is nothing left.
+        assert_says(&harbour.ask("/v2/web/consents/all"), "there is nothing to withdraw");
+        let recorded = server.read(|tx| {
+            let latest = (
+                portolan_types::Timestamp::from_seconds(9_000_000_000),
+                uuid::Uuid::max(),
+            );
+            portolan_server::store::audit::list_before(tx, latest, 100)
+        });
+        let roots = recorded.iter().filter(|entry| entry.action == "consent.revoke").count();
+        assert_eq!(roots, 6, "each permission of each app");
+    });
+}
+
+/// The person agrees to what was shown, also where it is everything.
+#[test]
+fn an_app_that_was_allowed_meanwhile_is_shown_first() {
+    let harbour = Harbour::new(&TestServer::new());
+    let tokens = harbour.allow();
+    harbour.ask("/v2/web/consents/all");
+    let stale = harbour.browser.form();
+    harbour.allow_client(&harbour.server.client().named("Newer App").create());
+
+    let answer = harbour.post(&stale);
+
+    assert_eq!(answer.status, StatusCode::OK);
+    let text = words(&answer.text());
+    assert_says(&text, "What would end has changed. Look at it again");
+    assert_says(&text, "Newer App");
+    assert!(harbour.client.is_valid(tokens.access_token()));
 }
 
 #[test]

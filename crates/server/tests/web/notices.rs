@@ -1,5 +1,6 @@
 //! What the contact of a project is told.
 
+use portolan_db::params;
 use portolan_server::domain::client::registration::{self, Notice};
 use portolan_server::domain::keys::KeyKind;
 use portolan_server::domain::keys::rotation::Schedule;
@@ -167,4 +168,58 @@ fn the_old_contact_of_a_project_is_told_of_a_new_one() {
             ("NEW@example.org", "The contact of your project has changed"),
         ]
     );
+}
+
+/// The pages of developers are as free as the interface: their changes count too.
+#[test]
+fn the_pages_of_developers_cause_so_many_notices_in_an_hour() {
+    let server = TestServer::with(|config| config.limits.mail_requests_per_hour = 2);
+    let (alice, bob) = (server.user("alice").create(), server.user("bob").create());
+    let (ctx, id) = (server.ctx(), alice.id);
+    let project = server.write(move |tx| {
+        let changes = ProjectChanges {
+            display_name: Change::Set("Beamline".into()),
+            contact_email: Change::Set("contact@example.org".into()),
+            admin_ids: Change::Set(vec![id.to_string()]),
+            ..ProjectChanges::default()
+        };
+        project::create(tx, &ctx, &Manager::operator(), &changes)
+    });
+    let browser = server.browser_of(&alice);
+    let at = |rest: &str| format!("/p/developers/projects/{}/{rest}", project.id);
+    let notices = || server.count("SELECT count(*) FROM outbox", params![]);
+    let edit = |name: &str, contact: &str| {
+        browser.get(&at("edit"));
+        let form = browser.form_with(&at("edit"), "contact_email");
+        browser.submit(&form.set("display_name", name).set("contact_email", contact));
+        browser.path().contains("notice=changed")
+    };
+    for name in ["Beamline 1", "Beamline 2", "Beamline 3"] {
+        assert!(
+            edit(name, "contact@example.org"),
+            "what tells nobody counts for nothing"
+        );
+    }
+    assert!(edit("Beamline", "victim@example.org"));
+    browser.get(&at("admins"));
+    let form = browser.form_with(&at("admins"), "who");
+    browser.submit(&form.set("who", &bob.username));
+    assert_eq!(notices(), 2);
+
+    assert!(!edit("Beamline", "another-victim@example.org"));
+    assert!(
+        browser.text().contains("too many requests for mail"),
+        "{}",
+        browser.text()
+    );
+    let removal = at(&format!("admins/{}", bob.id));
+    browser.get(&removal);
+    browser.submit(&browser.form_with(&removal, "form_token"));
+    assert!(browser.text().contains("too many requests for mail"));
+    let client = server.client().in_project(project.id).create();
+    let removal = format!("/p/developers/apps/{}/delete", client.id);
+    browser.get(&removal);
+    browser.submit(&browser.form_with(&removal, "form_token"));
+    assert!(browser.path().contains("notice=app-deleted"), "{}", browser.path());
+    assert_eq!(notices(), 2);
 }

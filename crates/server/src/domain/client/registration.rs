@@ -17,6 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::audit::{self, Event};
 use crate::store::clients::{self, Client, Credential};
 use crate::store::{identities, identity_providers, projects, scopes};
+use crate::upstream::dns::Found;
 
 const MAXIMUM_REDIRECT_URIS: usize = 100;
 const MAXIMUM_SCOPES: usize = 500;
@@ -339,12 +340,20 @@ pub fn add_fqdn(
     Ok(client)
 }
 
-/// What is answered when the DNS does not hold the proof.
-pub fn fqdn_not_proven(fqdn: &str, id: ClientId, reason: &str) -> Error {
-    Error::new(
+/// Whether what the DNS says proves that the client controls the name (wire.md 1.9).
+pub fn check_fqdn_proof(found: &Found, fqdn: &str, id: ClientId) -> Result<()> {
+    if found.says(&id.to_string()) {
+        return Ok(());
+    }
+    let reason = match found {
+        Found::Texts(_) => "its TXT records say something else",
+        Found::Nothing => "it has no TXT record",
+        Found::NoAnswer => "the DNS gave no answer; try again later",
+    };
+    Err(Error::new(
         Kind::FqdnVerificationFailed,
         format!("fqdn: {fqdn} needs a DNS TXT record with the client id {id}: {reason}"),
-    )
+    ))
 }
 
 fn get_authorized(tx: &mut ReadTx, ctx: &Ctx, manager: &Manager, id: ClientId) -> Result<Client> {

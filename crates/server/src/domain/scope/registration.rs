@@ -19,6 +19,10 @@ use crate::store::scopes::{self, Dependency, NewScope, Scope};
 /// The longest scope string, in bytes.
 const MAXIMUM_LENGTH: usize = 512;
 const MAXIMUM_DEPENDENCIES: usize = 100;
+/// How a refusal of dependencies begins that a scope could never be without.
+pub const LEADS_BACK: &str = "they lead back to this scope";
+/// What follows if it is not the scope itself that was named.
+pub const BY_WAY_OF: &str = ", by way of ";
 
 /// Makes a scope of this client. `prefix` is the setting `scope_url_prefix`.
 pub fn create(
@@ -132,7 +136,12 @@ fn get_authorized(tx: &mut ReadTx, ctx: &Ctx, manager: &Manager, id: ScopeId) ->
 }
 
 /// Every spelling of a scope with this suffix: by client id, then by each domain name.
-fn spellings(tx: &mut ReadTx, prefix: &str, client: &Client, suffix: &str) -> Result<Vec<(Option<String>, String)>> {
+pub fn spellings(
+    tx: &mut ReadTx,
+    prefix: &str,
+    client: &Client,
+    suffix: &str,
+) -> Result<Vec<(Option<String>, String)>> {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if suffix.is_empty() || !suffix.bytes().all(is_allowed) {
         return Err(Error::invalid_parameters(
@@ -218,9 +227,10 @@ fn check_expansion(tx: &mut ReadTx, id: ScopeId) -> Result<()> {
     let mut known = Known::default();
     known.scopes.insert(id, scope.clone());
     let expanded = known.load_static(tx);
-    let below = || known.fixed.values().flatten();
-    if below().any(|dependency| dependency.dependent_scope_id == id) {
-        return Err(refuse("they lead back to this scope"));
+    if let Some(way) = way_back(&known, id) {
+        let by_way_of = known.scopes.get(&way).filter(|_| way != id);
+        let by_way_of = by_way_of.map_or_else(String::new, |scope| format!("{BY_WAY_OF}{}", scope.scope_string));
+        return Err(refuse(&format!("{LEADS_BACK}{by_way_of}")));
     }
     expanded.map_err(|error| refuse(error.detail()))?;
     let mut tree = Tree {
@@ -230,6 +240,30 @@ fn check_expansion(tx: &mut ReadTx, id: ScopeId) -> Result<()> {
     tree.grow(id, &scope.scope_string, false, false, &mut Vec::new())
         .map_err(|error| refuse(error.detail()))?;
     Ok(())
+}
+
+/// The dependency of this scope through which it would need itself.
+fn way_back(known: &Known, id: ScopeId) -> Option<ScopeId> {
+    let below = |scope: &ScopeId| {
+        let fixed = known.fixed.get(scope).map_or(&[][..], Vec::as_slice);
+        fixed.iter().map(|dependency| dependency.dependent_scope_id)
+    };
+    below(&id).find(|first| {
+        let mut seen = vec![*first];
+        let mut next = 0;
+        while let Some(scope) = seen.get(next).copied() {
+            if scope == id {
+                return true;
+            }
+            next += 1;
+            for further in below(&scope) {
+                if !seen.contains(&further) {
+                    seen.push(further);
+                }
+            }
+        }
+        false
+    })
 }
 
 fn record(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, action: &'static str, scope: &Scope) -> Result<()> {

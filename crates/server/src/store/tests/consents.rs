@@ -144,6 +144,30 @@ fn grow(db: &Db) -> (ConsentId, ConsentId) {
     (below, leaf)
 }
 
+db_test!(what_rests_on_a_client_is_counted, MIGRATIONS, |db| {
+    populate(db);
+    let count = |client| {
+        let found = read(db, move |tx| consents::count_resting_on(tx, client));
+        (found.consents, found.people, found.of_others)
+    };
+    assert_eq!(count(APP), (2, 1, 0));
+    assert_eq!(count(SERVICE), (0, 0, 2));
+    // A client's own are not a person's.
+    execute(
+        db,
+        "UPDATE consents SET auto_approved = 1 WHERE id = $1",
+        params![READ_CONSENT],
+    );
+    assert_eq!(count(APP), (1, 1, 0));
+    execute(
+        db,
+        "UPDATE consents SET status = 'denied' WHERE id = $1",
+        params![WRITE_CONSENT],
+    );
+    assert_eq!(count(APP), (0, 0, 0));
+    assert_eq!(count(SERVICE), (0, 0, 1));
+});
+
 fn ids(consents: &[Consent]) -> Vec<ConsentId> {
     sorted(consents.iter().map(|consent| consent.id))
 }

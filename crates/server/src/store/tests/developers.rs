@@ -53,6 +53,26 @@ db_test!(a_project_comes_back_as_it_was_changed, MIGRATIONS, |db| {
     assert_eq!(missing.unwrap_err().kind(), Kind::NotFound("project"));
 });
 
+db_test!(clients_are_counted_for_many_projects_at_once, MIGRATIONS, |db| {
+    populate_projects(db);
+    write(db, |tx| {
+        for (id, project) in [(0xc1, FIRST), (0xc2, FIRST), (0xc3, SECOND)] {
+            let mut client = clients::Client::new(ClientId::from_u128(id), "c", "client_identity", NOW);
+            client.project_id = Some(project);
+            clients::insert(tx, &client)?;
+        }
+        Ok(())
+    });
+    let count = |ids: &'static [ProjectId]| {
+        let mut counts = read(db, move |tx| projects::count_clients_by_projects(tx, ids));
+        counts.sort();
+        counts
+    };
+    assert_eq!(count(&[FIRST, SECOND, BUILT_IN]), [(FIRST, 2), (SECOND, 1)]);
+    assert_eq!(count(&[SECOND]), [(SECOND, 1)]);
+    assert!(count(&[]).is_empty());
+});
+
 db_test!(projects_are_listed_for_their_admins, MIGRATIONS, |db| {
     populate_projects(db);
     write(db, |tx| {

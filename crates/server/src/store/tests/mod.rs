@@ -10,6 +10,7 @@ mod factors;
 mod identities;
 mod linking;
 mod logout;
+mod scope_search;
 mod sessions;
 mod tokens;
 

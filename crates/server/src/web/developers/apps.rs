@@ -689,7 +689,7 @@ pub async fn delete_app(
 ) -> Page {
     let (visit, _) = Visit::with_form(app, ctx, &headers, form, format!("apps/{id}/delete"))?;
     let (ctx, named) = (visit.ctx.clone(), id.clone());
-    let notice = match visit.app.limits.mail_request(ctx.address) {
+    let notice = match visit.count_notice() {
         Ok(()) => Notice::Send,
         Err(_) => Notice::LeaveOut,
     };

@@ -316,6 +316,14 @@ pub async fn edit_project(
         return show_edit(&visit, &developer, &project, &typed, errors);
     }
     let (ctx, project_id, changes) = (visit.ctx.clone(), project.id, typed.changes());
+    let (_, tells) = visit
+        .read(move |tx, developer| project::tells_contact(tx, &ctx, &developer.manager, project_id, &changes))
+        .await?;
+    if tells && let Err(error) = visit.count_notice() {
+        let errors = FormErrors::whole(error.detail().to_owned());
+        return show_edit(&visit, &developer, &project, &typed, errors);
+    }
+    let (ctx, changes) = (visit.ctx.clone(), typed.changes());
     let changed = visit
         .change(move |tx, developer| project::update(tx, &ctx, &developer.manager, project_id, &changes))
         .await?;
@@ -471,6 +479,10 @@ pub async fn add_admin(
 ) -> Page {
     let (visit, form) = Visit::with_form(app, ctx, &headers, form, format!("projects/{id}/admins"))?;
     let who = form.get("who").unwrap_or("").trim().to_owned();
+    if let Err(error) = visit.count_notice() {
+        let errors = FormErrors::whole(error.detail().to_owned());
+        return show_new_admin(&visit, id, who, errors).await;
+    }
     let (app, ctx, named, typed) = (visit.app.clone(), visit.ctx.clone(), id.clone(), who.clone());
     let added = visit
         .change(move |tx, developer| {
@@ -564,6 +576,10 @@ pub async fn remove_admin(
     form: Result<Form>,
 ) -> Page {
     let (visit, _) = Visit::with_form(app, ctx, &headers, form, format!("projects/{id}/admins/{admin}"))?;
+    if let Err(error) = visit.count_notice() {
+        let errors = FormErrors::whole(error.detail().to_owned());
+        return ask_admin_removal(&visit, id, admin, errors).await;
+    }
     let (ctx, named, who) = (visit.ctx.clone(), id.clone(), admin.clone());
     let removed = visit
         .change(move |tx, developer| {
