@@ -36,6 +36,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: Some(say("alice@portolan.local")),
         offers_languages: true,
+        ..Layout::default()
     };
     let long = || say(&"Very long name of a project ".repeat(9));
     let up = |text: String, href: &str| Link {
@@ -58,7 +59,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         href: Href::path(PROJECT),
     };
     let projects = || ProjectsPage {
-        layout: layout("developers-title"),
+        layout: layout("developers-projects-title"),
         projects: vec![
             project_row(say("Beamline 7"), 3),
             project_row(long(), 1),

@@ -30,6 +30,7 @@ fn layout(language: Language, say: Say, title: &str) -> Layout {
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: Some(say("alice@portolan.local")),
         offers_languages: true,
+        ..Layout::default()
     }
 }
 
