@@ -25,7 +25,6 @@ type Say = fn(&str) -> String;
 fn layout(language: Language, say: Say, title: &str) -> Layout {
     Layout {
         language,
-        offers_languages: true,
         title: language.text(title).to_owned(),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
@@ -292,9 +291,9 @@ fn scope_pages(language: Language, say: Say) -> Vec<(&'static str, String)> {
             &ScopePage {
                 fields: typed(),
                 dependencies: chosen(),
-                errors: FormErrors::field("suffix", "There is a scope with this suffix already.")
-                    .and("name", "Give a name of 1 to 255 characters, on one line.")
-                    .and("description", "Give a description of 1 to 4000 characters.")
+                errors: FormErrors::field("suffix", language.text("scopes-error-suffix-taken"))
+                    .and("name", language.text("scopes-error-name"))
+                    .and("description", language.text("scopes-error-description"))
                     .and("required_domains", say("Check the domains: \"a@b\" is no domain."))
                     .and("search", say("That would be a circle.")),
                 ..scope()
@@ -503,8 +502,8 @@ fn policy_pages(language: Language, say: Say) -> Vec<(&'static str, String)> {
             "policy_new_refused",
             &PolicyPage {
                 fields: typed(),
-                errors: FormErrors::field("name", "Give a name of 1 to 255 characters, on one line.")
-                    .and("description", "Give a description of 1 to 4000 characters.")
+                errors: FormErrors::field("name", language.text("scopes-error-name"))
+                    .and("description", language.text("scopes-error-description"))
                     .and("timeout", "Give a whole number that makes no more than 366 days.")
                     .and(
                         "two_factors",
