@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
 import { decide, heading, launch, readCode, signIn } from './chromium.mjs';
+import { operators } from './console.mjs';
 import { developers } from './developers.mjs';
 import { secondFactors } from './passkeys.mjs';
 import { services } from './services.mjs';
@@ -935,6 +936,9 @@ async function main() {
     const finn = await server.addUser('finn', 'Finn F', 'f@example.org');
     await developers({ server, check, open, inspect, expectHeaders, tabTo }, finn);
     await services({ server, check, open, inspect, tabTo }, await server.addUser('gil', 'Gil G', 'g@example.org'));
+    const olga = await server.addUser('olga', 'Olga O', 'o@example.org', '--admin');
+    const paul = await server.addUser('paul', 'Paul P', 'p@example.org');
+    await operators({ server, check, open, inspect, expectHeaders, tabTo }, olga, paul);
     await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {
     await browser.close();

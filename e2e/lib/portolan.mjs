@@ -155,9 +155,9 @@ export class Server {
     return stdout.trim() ? JSON.parse(stdout) : {};
   }
 
-  async addUser(username, name, email) {
+  async addUser(username, name, email, ...more) {
     const password = newPassword();
-    const args = ['user', 'add', username, '--name', name, '--email', email, '--password-stdin'];
+    const args = ['user', 'add', username, '--name', name, '--email', email, '--password-stdin', ...more];
     const { id } = await this.command(args, password + '\n');
     const domain = this.settings.local_domain ?? 'portolan.local';
     return { id, username: `${username}@${domain}`, name, email, password };

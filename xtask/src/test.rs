@@ -392,6 +392,10 @@ impl Part {
         let mut command = cargo();
         command
             .args(["doc", "--no-deps", "--workspace", "--locked"])
+            .args([
+                "--features",
+                "portolan-sdk/blocking,portolan-sdk/sqlite,portolan-sdk/tower",
+            ])
             .env("RUSTDOCFLAGS", "-D warnings");
         self.run_logged(&mut command)
     }
