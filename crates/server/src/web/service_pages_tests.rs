@@ -25,6 +25,7 @@ type Say = fn(&str) -> String;
 fn layout(language: Language, say: Say, title: &str) -> Layout {
     Layout {
         language,
+        offers_languages: true,
         title: language.text(title).to_owned(),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
@@ -615,7 +616,10 @@ pub(crate) fn samples(language: Language, say: Say) -> Vec<(&'static str, String
 
 /// Of the samples above, those that show what strangers write: all of them.
 pub(super) fn names() -> Vec<&'static str> {
-    samples(str::to_owned).into_iter().map(|(name, _)| name).collect()
+    samples(Language::En, str::to_owned)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect()
 }
 
 #[test]
