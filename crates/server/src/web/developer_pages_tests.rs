@@ -31,6 +31,7 @@ fn minute() -> Moment {
 pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
         language,
+        offers_languages: true,
         title: language.text(title).to_owned(),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
@@ -57,7 +58,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         href: Href::path(PROJECT),
     };
     let projects = || ProjectsPage {
-        layout: layout("developers-title"),
+        layout: layout("developers-projects-title"),
         projects: vec![
             project_row(say("Beamline 7"), 3),
             project_row(long(), 1),
@@ -604,7 +605,7 @@ pub(super) const SHOW_STRANGERS_WORDS: &[&str] = &[
 
 #[test]
 fn every_type_of_app_is_explained_in_the_form_that_registers_one() {
-    let (_, html) = samples(str::to_owned)
+    let (_, html) = samples(Language::En, str::to_owned)
         .into_iter()
         .find(|(name, _)| *name == "app_new")
         .unwrap();

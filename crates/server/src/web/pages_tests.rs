@@ -927,7 +927,7 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         page(
             "consents_revoke_all",
             &account::RevokeAllPage {
-                layout: signed_in("Withdraw everything"),
+                layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),
                 carried: revocation().carried,
@@ -949,7 +949,7 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         page(
             "consents_revoke_all_none",
             &account::RevokeAllPage {
-                layout: signed_in("Withdraw everything"),
+                layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),
                 carried: revocation().carried,
