@@ -6,12 +6,16 @@ mod support;
 
 #[path = "web/app_logout.rs"]
 mod app_logout;
+#[path = "web/appearance.rs"]
+mod appearance;
 #[path = "web/auth_code.rs"]
 mod auth_code;
 #[path = "web/consent.rs"]
 mod consent;
 #[path = "web/consents.rs"]
 mod consents;
+#[path = "web/console.rs"]
+mod console;
 #[path = "web/continue_as.rs"]
 mod continue_as;
 #[path = "web/developers.rs"]
@@ -20,6 +24,8 @@ mod developers;
 mod domains;
 #[path = "web/factors.rs"]
 mod factors;
+#[path = "web/first_run.rs"]
+mod first_run;
 #[path = "web/headers.rs"]
 mod headers;
 #[path = "web/identities.rs"]

@@ -29,8 +29,13 @@ pub mod policies;
 #[path = "resource_pages.rs"]
 pub mod resource;
 
+#[path = "console_pages.rs"]
+pub mod console;
 #[path = "developer_pages.rs"]
 pub mod developers;
+
+#[path = "skin_pages.rs"]
+pub mod skin;
 
 /// What every page shows around its content.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +48,8 @@ pub struct Layout {
     pub operator_contact: Option<String>,
     /// Username of the person who is signed in in this browser.
     pub signed_in_as: Option<String>,
+    /// How the app looks that the page belongs to.
+    pub skin: Option<skin::SkinView>,
     /// Whether the page leads back to itself in another language.
     pub offers_languages: bool,
 }
