@@ -18,6 +18,7 @@ use crate::http::extract::{Form, Params, Query};
 use crate::store::audit;
 use crate::store::identities::{self, Identity, SearchBy};
 use crate::store::identity_providers::{CLIENTS, LOCAL};
+use crate::texts::Language;
 use crate::web::account_sessions::app_names;
 use crate::web::developers::Page;
 use crate::web::pages::console::{
@@ -231,7 +232,7 @@ impl Whole {
         }
         let mut sessions = Vec::new();
         for place in places(tx, app, ctx, &person)? {
-            sessions.push(session_row(tx, &place)?);
+            sessions.push(session_row(tx, ctx.language, &place)?);
         }
         Ok(Self {
             available: factors::available(tx, person.id)?,
@@ -243,11 +244,11 @@ impl Whole {
     }
 }
 
-fn session_row(tx: &mut ReadTx, place: &Place) -> Result<SessionRow> {
+fn session_row(tx: &mut ReadTx, language: Language, place: &Place) -> Result<SessionRow> {
     let browser = place.browser.as_ref();
     Ok(SessionRow {
         id: place.id.to_string(),
-        browser: user_agent::describe(browser.and_then(|browser| browser.user_agent.as_deref())),
+        browser: user_agent::describe(language, browser.and_then(|browser| browser.user_agent.as_deref())),
         address: browser.and_then(|browser| browser.address.clone()),
         last_seen: browser.map(|browser| Moment::minute(browser.last_seen_at)),
         signed_in: place.is_live,
