@@ -44,6 +44,11 @@ const site = createServer((request, response) => {
       const type = TYPES[parts[2].split('.').pop()];
       response.writeHead(200, { 'content-type': `${type}; charset=utf-8`, 'x-content-type-options': 'nosniff' });
       response.end(readFileSync(new URL(parts[2], STATIC)));
+    } else if (parts[0] === 'p' && parts[1] === 'skin') {
+      // The look of an app, written beside the pages.
+      const type = parts[2].endsWith('.css') ? 'text/css; charset=utf-8' : 'image/png';
+      response.writeHead(200, { 'content-type': type, 'x-content-type-options': 'nosniff' });
+      response.end(readFileSync(join(folder, 'skin', basename(parts[2]))));
     } else {
       const body = readFileSync(join(folder, parts[0], `${basename(parts[1])}.html`));
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy });

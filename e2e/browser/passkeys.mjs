@@ -8,8 +8,24 @@ import { signIn } from './chromium.mjs';
 
 const SECURITY = '/p/account/security';
 
+// The lock of a device, which knows its owner, and a security key that anybody may press.
 const LOCK = { transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
 const KEY = { transport: 'usb', hasResidentKey: false, hasUserVerification: false, isUserVerified: false };
+
+// Whether the key can be found without a username, and whether it finds out who is using it. Only one that does both
+// signs in alone.
+const KINDS = [
+  { name: 'resident, with user verification', options: LOCK, alone: true },
+  {
+    name: 'resident, without user verification',
+    options: { ...LOCK, hasUserVerification: false, isUserVerified: false },
+  },
+  {
+    name: 'not resident, with user verification',
+    options: { ...KEY, hasUserVerification: true, isUserVerified: true },
+  },
+  { name: 'not resident, without user verification', options: KEY },
+];
 
 async function plugIn(page, options) {
   const protocol = await page.context().newCDPSession(page);
@@ -20,7 +36,28 @@ async function plugIn(page, options) {
   const credentials = async () => (await protocol.send('WebAuthn.getCredentials', { authenticatorId })).credentials;
   const setVerified = (isUserVerified) =>
     protocol.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified });
-  return { credentials, setVerified };
+  const setTouched = (enabled) =>
+    protocol.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled });
+  return { credentials, setVerified, setTouched };
+}
+
+// Notes with what mediation the pages ask for passkeys.
+async function noteMediation(page) {
+  await page.addInitScript(() => {
+    const get = CredentialsContainer.prototype.get;
+    globalThis.mediations = [];
+    CredentialsContainer.prototype.get = function (options) {
+      globalThis.mediations.push(options.mediation ?? 'modal');
+      return get.call(this, options);
+    };
+  });
+}
+
+const mediations = (page) => page.evaluate(() => globalThis.mediations);
+
+async function conditionalAsked(page) {
+  await page.waitForFunction(() => globalThis.mediations.length > 0);
+  assert.deepEqual(await mediations(page), ['conditional']);
 }
 
 // What an authenticator app shows (RFC 6238).
@@ -117,6 +154,86 @@ export async function secondFactors(tools, person, client) {
     assert.deepEqual(complaints, []);
     await context.close();
   });
+
+  await check('passkeys: the list of usernames offers one, and choosing it there signs in without a click', async () => {
+    const { context, page, complaints } = await open();
+    await noteMediation(page);
+    const lock = await plugIn(page, LOCK);
+    await page.goto(`${server.url}/p/login`);
+    await signIn(page, person);
+    await signedIn(page);
+    await addPasskey(page, server, 'Laptop');
+
+    await context.clearCookies();
+    await lock.setTouched(false);
+    await page.goto(`${server.url}/p/login`);
+    await conditionalAsked(page);
+    // While it waits there, the page is as usable as without it.
+    await page.fill('input[name=username]', 'somebody');
+    assert.equal(new URL(page.url()).pathname, '/p/login');
+
+    await lock.setTouched(true);
+    await page.reload();
+    await signedIn(page);
+    await removeLast(page, server, person);
+
+    // The lock still has the passkey that was removed here. It is used once; a lock that is touched for ever would
+    // offer it to the page of the refusal again.
+    await context.clearCookies();
+    await page.route('**/p/login/passkey', async (route) => {
+      await lock.setTouched(false);
+      await route.continue();
+    });
+    await page.goto(`${server.url}/p/login`);
+    await page.getByText('This passkey was not accepted.').waitFor();
+    await signIn(page, person);
+    await signedIn(page);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
+  for (const { name, options, alone = false } of KINDS) {
+    await check(`passkeys: ${name}: made, signed in with, asked for by an app, removed`, async () => {
+      const { context, page, complaints } = await open();
+      await noteMediation(page);
+      const key = await plugIn(page, options);
+      await page.goto(`${server.url}/p/login`);
+      await signIn(page, person);
+      await signedIn(page);
+      await addPasskey(page, server, 'Key');
+      assert.equal((await key.credentials())[0].isResidentCredential, options.hasResidentKey);
+      const words = alone ? 'Signs you in without a password.' : 'Used after the password.';
+      await page.getByText(words).waitFor();
+
+      // An app that demands two factors does not take the password of before for them.
+      await key.setTouched(false);
+      await page.goto(demanding);
+      if (alone) await conditionalAsked(page);
+      await signIn(page, person);
+      await page.getByRole('heading', { name: 'Second step' }).waitFor();
+      await key.setTouched(true);
+      await page.getByRole('button', { name: /Use a passkey/ }).click();
+      await page.locator('button[name=decision][value=allow]').waitFor();
+
+      await context.clearCookies();
+      await page.goto(`${server.url}/p/login`);
+      if (!alone) {
+        // The browser has nothing that it could offer in the list of usernames.
+        await signIn(page, person);
+        await page.getByRole('heading', { name: 'Second step' }).waitFor();
+        await page.getByRole('button', { name: /Use a passkey/ }).click();
+      }
+      await signedIn(page);
+      await removeLast(page, server, person);
+      await context.clearCookies();
+      await key.setTouched(false);
+      await page.goto(`${server.url}/p/login`);
+      await signIn(page, person);
+      await signedIn(page);
+      assert.deepEqual(complaints, []);
+      await context.close();
+    });
+  }
 
   await check('one-time codes without JavaScript: set up, asked for, recovered from', async () => {
     const { context, page } = await open({ javaScriptEnabled: false });

@@ -76,7 +76,7 @@ export class Server {
 
   async start() {
     if (this.database && !this.own) this.#createDatabase();
-    const child = spawn(this.binary, ['serve', ...this.#store(), '--listen', '127.0.0.1:0'], {
+    const child = spawn(this.binary, ['serve', ...this.#store(), '--listen', `127.0.0.1:${this.port ?? 0}`], {
       env: this.#environment(),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -106,22 +106,30 @@ export class Server {
       throw new Error(`no line "${READY}URL" from ${this.binary}:\n${this.output.join('\n')}`);
     }
     this.url = url.replace(/\/+$/, '');
+    this.port = new URL(url).port;
     this.baseUrl = this.url + '/';
     return this;
   }
 
-  async stop() {
+  // Ends the server; its store stays, and `start` serves it again at the same address.
+  async pause() {
     if (!this.child) return;
-    this.child.kill('SIGTERM');
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), 30_000);
+    const { child } = this;
+    this.child = undefined;
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
     const status = await this.ended;
     clearTimeout(timer);
-    this.child = undefined;
-    if (this.own) {
-      psql(this.given, `DROP DATABASE IF EXISTS "${this.own}" WITH (FORCE)`);
+    if (status !== 0) throw new Error(`the server ended with ${status}:\n${this.output.slice(-20).join('\n')}`);
+  }
+
+  async stop() {
+    try {
+      await this.pause();
+    } finally {
+      if (this.own) psql(this.given, `DROP DATABASE IF EXISTS "${this.own}" WITH (FORCE)`);
       this.own = undefined;
     }
-    if (status !== 0) throw new Error(`the server ended with ${status}:\n${this.output.slice(-20).join('\n')}`);
   }
 
   // Waits for the first line of output that matches; lines that came already count.
@@ -147,11 +155,12 @@ export class Server {
     return stdout.trim() ? JSON.parse(stdout) : {};
   }
 
-  async addUser(username, name, email) {
+  async addUser(username, name, email, ...more) {
     const password = newPassword();
-    const args = ['user', 'add', username, '--name', name, '--email', email, '--password-stdin'];
+    const args = ['user', 'add', username, '--name', name, '--email', email, '--password-stdin', ...more];
     const { id } = await this.command(args, password + '\n');
-    return { id, username: `${username}@portolan.local`, name, email, password };
+    const domain = this.settings.local_domain ?? 'portolan.local';
+    return { id, username: `${username}@${domain}`, name, email, password };
   }
 
   async createClient(name, type, ...redirectUris) {

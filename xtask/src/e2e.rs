@@ -11,7 +11,7 @@
 //! | `PORTOLAN_E2E_ENGINE` | `sqlite` or `postgres` |
 //! | `PORTOLAN_E2E_DATABASE` | URL of an empty database, on PostgreSQL only |
 //! | `PORTOLAN_E2E_DIR` | an empty folder; it is kept until the next run, for looking at |
-//! | `CHROMIUM`, `GLOBUS` | the browser and the Globus command line, where a suite needs them |
+//! | `CHROMIUM`, `GLOBUS`, `APACHE` | the browser, the Globus command line and the web server, where a suite needs them |
 
 use std::{
     env,
@@ -49,6 +49,10 @@ pub enum Suite {
     FirstRun,
     /// Every page in a browser: accessibility, keyboard, no script, narrow screen
     Pages,
+    /// Signing in through oidc-provider and a second Portolan, in a browser
+    Providers,
+    /// Logout with Apache's mod_auth_openidc, in a browser
+    Logout,
     /// A whole run, then a search for its secrets in logs, metrics and database
     Secrets,
     /// Every operation of the server's own description, called with generated data
@@ -167,6 +171,8 @@ impl Suite {
             Suite::Node => "node",
             Suite::FirstRun => "first-run",
             Suite::Pages => "pages",
+            Suite::Providers => "providers",
+            Suite::Logout => "logout",
             Suite::Secrets => "secrets",
             Suite::Schemathesis => "schemathesis",
         }
@@ -241,6 +247,12 @@ impl Suite {
                 Ok(vec![script])
             }
             Suite::Pages => Ok(vec![browser("pages")?, catalogue()?]),
+            Suite::Providers => Ok(vec![browser("providers")?]),
+            Suite::Logout => {
+                let mut script = browser("logout")?;
+                script.environment.push(("APACHE", setup::apache()?));
+                Ok(vec![script])
+            }
             Suite::Schemathesis => {
                 let python = setup::python("schemathesis", "e2e/schemathesis/requirements.txt", Versions::Pinned)?;
                 Ok(vec![Script {

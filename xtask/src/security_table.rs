@@ -12,6 +12,12 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 const LATER: &str = "*needs a later feature*";
+/// Those of `e2e/browser` that print a sentence for each check.
+const BROWSER_SUITES: &[&str] = &[
+    "cargo xtask e2e pages",
+    "cargo xtask e2e providers",
+    "cargo xtask e2e logout",
+];
 
 /// A line of the table.
 #[derive(Debug)]
@@ -28,7 +34,8 @@ enum Entry {
     Rust(String),
     /// A function of a suite of pytest: `e2e/python`, its name.
     Python(String, String),
-    /// The beginning, or a part, of the sentence that a suite of JavaScript prints for a check.
+    /// The beginning, or a part, of the sentence that a suite of JavaScript prints for a check;
+    /// the suite is a folder, or of those in the browser the command.
     Sentence(String, String),
     /// A suite that is one check.
     Whole(String),
@@ -42,15 +49,10 @@ impl Entry {
         }
         let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
         let words = text.split('*').nth(1);
-        let folder = |suite: &str| match suite.strip_prefix("cargo xtask e2e ") {
-            Some("pages" | "first-run") => Some("e2e/browser".to_owned()),
-            Some(_) => None,
-            None => suite.starts_with("e2e/").then(|| suite.to_owned()),
-        };
         match (quoted.as_slice(), words) {
             (["cargo xtask e2e secrets"], None) => Entry::Whole("secrets".to_owned()),
-            ([suite], Some(words)) if folder(suite).is_some() => {
-                Entry::Sentence(folder(suite).unwrap_or_default(), words.to_owned())
+            ([suite], Some(words)) if BROWSER_SUITES.contains(suite) || suite.starts_with("e2e/") => {
+                Entry::Sentence((*suite).to_owned(), words.to_owned())
             }
             ([suite, name], None) if suite.starts_with("e2e/") => {
                 Entry::Python((*suite).to_owned(), (*name).to_owned())
@@ -71,7 +73,9 @@ impl Entry {
                 "e2e/action-provider" => "e2e-action-provider",
                 "e2e/guides" => "guides",
                 "e2e/node" => "e2e-node",
-                "e2e/browser" => "pages",
+                "cargo xtask e2e pages" => "pages",
+                "cargo xtask e2e providers" => "e2e-providers",
+                "cargo xtask e2e logout" => "e2e-logout",
                 _ => return None,
             },
             Entry::Later | Entry::Unreadable(_) => return None,
@@ -313,6 +317,11 @@ mod tests {
     /// Whether a file of a suite has the check, by its name or a part of the sentence it prints.
     fn is_check(folder: &str, words: &str) -> bool {
         let mut sources = Vec::new();
+        let folder = if BROWSER_SUITES.contains(&folder) {
+            "e2e/browser"
+        } else {
+            folder
+        };
         files(&setup::root().join(folder), &[".py", ".mjs"], &mut sources);
         sources
             .iter()
@@ -440,7 +449,11 @@ mod tests {
                 "ok 1 - a secret with + / = passes # SKIP".into(),
                 "A2: e2e/node *a secret",
             ),
-            ("pages", "FAIL  keyboard: login".into(), "A3: e2e/browser *keyboard*"),
+            (
+                "pages",
+                "FAIL  keyboard: login".into(),
+                "A3: cargo xtask e2e pages *keyboard*",
+            ),
         ] {
             let with = |asked: &str| if asked == part { Ok(text.clone()) } else { log(asked) };
             let error = compare_rows(&parse(TABLE), &everything(), with)

@@ -117,6 +117,14 @@ pub fn program(name: &str, package: &str) -> Result<PathBuf> {
     find().with_context(|| format!("{package} is installed, but {name} is not to be found"))
 }
 
+/// Apache with mod_auth_openidc: its program. The package brings no server that starts by itself.
+pub fn apache() -> Result<PathBuf> {
+    if !Path::new("/usr/lib/apache2/modules/mod_auth_openidc.so").is_file() {
+        install_packages(&["libapache2-mod-auth-openidc"])?;
+    }
+    program("apache2", "apache2-bin")
+}
+
 fn install_packages(names: &[&str]) -> Result<()> {
     let wanted = names.join(" ");
     if !geteuid().is_root() || find_program("apt-get").is_none() {

@@ -58,6 +58,12 @@ pub enum Part {
     FirstRun,
     /// Every page in a browser: accessibility, keyboard, no script, narrow screen
     Pages,
+    /// Signing in, linking and unlinking through oidc-provider and a second Portolan, in a browser
+    #[value(name = "e2e-providers")]
+    E2eProviders,
+    /// Logout tokens to Apache's mod_auth_openidc, and logout that begins there
+    #[value(name = "e2e-logout")]
+    E2eLogout,
     /// kill -9 under load and restart
     Crash,
     /// No issued secret in logs, metrics or database
@@ -335,6 +341,8 @@ impl Part {
             Part::E2eSchemathesis => run_suite(workshop, Suite::Schemathesis, None, Versions::Pinned),
             Part::FirstRun => run_suite(workshop, Suite::FirstRun, None, Versions::Pinned),
             Part::Pages => run_suite(workshop, Suite::Pages, None, Versions::Pinned),
+            Part::E2eProviders => run_suite(workshop, Suite::Providers, None, Versions::Pinned),
+            Part::E2eLogout => run_suite(workshop, Suite::Logout, None, Versions::Pinned),
             Part::Crash => crash(workshop, 5, &[]),
             Part::Secrets => run_suite(workshop, Suite::Secrets, None, Versions::Pinned),
             Part::SecurityTable => security_table(&[]),
@@ -384,6 +392,10 @@ impl Part {
         let mut command = cargo();
         command
             .args(["doc", "--no-deps", "--workspace", "--locked"])
+            .args([
+                "--features",
+                "portolan-sdk/blocking,portolan-sdk/sqlite,portolan-sdk/tower",
+            ])
             .env("RUSTDOCFLAGS", "-D warnings");
         self.run_logged(&mut command)
     }

@@ -1400,3 +1400,38 @@ fn a_client_says_where_people_go_after_a_logout() {
         assert!(cleared["client"].get("backchannel_logout_uri").is_none());
     });
 }
+
+#[test]
+fn a_client_is_switched_off_and_on_beside_the_server() {
+    on_each_engine(|place| {
+        place.add_user("alice");
+        let project = place.project("Beamline", "alice");
+        let id = place.client("Robot", "client_identity", &project);
+        let client = (id.clone(), place.secret(&id));
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &*client.0),
+            ("client_secret", &*client.1),
+            ("scope", "openid"),
+        ];
+        let token = text(&place.token(&form)["access_token"]);
+        assert!(place.is_active(&client, &token));
+
+        let off = place.json(&["client", "disable", &id, "--yes"]);
+        assert_eq!(off["enabled"], json!(false));
+        let answer = place.post("/v2/oauth2/token", &form, "");
+        assert_eq!(answer.status, 401, "{}", answer.body);
+        assert!(place.text(&["client", "show", &id]).contains("disabled"));
+
+        place.json(&["client", "enable", &id]);
+        assert!(!place.is_active(&client, &token), "what ended stays ended");
+        let token = text(&place.token(&form)["access_token"]);
+        assert!(place.is_active(&client, &token));
+        let trail = place.text(&["audit", "--kind", "client", "--id", &id]);
+        assert!(
+            trail.contains("client.disable") && trail.contains("client.enable"),
+            "{trail}"
+        );
+        place.assert_refused(&["user", "send-reset", "alice"], 1, "sends no mail");
+    });
+}

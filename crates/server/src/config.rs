@@ -176,6 +176,8 @@ settings! {
         pub mail_requests_in_all_per_hour: u32 = 2000,
         /// The largest body of a request.
         pub body_bytes: usize = 256 * 1024,
+        /// The same for a form with a picture in it.
+        pub upload_bytes: usize = 1280 * 1024,
         /// How long a client may take to send the header of a request.
         pub header_seconds: u64 = 10,
         /// How long a request may take in all.

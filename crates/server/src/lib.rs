@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod health;
 pub mod http;
 pub mod jobs;
 pub mod metrics;

@@ -19,7 +19,9 @@ use crate::openapi;
 use crate::serve::{healthz, readyz};
 use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
+use crate::web::console;
 use crate::web::developers;
+use crate::web::developers::appearance as appearance_pages;
 use crate::web::developers::apps as app_pages;
 use crate::web::developers::projects as project_pages;
 use crate::web::developers::secrets as secret_pages;
@@ -29,6 +31,7 @@ use crate::web::policies as policy_pages;
 use crate::web::scopes as scope_pages;
 use crate::web::{
     address, consent, factor, home, language, linking, login, logout, provider_login, reset, security, setup, sign_up,
+    skin,
 };
 
 pub fn router(app: App) -> Router {
@@ -122,6 +125,7 @@ pub fn router(app: App) -> Router {
         .layer(render::render_api(&app))
         .layer(from_fn(cors::allow_any_origin));
 
+    let upload_limit = DefaultBodyLimit::max(app.config.limits.upload_bytes);
     let web = Router::new()
         .route("/", get(home::home))
         .route(
@@ -211,6 +215,49 @@ pub fn router(app: App) -> Router {
             "/p/link/confirm",
             get(linking::confirm_link_page).post(linking::confirm_link),
         )
+        .route("/p/console", get(console::console_page))
+        .route("/p/console/people", get(console::people::people_page))
+        .route("/p/console/people/{identity_id}", get(console::people::person_page))
+        .route(
+            "/p/console/people/{identity_id}/{action}",
+            get(console::people::person_action_page).post(console::people::act_on_person),
+        )
+        .route("/p/console/providers", get(console::providers::providers_page))
+        .route(
+            "/p/console/providers/new",
+            get(console::providers::new_provider_page).post(console::providers::add_provider),
+        )
+        .route(
+            "/p/console/providers/{provider_id}",
+            get(console::providers::provider_page),
+        )
+        .route(
+            "/p/console/providers/{provider_id}/edit",
+            get(console::providers::edit_provider_page).post(console::providers::edit_provider),
+        )
+        .route(
+            "/p/console/providers/{provider_id}/{action}",
+            get(console::providers::provider_action_page).post(console::providers::act_on_provider),
+        )
+        .route("/p/console/clients", get(console::clients::clients_page))
+        .route("/p/console/clients/{client_id}", get(console::clients::client_page))
+        .route(
+            "/p/console/clients/{client_id}/{action}",
+            get(console::clients::client_action_page).post(console::clients::act_on_client),
+        )
+        .route("/p/console/audit", get(console::audit::audit_page))
+        .route("/p/console/keys", get(console::keys::keys_page))
+        .route(
+            "/p/console/keys/rotate",
+            get(console::keys::rotation_page).post(console::keys::rotate_keys),
+        )
+        .route("/p/console/setup/address", get(console::first_run::address_step_page))
+        .route(
+            "/p/console/setup/app",
+            get(console::first_run::app_step_page).post(console::first_run::make_first_app),
+        )
+        .route("/p/console/setup/token", get(console::first_run::token_step_page))
+        .route("/p/console/server", get(console::server::server_page))
         .route("/p/developers", get(developers::developers_page))
         .route(
             "/p/developers/projects/new",
@@ -291,6 +338,19 @@ pub fn router(app: App) -> Router {
             "/p/developers/projects/{project_id}/policies/{policy_id}/try",
             get(policy_pages::try_policy),
         )
+        .route(
+            "/p/developers/apps/{client_id}/appearance",
+            get(appearance_pages::app_appearance_page)
+                .post(appearance_pages::decide_app_appearance)
+                .layer(upload_limit),
+        )
+        .route(
+            "/p/developers/projects/{project_id}/appearance",
+            get(appearance_pages::project_appearance_page)
+                .post(appearance_pages::decide_project_appearance)
+                .layer(upload_limit),
+        )
+        .route("/p/skin/{file}", get(skin::skin_file))
         .route("/static/{*path}", get(home::asset))
         .route("/favicon.ico", get(home::favicon))
         .method_not_allowed_fallback(method_not_allowed)

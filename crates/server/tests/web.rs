@@ -6,6 +6,8 @@ mod support;
 
 #[path = "web/app_logout.rs"]
 mod app_logout;
+#[path = "web/appearance.rs"]
+mod appearance;
 #[path = "web/auth_code.rs"]
 mod auth_code;
 #[path = "web/brute_force.rs"]
@@ -14,6 +16,8 @@ mod brute_force;
 mod consent;
 #[path = "web/consents.rs"]
 mod consents;
+#[path = "web/console.rs"]
+mod console;
 #[path = "web/continue_as.rs"]
 mod continue_as;
 #[path = "web/developers.rs"]
@@ -22,6 +26,8 @@ mod developers;
 mod domains;
 #[path = "web/factors.rs"]
 mod factors;
+#[path = "web/first_run.rs"]
+mod first_run;
 #[path = "web/headers.rs"]
 mod headers;
 #[path = "web/identities.rs"]

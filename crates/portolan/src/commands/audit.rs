@@ -1,26 +1,20 @@
 //! `portolan audit`: who did what to which thing.
-//!
-//! The trail is read a page at a time over the index that fits best, each page in a unit
-//! of its own, so that a long search never holds up the server.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use anyhow::{Result, bail};
 use clap::Args;
 use portolan_db::{Db, ReadTx};
 use portolan_server::Error;
-use portolan_server::store::audit::{self, Entry};
-use portolan_server::store::{clients, identities};
-use portolan_types::{ClientId, IdentityId, Timestamp};
+use portolan_server::domain::trail::{self, Filter, Rest, Who};
+use portolan_server::store::audit::Entry;
+use portolan_types::{IdentityId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::options::{Options, context};
 use crate::typed::{Moment, moment};
 use crate::{find, output};
-
-/// How many entries are read at a time.
-const PAGE: i64 = 1000;
 
 /// What can be read on one line.
 const LINE: usize = 90;
@@ -86,7 +80,7 @@ impl Audit {
         }
         let actor = match self.actor {
             Some(text) => Some(
-                db.read_blocking(move |tx| Who::find(tx, &config.local_domain, &text))
+                db.read_blocking(move |tx| who(tx, &config.local_domain, &text))
                     .map_err(output::explain)?,
             ),
             None => None,
@@ -102,7 +96,10 @@ impl Audit {
         };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let (found, is_all) = search(&db, &filter, until, limit).map_err(output::explain)?;
-        let names = names(&db, &found).map_err(output::explain)?;
+        let entries = found.clone();
+        let names = db
+            .read_blocking(move |tx| trail::names(tx, &entries))
+            .map_err(output::explain)?;
         let documents: Vec<Value> = found.iter().map(|entry| document(entry, &names)).collect();
         output::print(options.format, &json!({ "events": documents }), || {
             paragraphs(&found, &names, is_all)
@@ -110,125 +107,34 @@ impl Audit {
     }
 }
 
-/// Who did it, as far as the trail tells them apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Who {
-    Operator,
-    System,
-    /// An identity or a client; the identity of a client has the same id.
-    Id(Uuid),
+/// What `--actor` means.
+fn who(tx: &mut ReadTx, local_domain: &str, text: &str) -> Result<Who, Error> {
+    Ok(match text {
+        "operator" | OPERATOR => Who::Operator,
+        "system" => Who::System,
+        // Whoever did it may be gone, so an id need not be known.
+        text => match text.parse::<IdentityId>() {
+            Ok(id) => Who::Id(id.0),
+            Err(_) => Who::Id(find::holder(tx, local_domain, text)?.id.0),
+        },
+    })
 }
 
-impl Who {
-    fn find(tx: &mut ReadTx, local_domain: &str, text: &str) -> Result<Self, Error> {
-        Ok(match text {
-            "operator" | OPERATOR => Who::Operator,
-            "system" => Who::System,
-            // Whoever did it may be gone, so an id need not be known.
-            text => match text.parse::<IdentityId>() {
-                Ok(id) => Who::Id(id.0),
-                Err(_) => Who::Id(find::holder(tx, local_domain, text)?.id.0),
-            },
-        })
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Filter {
-    since: Option<Timestamp>,
-    actor: Option<Who>,
-    action: Option<String>,
-    kind: Option<String>,
-    id: Option<String>,
-    address: Option<String>,
-    request: Option<String>,
-}
-
-impl Filter {
-    fn matches(&self, entry: &Entry) -> bool {
-        let is = |wanted: &Option<String>, value: Option<&str>| {
-            wanted
-                .as_deref()
-                .is_none_or(|wanted| value.is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
-        };
-        let actor = self.actor.as_ref().is_none_or(|actor| match actor {
-            Who::Operator => entry.actor_kind == "operator",
-            Who::System => entry.actor_kind == "system",
-            Who::Id(id) => entry.actor_id == Some(*id),
-        });
-        let action = self.action.as_deref().is_none_or(|wanted| {
-            let rest = entry.action.strip_prefix(wanted);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        });
-        actor
-            && action
-            && is(&self.kind, Some(&entry.resource_kind))
-            && is(&self.id, Some(&entry.resource_id))
-            && is(&self.address, entry.address.as_deref())
-            && is(&self.request, entry.request_id.as_deref())
-    }
-
-    /// A page over the index that leaves least to look through.
-    fn page(&self, tx: &mut ReadTx, before: (Timestamp, Uuid)) -> Result<Vec<Entry>, Error> {
-        match (&self.kind, &self.id, &self.actor) {
-            (Some(kind), Some(id), _) => {
-                let (kind, id) = (kind.to_lowercase(), id.to_lowercase());
-                audit::list_by_resource_before(tx, &kind, &id, before, PAGE)
-            }
-            (_, _, Some(Who::Id(id))) => audit::list_by_actor_before(tx, *id, before, PAGE),
-            _ => audit::list_before(tx, before, PAGE),
-        }
-    }
-}
-
-/// The newest entries that match, and whether these are all.
+/// The newest entries that match, and whether these are all. Each page is read in a unit of
+/// its own, so that a long search never holds up the server.
 fn search(db: &Db, filter: &Filter, until: Option<Timestamp>, limit: usize) -> Result<(Vec<Entry>, bool), Error> {
-    // Before any id of that moment; without one from the end of all times.
-    let mut before = match until {
-        Some(until) => (until, Uuid::nil()),
-        None => (Timestamp::from_micros(i64::MAX), Uuid::max()),
-    };
+    let mut before = trail::place_before(until);
     let mut found = Vec::new();
     loop {
-        let wanted = filter.clone();
-        let page = db.read_blocking(move |tx| wanted.page(tx, before))?;
-        for entry in &page {
-            if filter.since.is_some_and(|since| entry.happened_at < since) {
-                return Ok((found, true));
-            }
-            if filter.matches(entry) {
-                if found.len() == limit {
-                    return Ok((found, false));
-                }
-                found.push(entry.clone());
-            }
-        }
-        match page.last() {
-            Some(last) if page.len() as i64 == PAGE => before = (last.happened_at, last.id),
-            _ => return Ok((found, true)),
+        let (wanted, left) = (filter.clone(), limit - found.len());
+        let page = db.read_blocking(move |tx| trail::search(tx, &wanted, before, left, 1))?;
+        found.extend(page.entries);
+        match page.rest {
+            Rest::Nothing => return Ok((found, true)),
+            Rest::More(_) => return Ok((found, false)),
+            Rest::Unread(place) => before = place,
         }
     }
-}
-
-/// What people call those who acted, as far as they still exist.
-fn names(db: &Db, found: &[Entry]) -> Result<HashMap<Uuid, String>, Error> {
-    let ids: BTreeSet<Uuid> = found.iter().filter_map(|entry| entry.actor_id).collect();
-    let ids: Vec<Uuid> = ids.into_iter().collect();
-    let mut names = HashMap::new();
-    for some in ids.chunks(500) {
-        let (identities, clients): (Vec<IdentityId>, Vec<ClientId>) =
-            some.iter().map(|id| (IdentityId(*id), ClientId(*id))).unzip();
-        let known = db.read_blocking(move |tx| {
-            let people = identities::list_by_ids(tx, &identities)?;
-            let clients = clients::list_by_ids(tx, clients.iter().copied())?;
-            // The name of a client says more than the username of its identity.
-            let people = people.into_iter().map(|identity| (identity.id.0, identity.username));
-            let clients = clients.into_iter().map(|client| (client.id.0, client.name));
-            Ok::<_, Error>(people.chain(clients).collect::<Vec<_>>())
-        })?;
-        names.extend(known);
-    }
-    Ok(names)
 }
 
 fn actor(entry: &Entry, names: &HashMap<Uuid, String>) -> String {
@@ -295,18 +201,8 @@ fn paragraphs(found: &[Entry], names: &HashMap<Uuid, String>, is_all: bool) -> S
 
 /// What else an entry tells.
 fn details(detail: &str) -> Vec<String> {
-    let Ok(Value::Object(members)) = serde_json::from_str(detail) else {
-        return Vec::new();
-    };
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    members
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| format!("{name} {}", text(value)))
-        .collect()
+    let line = |(name, value): (String, String)| format!("{name} {value}");
+    trail::details(detail).into_iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -314,7 +210,7 @@ fn details(detail: &str) -> Vec<String> {
 mod tests {
     use portolan_db::db_test;
     use portolan_server::store::MIGRATIONS;
-    use portolan_server::store::audit::{Actor, Event};
+    use portolan_server::store::audit::{self, Actor, Event};
 
     use super::*;
 

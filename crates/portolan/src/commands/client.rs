@@ -68,6 +68,24 @@ Examples:
   portolan client update CLIENT --redirect-uri https://portal.example.org/callback
   portolan client update CLIENT --terms https://example.org/terms --privacy https://example.org/privacy")]
     Update(Update),
+    /// Switch a client off: nobody signs in to it, and its tokens end at once
+    #[command(after_help = "\
+So it goes for what devices registered from it, if it is a template. Consents stay; what
+people had there has to be signed in to again when the client is switched on.
+
+Example:
+  portolan client disable Portal")]
+    Disable {
+        /// Id, domain name, or a name that no other client has
+        client: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
+    /// Switch a client on again
+    Enable {
+        /// Id, domain name, or a name that no other client has
+        client: String,
+    },
     /// Delete a client with its scopes, consents and tokens
     Delete {
         /// Id, domain name, or a name that no other client has
@@ -250,6 +268,13 @@ impl Client {
             Client::List(list) => list.run(options),
             Client::Show { client } => show(options, client),
             Client::Update(update) => update.run(options),
+            Client::Disable { client, confirmation } => {
+                confirmation.ask(&format!(
+                    "Nobody can sign in to {client} any more, and its tokens are inactive at once."
+                ))?;
+                set_enabled(options, client, false)
+            }
+            Client::Enable { client } => set_enabled(options, client, true),
             Client::Delete { client, confirmation } => delete(options, client, &confirmation),
             Client::Secret(SecretCommand::Create { client, name }) => create_secret(options, client, name),
             Client::Secret(SecretCommand::List { client }) => list_secrets(options, client),
@@ -424,6 +449,23 @@ impl Update {
         };
         view.print(options, &json!({ "client": view.document }))
     }
+}
+
+fn set_enabled(options: &Options, client: String, enabled: bool) -> Result<()> {
+    let (_, db) = options.store()?;
+    let ctx = context();
+    let view = db
+        .write_blocking(move |tx| {
+            let id = find::client(tx, &client)?.id;
+            let client = rules::set_enabled(tx, &ctx, &Manager::operator(), id, enabled)?;
+            View::of(tx, client)
+        })
+        .map_err(output::explain)?;
+    let json = json!({ "client": view.document, "enabled": enabled });
+    output::print(options.format, &json, || {
+        let state = if enabled { "on" } else { "off; its tokens have ended" };
+        format!("{} ({}) is switched {state}.", view.document.name, view.document.id)
+    })
 }
 
 fn delete(options: &Options, client: String, confirmation: &Confirmation) -> Result<()> {

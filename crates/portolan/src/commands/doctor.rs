@@ -3,8 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,23 +11,18 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use portolan_db::Db;
 use portolan_server::app::system_now;
-use portolan_server::domain::keys::{KeyKind, KeySet};
+use portolan_server::domain::keys::KeySet;
 use portolan_server::domain::sealing::MasterKey;
+use portolan_server::health::{Report, Verdict};
 use portolan_server::store::{identities, keys, settings};
 use portolan_server::{Config, serve, start};
-use portolan_types::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::commands::keys::state;
 use crate::options::Options;
 use crate::output;
 
 const MEBIBYTE: u64 = 1024 * 1024;
-/// Less free space than this is a problem.
-const SPACE: u64 = 200 * MEBIBYTE;
-/// Clients allow about this much between clocks.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
 /// A store that takes longer to answer is noted.
 const SLOW: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,64 +33,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Args)]
 #[command(after_help = "Example:\n  portolan doctor --data-dir /var/lib/portolan --config /etc/portolan/portolan.toml")]
 pub struct Doctor {}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Ok,
-    /// Worth knowing, but nothing is broken.
-    Note,
-    Problem,
-}
-
-impl Verdict {
-    fn name(self) -> &'static str {
-        match self {
-            Verdict::Ok => "ok",
-            Verdict::Note => "note",
-            Verdict::Problem => "problem",
-        }
-    }
-}
-
-struct Finding {
-    check: &'static str,
-    verdict: Verdict,
-    detail: String,
-    /// What to do; only for notes and problems.
-    remedy: Option<String>,
-}
-
-#[derive(Default)]
-struct Report(Vec<Finding>);
-
-impl Report {
-    fn ok(&mut self, check: &'static str, detail: impl Into<String>) {
-        self.0.push(Finding {
-            check,
-            verdict: Verdict::Ok,
-            detail: detail.into(),
-            remedy: None,
-        });
-    }
-
-    fn note(&mut self, check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) {
-        self.0.push(Finding {
-            check,
-            verdict: Verdict::Note,
-            detail: detail.into(),
-            remedy: Some(remedy.into()),
-        });
-    }
-
-    fn problem(&mut self, check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) {
-        self.0.push(Finding {
-            check,
-            verdict: Verdict::Problem,
-            detail: detail.into(),
-            remedy: Some(remedy.into()),
-        });
-    }
-}
 
 impl Doctor {
     pub fn run(self, options: &Options) -> Result<()> {
@@ -111,7 +47,7 @@ impl Doctor {
                 "Correct its name or remove it.",
             );
         }
-        check_folder(&mut report, &config);
+        report.folder(&config);
         let running = serve::running_server(&config.data_dir);
         if let Some(db) = check_store(&mut report, &config) {
             check_clock(&mut report, &config, &db);
@@ -131,11 +67,7 @@ impl Doctor {
 }
 
 fn print(options: &Options, report: &Report) -> Result<()> {
-    let problems = report
-        .0
-        .iter()
-        .filter(|finding| finding.verdict == Verdict::Problem)
-        .count();
+    let problems = report.count(Verdict::Problem);
     let findings: Vec<Value> = report
         .0
         .iter()
@@ -166,57 +98,6 @@ fn print(options: &Options, report: &Report) -> Result<()> {
         0 => Ok(()),
         1 => bail!("1 problem was found"),
         _ => bail!("{problems} problems were found"),
-    }
-}
-
-fn check_folder(report: &mut Report, config: &Config) {
-    let path = &config.data_dir;
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            report.problem(
-                "data folder",
-                format!("{}: {error}", path.display()),
-                "Name the folder of the server with --data-dir, or start the server once.",
-            );
-            return;
-        }
-    };
-    let mode = metadata.mode() & 0o777;
-    if mode & 0o077 == 0 {
-        report.ok("data folder", format!("{} (mode {mode:04o})", path.display()));
-    } else {
-        report.problem(
-            "data folder",
-            format!("others can look into {} (mode {mode:04o})", path.display()),
-            format!("chmod 700 {}", path.display()),
-        );
-    }
-    if let Some(store) = config.sqlite_path()
-        && let Ok(metadata) = fs::metadata(&store)
-        && metadata.mode() & 0o077 != 0
-    {
-        report.problem(
-            "store file",
-            format!(
-                "others can read {} (mode {:04o})",
-                store.display(),
-                metadata.mode() & 0o777
-            ),
-            format!("chmod 600 {}", store.display()),
-        );
-    }
-    match rustix::fs::statvfs(path) {
-        Ok(space) => {
-            let free = space.f_bavail * space.f_frsize;
-            let detail = format!("{} MiB free in {}", free / MEBIBYTE, path.display());
-            if free < SPACE {
-                report.problem("disk space", detail, "Make room: without it logins and tokens fail.");
-            } else {
-                report.ok("disk space", detail);
-            }
-        }
-        Err(error) => report.note("disk space", error.to_string(), "Look yourself: df -h"),
     }
 }
 
@@ -259,57 +140,8 @@ fn check_store(report: &mut Report, config: &Config) -> Option<Db> {
 }
 
 fn check_clock(report: &mut Report, config: &Config, db: &Db) {
-    let store = match settings::store_time(db) {
-        Ok(time) => time.map(|time| ("the database", time)),
-        Err(error) => {
-            report.problem("clock", error.to_string(), "Look at the database.");
-            return;
-        }
-    };
-    let folder = || Some(("the file system", file_system_time(&config.data_dir).ok()?));
-    let Some((name, time)) = store.or_else(folder) else {
-        let remedy = "Run this as the user of the server.";
-        report.note(
-            "clock",
-            "there was nothing to compare it with: the data folder cannot be written",
-            remedy,
-        );
-        return;
-    };
-    let now = system_now();
-    let difference = now.since(time).max(time.since(now));
-    // Whoever set the clock back has keys from the future.
-    let newest = db
-        .read_blocking(keys::list)
-        .ok()
-        .and_then(|keys| keys.iter().map(|key| key.created_at).max());
-    if difference > CLOCK_TOLERANCE {
-        report.problem(
-            "clock",
-            format!("this machine and {name} differ by {} s", difference.as_secs()),
-            "Set both by a time service (NTP): tokens end by the clock.",
-        );
-    } else if newest.is_some_and(|newest| newest.since(now) > CLOCK_TOLERANCE) {
-        report.problem(
-            "clock",
-            "a signing key was made in the future: this machine's clock has gone back",
-            "Set the clock by a time service (NTP).",
-        );
-    } else {
-        report.ok("clock", format!("agrees with {name}"));
-    }
-}
-
-/// What time the file system believes it is; on a network it has a clock of its own.
-fn file_system_time(folder: &Path) -> Result<Timestamp> {
-    let path = folder.join(format!(".doctor-{}", std::process::id()));
-    fs::File::create_new(&path)?;
-    let metadata = fs::metadata(&path);
-    fs::remove_file(&path)?;
-    let metadata = metadata?;
-    Ok(Timestamp::from_micros(
-        metadata.mtime() * 1_000_000 + metadata.mtime_nsec() / 1000,
-    ))
+    let stored = db.read_blocking(keys::list).unwrap_or_default();
+    report.clock(config, db, system_now(), &stored);
 }
 
 fn check_keys(report: &mut Report, config: &Config, db: &Db) {
@@ -358,29 +190,7 @@ fn check_keys(report: &mut Report, config: &Config, db: &Db) {
         report.problem("signing keys", error.to_string(), remedy);
         return;
     }
-    let now = system_now();
-    for kind in KeyKind::ALL {
-        let of_kind = || stored.iter().filter(|key| key.kind == kind);
-        let signing = of_kind().find(|key| state(&stored, key, now) == "signing");
-        let next = of_kind().find(|key| state(&stored, key, now) == "next");
-        match (signing, next) {
-            (None, _) => {
-                let remedy = "portolan keys rotate --now";
-                report.problem("signing keys", format!("no {} key signs", kind.name()), remedy);
-            }
-            (Some(key), None) if key.retire_at.is_some() => {
-                let detail = format!("the {} key retires and no other follows", kind.name());
-                report.problem("signing keys", detail, "portolan keys rotate");
-            }
-            (Some(key), _) => {
-                let days = now.since(key.sign_from).as_secs() / 86_400;
-                report.ok(
-                    "signing keys",
-                    format!("{}: {} signs since {days} days", kind.name(), key.id),
-                );
-            }
-        }
-    }
+    report.signing_keys(&stored, system_now());
 }
 
 fn check_people(report: &mut Report, db: &Db) {

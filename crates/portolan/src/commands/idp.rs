@@ -11,9 +11,7 @@ use portolan_server::domain::provider::{self as rules, Wanted};
 use portolan_server::jobs::keys::provider_secret_place;
 use portolan_server::store::audit::Actor;
 use portolan_server::store::identity_providers::{self, IdentityProvider, Setup};
-use portolan_server::upstream::provider::{
-    Configuration, Endpoints, OAUTH2, PRESETS, Preset, is_upstream, microsoft_issuer, preset,
-};
+use portolan_server::upstream::provider::{Configuration, Endpoints, OAUTH2, PRESETS, is_upstream};
 use portolan_server::web::provider_login::redirect_uri;
 use portolan_server::{App, Error};
 use portolan_types::{IdentityProviderId, api};
@@ -325,33 +323,8 @@ impl Idp {
 impl Add {
     fn run(self, options: &Options) -> Result<()> {
         let app = options.app()?;
-        let known: Preset = preset(&self.preset).expect("only presets are accepted");
-        let issuer = match (&self.tenant, known.name) {
-            (Some(tenant), "microsoft") => Some(microsoft_issuer(tenant)),
-            (Some(_), _) => bail!("--tenant is for --preset microsoft"),
-            (None, _) => known.issuer.map(str::to_owned),
-        };
-        let mut wanted = Wanted {
-            provider: IdentityProvider {
-                id: self.id.unwrap_or_else(|| IdentityProviderId(new_uuid())),
-                name: known.title.into(),
-                short_name: known.short_name.into(),
-                kind: known.kind.into(),
-                alternative_names: "[]".into(),
-                enabled: true,
-            },
-            domains: known.domains.iter().map(|domain| (*domain).to_owned()).collect(),
-            issuer: issuer.unwrap_or_default(),
-            configuration: known.configuration,
-            sealed_secret: None,
-        };
-        // A tenant that is named by its id stands in every token of it.
-        if let Some(tenant) = self
-            .tenant
-            .filter(|tenant| tenant.parse::<IdentityProviderId>().is_ok())
-        {
-            wanted.configuration.required_claims.insert("tid".into(), tenant);
-        }
+        let id = self.id.unwrap_or_else(|| IdentityProviderId(new_uuid()));
+        let mut wanted = Wanted::of_preset(id, &self.preset, self.tenant.as_deref()).map_err(output::explain)?;
         self.members.apply(&app, &mut wanted)?;
         let (ctx, local_domain, id) = (context(), app.config.local_domain.clone(), wanted.provider.id);
         let view = app
@@ -374,26 +347,16 @@ impl Update {
     fn run(self, options: &Options) -> Result<()> {
         let app = options.app()?;
         let name = self.provider.clone();
-        let (provider, setup, domains) = app
+        let mut wanted = app
             .db
             .read_blocking(move |tx| {
                 let provider = find::provider(tx, &name)?;
-                let setup = identity_providers::find_setup(tx, provider.id)?.unwrap_or_default();
-                let domains = identity_providers::list_domains(tx, provider.id)?;
-                Ok::<_, Error>((provider, setup, domains))
+                Wanted::of_stored(tx, provider)
             })
             .map_err(output::explain)?;
-        if !is_upstream(&provider.kind) {
-            bail!("{} is built in and stays as it is", provider.name);
+        if self.no_client_secret {
+            wanted.sealed_secret = None;
         }
-        let mut wanted = Wanted {
-            configuration: serde_json::from_str(&setup.configuration)
-                .with_context(|| format!("the configuration of {} cannot be read", provider.name))?,
-            issuer: setup.issuer.unwrap_or_default(),
-            sealed_secret: setup.sealed_secret.filter(|_| !self.no_client_secret),
-            domains,
-            provider,
-        };
         self.members.apply(&app, &mut wanted)?;
         let (ctx, local_domain) = (context(), app.config.local_domain.clone());
         let view = app

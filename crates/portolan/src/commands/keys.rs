@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use portolan_server::domain::keys::rotation::{PUBLISH_LEAD, Schedule};
+use portolan_server::domain::keys::rotation::{PUBLISH_LEAD, Schedule, state};
 use portolan_server::domain::keys::{KeyKind, StoredKey};
 use portolan_server::domain::sealing::MasterKey;
 use portolan_server::store::audit::{self, Actor, Event};
 use portolan_server::store::keys;
 use portolan_server::{jobs, serve};
-use portolan_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::options::{Options, context};
@@ -115,13 +114,7 @@ impl Rotate {
             let spare = jobs::keys::generate(&app.master_key, kind, ctx.now).map_err(output::explain)?;
             let rotated = app
                 .db
-                .write_blocking(move |tx| {
-                    let rotated = jobs::keys::rotate(tx, ctx.now, schedule, &spare)?;
-                    if rotated.is_changed {
-                        audit::insert(tx, &ctx, &event("signing_key.rotate", json!({ "kind": kind.name() })))?;
-                    }
-                    Ok::<_, portolan_server::Error>(rotated)
-                })
+                .write_blocking(move |tx| jobs::keys::rotate_for(tx, &ctx, Actor::Operator, schedule, &spare))
                 .map_err(output::explain)?;
             has_successor |= rotated.has_successor;
             if !rotated.is_changed {
@@ -212,7 +205,7 @@ fn print_keys(options: &Options, stored: &[StoredKey]) -> Result<()> {
             json!({
                 "id": key.id,
                 "kind": key.kind.name(),
-                "state": state(stored, key, now),
+                "state": state(stored, key, now).name(),
                 "publish_at": key.publish_at,
                 "sign_from": key.sign_from,
                 "retire_at": key.retire_at,
@@ -224,7 +217,7 @@ fn print_keys(options: &Options, stored: &[StoredKey]) -> Result<()> {
         let rows = stored.iter().map(|key| {
             vec![
                 key.kind.name().to_owned(),
-                state(stored, key, now).to_owned(),
+                state(stored, key, now).name().to_owned(),
                 key.sign_from.to_string(),
                 key.retire_at.map(|at| at.to_string()).unwrap_or_default(),
                 key.id.to_string(),
@@ -232,23 +225,4 @@ fn print_keys(options: &Options, stored: &[StoredKey]) -> Result<()> {
         });
         output::list(&["kind", "state", "signs from", "retires", "id"], rows)
     })
-}
-
-/// What a key does at this moment; of those whose time has come the newest signs.
-pub fn state(all: &[StoredKey], key: &StoredKey, now: Timestamp) -> &'static str {
-    if key.retire_at.is_some_and(|at| at <= now) {
-        return "retired";
-    }
-    if key.sign_from > now {
-        return "next";
-    }
-    let newest = all
-        .iter()
-        .filter(|other| other.kind == key.kind && other.sign_from <= now)
-        .max_by_key(|other| (other.sign_from, other.created_at, other.id));
-    if newest.is_some_and(|newest| newest.id == key.id) {
-        "signing"
-    } else {
-        "retiring"
-    }
 }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use portolan_db::{Db, ReadTx};
 use portolan_server::Config;
 use portolan_server::app::new_uuid;
+use portolan_server::domain::address::{self, Site};
 use portolan_server::domain::factors::{self, Removal};
 use portolan_server::domain::identity::{self, NewLocalIdentity};
 use portolan_server::domain::linking;
@@ -40,6 +41,14 @@ Examples:
     Enable(Which),
     /// Set another password: sessions and tokens from before end
     SetPassword(SetPassword),
+    /// Send the owner of an account a link to choose a new password with
+    #[command(after_help = "\
+The link goes to the e-mail address of the account and works for ten minutes; nobody else
+learns it. Nothing changes until it is used.
+
+Example:
+  portolan user send-reset alice")]
+    SendReset(Which),
     /// Link two accounts of one person: the second joins the first
     #[command(after_help = "\
 Make sure that both belong to the same person: whoever can sign in with one of them can act
@@ -132,6 +141,7 @@ impl User {
             User::Disable(Which { user }) => set_enabled(options, &user, false),
             User::Enable(Which { user }) => set_enabled(options, &user, true),
             User::SetPassword(command) => command.run(options),
+            User::SendReset(Which { user }) => send_reset(options, &user),
             User::Link(two) => two.run(options, Linking::Link),
             User::Unlink(two) => two.run(options, Linking::Unlink),
             User::Primary(two) => two.run(options, Linking::Primary),
@@ -313,19 +323,36 @@ fn set_enabled(options: &Options, user: &str, enabled: bool) -> Result<()> {
     let (config, db) = options.store()?;
     let (identity, _) = find(&db, &config, user)?;
     let (ctx, id) = (context(), identity.id);
-    let action = if enabled { "identity.enable" } else { "identity.disable" };
-    db.write_blocking(move |tx| {
-        if enabled {
-            identity::switch_on(tx, id)?;
-        } else {
-            identity::switch_off(tx, &ctx, id)?;
-        }
-        audit::insert(tx, &ctx, &event(action, id, json!({})))
-    })
-    .map_err(output::explain)?;
+    db.write_blocking(move |tx| identity::switch(tx, &ctx, Actor::Operator, id, enabled))
+        .map_err(output::explain)?;
     let (identity, administrator) = find(&db, &config, &id.to_string())?;
     output::print(options.format, &document(&identity, administrator), || {
         format!("{} is {}.", identity.username, state(&identity))
+    })
+}
+
+fn send_reset(options: &Options, user: &str) -> Result<()> {
+    let app = options.app()?;
+    if !app.config.sends_mail() {
+        bail!("this server sends no mail: give it smtp_url and mail_from, or use portolan user set-password");
+    }
+    let (identity, _) = find(&app.db, &app.config, user)?;
+    let site = Site {
+        public_url: app.config.public_url(),
+        local_domain: app.config.local_domain.clone(),
+    };
+    let (ctx, server, account) = (context(), app.clone(), identity.clone());
+    app.db
+        .write_blocking(move |tx| {
+            address::send_reset_for(tx, &ctx, Actor::Operator, &server.master_key, &site, &account)
+        })
+        .map_err(output::explain)?;
+    let document = json!({ "username": identity.username, "email": identity.email });
+    output::print(options.format, &document, || {
+        format!(
+            "A link for a new password is on its way to {}.",
+            identity.email.as_deref().unwrap_or_default()
+        )
     })
 }
 

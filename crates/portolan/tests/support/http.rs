@@ -213,11 +213,17 @@ impl Browser {
 
     /// A code for the program, with whatever pages it takes. All boxes stay ticked.
     pub fn code(&mut self, connection: &mut Connection, people: &People, scope: &str) -> String {
+        let answer = self.authorize(connection, people, scope, "");
         let display_page = display_page(connection);
-        let mut answer = self.authorize(connection, people, scope, "");
+        parameter(&self.come_back(connection, answer, &display_page), "code")
+    }
+
+    /// Goes on from an answer, with whatever pages it takes, until it is sent to an address
+    /// that begins like this.
+    pub fn come_back(&mut self, connection: &mut Connection, mut answer: Answer, to: &str) -> String {
         loop {
             match answer.header("location").map(str::to_owned) {
-                Some(location) if location.starts_with(&display_page) => return parameter(&location, "code"),
+                Some(location) if location.starts_with(to) => return location,
                 Some(location) => answer = self.send(connection, &location, None),
                 None => {
                     assert_eq!(answer.status, 200, "{}", answer.body);

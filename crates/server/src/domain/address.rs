@@ -75,7 +75,7 @@ pub fn answer(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Site, 
     };
     if request.kind == PASSWORD_RESET {
         for account in find_accounts(tx, site, &request.typed)? {
-            send_reset(tx, &ctx, master_key, site, &account)?;
+            send_reset(tx, &ctx, Actor::System, master_key, site, &account)?;
         }
         Ok(())
     } else {
@@ -95,7 +95,8 @@ fn find_accounts(tx: &mut ReadTx, site: &Site, typed: &str) -> Result<Vec<Identi
     Ok(found)
 }
 
-fn can_reset(account: &Identity) -> bool {
+/// Whether a link for a new password can be sent to its owner.
+pub fn can_reset(account: &Identity) -> bool {
     account.provider_id == LOCAL && account.is_live() && account.status != "unused" && account.email.is_some()
 }
 
@@ -116,15 +117,50 @@ fn event(action: &'static str, actor: Actor, id: IdentityId) -> Event {
     }
 }
 
-fn send_reset(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Site, account: &Identity) -> Result<()> {
-    let Some(address) = &account.email else { return Ok(()) };
+/// Sends the link for a new password to the owner of an account, for somebody who
+/// administers the server: they never learn it.
+pub fn send_reset_for(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    actor: Actor,
+    master_key: &MasterKey,
+    site: &Site,
+    account: &Identity,
+) -> Result<()> {
+    if !can_reset(account) {
+        return Err(Error::conflict(
+            "only a local account that is switched on and has an e-mail address can be sent a link",
+        ));
+    }
+    if send_reset(tx, ctx, actor, master_key, site, account)? {
+        return Ok(());
+    }
+    Err(Error::too_many_requests("this address was sent five links within the last hour").retry_after(HOUR))
+}
+
+/// False if the address has got too many already.
+fn send_reset(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    actor: Actor,
+    master_key: &MasterKey,
+    site: &Site,
+    account: &Identity,
+) -> Result<bool> {
+    let Some(address) = &account.email else {
+        return Ok(false);
+    };
     // A stranger who asks for an hour's worth of links must not keep the owner out when
     // these have expired: with none that works, one more is sent.
     let is_needed = !links::has_live(tx, account.id, links::PASSWORD_RESET, ctx.now)?;
     let (secret, hash) = new_secret();
     let expires_at = ctx.now + RESET_LIFETIME;
+    let asked = match actor {
+        Actor::System => "Somebody asked",
+        _ => "An administrator asked",
+    };
     let body = format!(
-        "Somebody asked for a new password for the account {} at {}.\n\nTo choose one, open this link within ten \
+        "{asked} for a new password for the account {} at {}.\n\nTo choose one, open this link within ten \
          minutes:\n\n{LINK_MARK}\n\nIf it was not you, do nothing: the password stays as it is.\n",
         account.username, site.public_url
     );
@@ -134,15 +170,16 @@ fn send_reset(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Site, 
         expires_at,
         is_needed,
     };
-    if mail::queue_link(tx, ctx, master_key, address, "Choose a new password", &body, &link)? {
+    let queued = mail::queue_link(tx, ctx, master_key, address, "Choose a new password", &body, &link)?;
+    if queued {
         let sent = Sent {
             identity_id: Some(account.id),
             address: address.clone(),
         };
         links::insert_sent(tx, &hash, links::PASSWORD_RESET, &sent, ctx.now, expires_at)?;
-        audit::insert(tx, ctx, &event("password_reset.ask", Actor::System, account.id))?;
+        audit::insert(tx, ctx, &event("password_reset.ask", actor, account.id))?;
     }
-    Ok(())
+    Ok(queued)
 }
 
 /// The account that a live link is for. The link ends with the address it was sent to.

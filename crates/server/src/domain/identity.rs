@@ -218,6 +218,30 @@ pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
     mail::notify(tx, ctx, &identity, "Your account was switched off", what)
 }
 
+/// Switches an account off or on for somebody who administers the server, and writes it down.
+pub fn switch(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId, enabled: bool) -> Result<()> {
+    if actor == Actor::Identity(id) && !enabled {
+        return Err(Error::conflict(
+            "this is the account you are signed in with; another administrator can switch it off",
+        ));
+    }
+    let action = if enabled {
+        switch_on(tx, id)?;
+        "identity.enable"
+    } else {
+        switch_off(tx, ctx, id)?;
+        "identity.disable"
+    };
+    let event = Event {
+        action,
+        actor,
+        resource_kind: "identity",
+        resource_id: id.to_string(),
+        detail: serde_json::json!({}),
+    };
+    audit::insert(tx, ctx, &event)
+}
+
 /// A new password, set by the person or an operator: other browsers are signed out and
 /// tokens from before end, since whoever knew the old one may hold them; also those that speak
 /// for an identity linked with it, where this one alone had signed in.

@@ -144,6 +144,15 @@ impl Manager {
         }
     }
 
+    /// An administrator of the server, on the pages for them: may do what somebody at a
+    /// terminal may, under their own name.
+    pub fn administrator(id: IdentityId) -> Self {
+        Self {
+            actor: Actor::Identity(id),
+            ..Self::operator()
+        }
+    }
+
     /// The same caller without the rights of an admin: what every caller may see is left.
     pub fn as_reader(mut self) -> Self {
         self.identities.clear();

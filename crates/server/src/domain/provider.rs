@@ -14,7 +14,7 @@ use crate::store::audit::{self, Actor, Event};
 use crate::store::identity_providers::{self, CLIENTS, CLIENTS_DOMAIN, IdentityProvider, LOCAL, Setup};
 use crate::store::sessions;
 use crate::upstream::discovery::asymmetric;
-use crate::upstream::provider::{Configuration, OAUTH2, is_upstream};
+use crate::upstream::provider::{Configuration, OAUTH2, PRESETS, is_upstream, microsoft_issuer, preset};
 
 /// A provider as it is to be.
 #[derive(Clone, Debug)]
@@ -44,6 +44,50 @@ const OUR_PARAMETERS: &[&str] = &[
 ];
 
 impl Wanted {
+    /// What is known beforehand of a well-known provider. Each tenant of Microsoft is an
+    /// issuer of its own; others have none.
+    pub fn of_preset(id: IdentityProviderId, name: &str, tenant: Option<&str>) -> Result<Self> {
+        let known = preset(name)
+            .ok_or_else(|| Error::invalid_parameters(format!("preset: {name:?} is none of {}", PRESETS.join(", "))))?;
+        let issuer = match (tenant, known.name) {
+            (Some(tenant), "microsoft") => Some(microsoft_issuer(tenant)),
+            (Some(_), _) => return Err(Error::invalid_parameters("tenant: is for the preset microsoft")),
+            (None, _) => known.issuer.map(str::to_owned),
+        };
+        let mut wanted = Self {
+            provider: IdentityProvider {
+                id,
+                name: known.title.into(),
+                short_name: known.short_name.into(),
+                kind: known.kind.into(),
+                alternative_names: "[]".into(),
+                enabled: true,
+            },
+            domains: known.domains.iter().map(|domain| (*domain).to_owned()).collect(),
+            issuer: issuer.unwrap_or_default(),
+            configuration: known.configuration,
+            sealed_secret: None,
+        };
+        // A tenant that is named by its id stands in every token of it.
+        if let Some(tenant) = tenant.filter(|tenant| tenant.parse::<IdentityProviderId>().is_ok()) {
+            wanted.configuration.required_claims.insert("tid".into(), tenant.into());
+        }
+        Ok(wanted)
+    }
+
+    /// As it is, to be changed.
+    pub fn of_stored(tx: &mut ReadTx, provider: IdentityProvider) -> Result<Self> {
+        check_own(&provider)?;
+        let setup = identity_providers::find_setup(tx, provider.id)?.unwrap_or_default();
+        Ok(Self {
+            configuration: serde_json::from_str(&setup.configuration).map_err(Error::internal)?,
+            issuer: setup.issuer.unwrap_or_default(),
+            sealed_secret: setup.sealed_secret,
+            domains: identity_providers::list_domains(tx, provider.id)?,
+            provider,
+        })
+    }
+
     /// Every finding names the option and says what to do.
     pub fn check(&self, local_domain: &str) -> Result<()> {
         let refused = |text: String| Err(Error::invalid_parameters(text));

@@ -195,10 +195,7 @@ pub struct PagePolicy {
 
 /// A page with the headers every page has (standards.md G6).
 pub fn page(html: String, policy: &PagePolicy) -> Response {
-    let form_action = policy
-        .form_target
-        .as_deref()
-        .map_or_else(|| "'self'".to_owned(), |target| format!("'self' {target}"));
+    let form_action = form_action(policy.form_target.as_deref());
     let csp = format!(
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action {form_action}; \
          frame-ancestors 'none'; base-uri 'none'"
@@ -236,8 +233,24 @@ fn language_of(html: &str) -> Language {
     tag.and_then(Language::of_tag).unwrap_or_default()
 }
 
-/// What `form-action` needs so that the redirect after a form may reach `redirect_uri`:
-/// the origin of a web address, the scheme of any other.
+/// Where a form may lead, redirects included: Chromium judges each redirect that follows a
+/// form by this list, and stops without a word. The app may send the browser on from its
+/// redirect URI, and we cannot know where to: a broker of logins goes on to the app that it
+/// serves, an interface to its pages. So behind https all of https is open, and behind a
+/// loopback address, which stands for a program on this machine, other ports of it as well.
+fn form_action(target: Option<&str>) -> String {
+    match target {
+        None => "'self'".to_owned(),
+        Some(target) if target.starts_with("https:") => "'self' https:".to_owned(),
+        Some(target) if target.starts_with("http:") => {
+            format!("'self' {target} http://localhost:* http://127.0.0.1:* https:")
+        }
+        Some(scheme) => format!("'self' {scheme}"),
+    }
+}
+
+/// Where the redirect after a form leads first: the origin of a web address, the scheme of
+/// any other.
 pub fn form_target(redirect_uri: &str) -> Option<String> {
     let url = url::Url::parse(redirect_uri).ok()?;
     let target = match url.scheme() {

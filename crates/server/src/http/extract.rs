@@ -184,7 +184,7 @@ fn invalid_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Error 
     }
 }
 
-async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
+pub(super) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
     Bytes::from_request(request, state)
         .await
         .map_err(|rejection: BytesRejection| {

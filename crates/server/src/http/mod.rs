@@ -10,6 +10,7 @@ pub mod limits;
 pub mod openapi;
 pub mod render;
 mod strict_json;
+pub mod upload;
 
 use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderName, HeaderValue};

@@ -17,6 +17,7 @@ use crate::domain::sealing::MasterKey;
 use crate::domain::totp;
 use crate::error::{Error, Result};
 use crate::start::secret_key_place;
+use crate::store::audit::{self, Actor, Event};
 use crate::store::{factors, keys, outbox, projects, settings};
 
 /// Reads the keys again when they have changed.
@@ -123,6 +124,22 @@ pub fn rotate(tx: &mut WriteTx, now: Timestamp, schedule: Schedule, spare: &Stor
         is_changed: !plan.is_empty(),
         has_successor: plan.insert.is_some() && stored.iter().any(|key| key.kind == spare.kind),
     })
+}
+
+/// The same for somebody who asked for it, written down under their name.
+pub fn rotate_for(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, schedule: Schedule, spare: &StoredKey) -> Result<Rotated> {
+    let rotated = rotate(tx, ctx.now, schedule, spare)?;
+    if rotated.is_changed {
+        let event = Event {
+            action: "signing_key.rotate",
+            actor,
+            resource_kind: "server",
+            resource_id: "keys".into(),
+            detail: serde_json::json!({ "kind": spare.kind.name() }),
+        };
+        audit::insert(tx, ctx, &event)?;
+    }
+    Ok(rotated)
 }
 
 /// Programs that keep keys for ever learn in time that there are others: once for all

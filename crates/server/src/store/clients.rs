@@ -210,6 +210,37 @@ pub fn list_by_name(tx: &mut ReadTx, name: &str) -> Result<Vec<Client>> {
     )?)
 }
 
+/// Clients whose name begins so, by name, behind the one whose name and id are `after`. What
+/// devices registered does not count. Case counts only beyond ASCII.
+pub fn search(tx: &mut ReadTx, prefix: &str, after: (&str, ClientId), limit: i64) -> Result<Vec<Client>> {
+    Ok(tx.fetch_all(
+        &format!(
+            "{SELECT} WHERE lower(name) >= lower(cast($1 AS TEXT)) AND lower(name) < lower(cast($2 AS TEXT))
+                        AND is_instance = 0 AND (lower(name), id) > (lower(cast($3 AS TEXT)), $4)
+                      ORDER BY lower(name), id LIMIT $5"
+        ),
+        params![prefix, super::end_of(prefix), after.0, after.1, limit],
+    )?)
+}
+
+/// Switches a client off or on, together with the instances that devices made of it.
+pub fn set_enabled(tx: &mut WriteTx, id: ClientId, enabled: bool) -> Result<()> {
+    tx.execute("UPDATE clients SET enabled = $2 WHERE id = $1", params![id, enabled])?;
+    tx.execute(
+        "UPDATE clients SET enabled = $2 WHERE parent_client_id = $1 AND is_instance = 1",
+        params![id, enabled],
+    )?;
+    Ok(())
+}
+
+/// How many people allowed a client something, up to `most`.
+pub fn count_people(tx: &mut ReadTx, id: ClientId, most: i64) -> Result<i64> {
+    Ok(tx.fetch_one(
+        "SELECT count(*) FROM (SELECT DISTINCT identity_id FROM consents WHERE client_id = $1 LIMIT $2) AS people",
+        params![id, most],
+    )?)
+}
+
 pub fn insert(tx: &mut WriteTx, client: &Client) -> Result<()> {
     tx.execute(
         "INSERT INTO clients (id, name, project_id, parent_client_id, client_type, is_template, is_instance,

@@ -1,8 +1,9 @@
 //! Identities and identity sets. Each identity is born into a set of its own.
 
 use portolan_db::{Error as DbError, FromRow, Query, ReadTx, Row, WriteTx, params};
-use portolan_types::{IdentityId, IdentityProviderId, IdentitySetId, Timestamp};
+use portolan_types::{ClientId, IdentityId, IdentityProviderId, IdentitySetId, Timestamp};
 
+use super::identity_providers::CLIENTS;
 use crate::error::{Error, Result};
 
 /// An identity as the table holds it, with the name of its provider (wire.md 1.2).
@@ -200,6 +201,49 @@ pub fn list_by_provider(tx: &mut ReadTx, provider: IdentityProviderId) -> Result
     )?)
 }
 
+/// Which part of their records people are searched by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchBy {
+    Username,
+    Name,
+    Email,
+}
+
+/// People for whom this part begins like `prefix`, in the order of it, behind the one whose
+/// part and id are `after`. Clients are no people. Case counts only beyond ASCII.
+pub fn search(
+    tx: &mut ReadTx,
+    by: SearchBy,
+    prefix: &str,
+    after: (&str, IdentityId),
+    limit: i64,
+) -> Result<Vec<Identity>> {
+    let statement = match by {
+        SearchBy::Username => format!(
+            "{SELECT} WHERE i.username >= lower(cast($1 AS TEXT)) AND i.username < lower(cast($2 AS TEXT))
+                        AND i.status <> 'closed' AND (i.username, i.id) > (lower(cast($3 AS TEXT)), $4)
+                        AND i.identity_provider_id <> $5
+                      ORDER BY i.username, i.id LIMIT $6"
+        ),
+        SearchBy::Name => format!(
+            "{SELECT} WHERE lower(i.name) >= lower(cast($1 AS TEXT)) AND lower(i.name) < lower(cast($2 AS TEXT))
+                        AND i.name IS NOT NULL AND i.status <> 'closed'
+                        AND (lower(i.name), i.id) > (lower(cast($3 AS TEXT)), $4)
+                        AND i.identity_provider_id <> $5
+                      ORDER BY lower(i.name), i.id LIMIT $6"
+        ),
+        SearchBy::Email => format!(
+            "{SELECT} WHERE lower(i.email) >= lower(cast($1 AS TEXT)) AND lower(i.email) < lower(cast($2 AS TEXT))
+                        AND i.email IS NOT NULL AND i.status <> 'closed'
+                        AND (lower(i.email), i.id) > (lower(cast($3 AS TEXT)), $4)
+                        AND i.identity_provider_id <> $5
+                      ORDER BY lower(i.email), i.id LIMIT $6"
+        ),
+    };
+    let values = params![prefix, super::end_of(prefix), after.0, after.1, CLIENTS, limit];
+    Ok(tx.fetch_all(&statement, values)?)
+}
+
 /// Inserts the identity and its set; false if the username or subject is taken.
 pub fn insert(tx: &mut WriteTx, identity: &Identity) -> Result<bool> {
     if find_by_username(tx, &identity.username)?.is_some() {
@@ -338,6 +382,17 @@ pub fn set_enabled(tx: &mut WriteTx, id: IdentityId, enabled: bool) -> Result<()
 pub fn raise_generation(tx: &mut WriteTx, id: IdentityId) -> Result<()> {
     tx.execute(
         "UPDATE identities SET generation = generation + 1 WHERE id = $1",
+        params![id],
+    )?;
+    Ok(())
+}
+
+/// The same for a client's own identity and those of its instances.
+pub fn raise_generations_of_client(tx: &mut WriteTx, id: ClientId) -> Result<()> {
+    raise_generation(tx, id.identity())?;
+    tx.execute(
+        "UPDATE identities SET generation = generation + 1
+          WHERE id IN (SELECT id FROM clients WHERE parent_client_id = $1 AND is_instance = 1)",
         params![id],
     )?;
     Ok(())

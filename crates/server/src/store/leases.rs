@@ -1,7 +1,7 @@
 //! Leases of background jobs: of several nodes one does the work. A node that dies holds
 //! its lease only until it runs out, so jobs must bear being done twice.
 
-use portolan_db::{WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, ReadTx, Row, WriteTx, params};
 use portolan_types::Timestamp;
 use uuid::Uuid;
 
@@ -17,6 +17,29 @@ pub fn take(tx: &mut WriteTx, name: &str, holder: Uuid, now: Timestamp, leased_u
         params![name, holder, now, leased_until],
     )?;
     Ok(taken.is_some())
+}
+
+/// A lease as the table holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub name: String,
+    pub holder: Uuid,
+    pub leased_until: Timestamp,
+}
+
+impl FromRow for Lease {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            name: row.take()?,
+            holder: row.take()?,
+            leased_until: row.take()?,
+        })
+    }
+}
+
+/// Those that were taken, whether or not they have run out.
+pub fn list(tx: &mut ReadTx) -> Result<Vec<Lease>> {
+    Ok(tx.fetch_all("SELECT name, holder, leased_until FROM leases ORDER BY name", params![])?)
 }
 
 /// Lets another node take the lease at once.
@@ -48,6 +71,11 @@ mod tests {
         assert!(!take(2, 114));
         assert!(take(2, 115), "it has run out");
         assert!(!take(1, 116));
+
+        let known = db.read_blocking(list).unwrap();
+        let held: Vec<(&str, Uuid)> = known.iter().map(|lease| (lease.name.as_str(), lease.holder)).collect();
+        assert_eq!(held, [("cleanup", Uuid::from_u128(2))]);
+        assert_eq!(known[0].leased_until, Timestamp::from_seconds(125));
 
         db.write_blocking(|tx| release(tx, "cleanup", Uuid::from_u128(1)))
             .unwrap();

@@ -29,6 +29,7 @@ pub mod refresh_tokens;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;
+pub mod skins;
 pub mod upstream_logins;
 
 #[cfg(test)]
@@ -68,6 +69,11 @@ pub const MIGRATIONS: &[Migration] = &[
         "scope_search",
         include_str!("../../migrations/0015_scope_search.sql"),
     ),
+    migration(
+        16,
+        "console_and_skins",
+        include_str!("../../migrations/0016_console_and_skins.sql"),
+    ),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {
@@ -96,6 +102,11 @@ fn in_list(values: &mut Vec<Value>, items: impl IntoIterator<Item = Value>) -> S
         .map(|n| format!("${n}"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Behind every text that begins so: no character is greater than its last one.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10FFFF}")
 }
 
 /// Lists of text in a column are JSON; the column was written by us.

@@ -228,6 +228,24 @@ pub fn list_app_sessions_of_alone(tx: &mut ReadTx, identity_id: IdentityId) -> R
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// Ends every session of a client and of its instances, in whatever browser, and with it
+/// every token that names one. The client gets another session next time.
+pub fn end_all_of_client(tx: &mut WriteTx, client_id: ClientId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "INSERT INTO ended_grants (id, ended_at)
+         SELECT id, cast($2 AS BIGINT) FROM app_sessions
+          WHERE client_id = $1 OR client_id IN (SELECT id FROM clients WHERE parent_client_id = $1 AND is_instance = 1)
+             ON CONFLICT (id) DO NOTHING",
+        params![client_id, now],
+    )?;
+    tx.execute(
+        "DELETE FROM app_sessions
+          WHERE client_id = $1 OR client_id IN (SELECT id FROM clients WHERE parent_client_id = $1 AND is_instance = 1)",
+        params![client_id],
+    )?;
+    Ok(())
+}
+
 /// Identities of a provider that are or were signed in somewhere.
 pub fn list_identities_of_provider(tx: &mut ReadTx, provider: IdentityProviderId) -> Result<Vec<IdentityId>> {
     let rows: Vec<(IdentityId,)> = tx.fetch_all(

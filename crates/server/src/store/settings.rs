@@ -80,6 +80,24 @@ pub fn store_time(db: &Db) -> Result<Option<Timestamp>> {
     ))
 }
 
+/// The version of the schema, and the oldest program that may work with it.
+pub fn schema_version(tx: &mut ReadTx) -> Result<(i64, i64)> {
+    Ok(tx.fetch_one(
+        "SELECT version, oldest_compatible FROM schema_meta WHERE id = 1",
+        params![],
+    )?)
+}
+
+/// How many bytes the store takes, without what waits to be written into it.
+pub fn store_size(tx: &mut ReadTx, engine: Engine) -> Result<i64> {
+    if engine == Engine::Postgres {
+        return Ok(tx.fetch_one("SELECT pg_database_size(current_database())", params![])?);
+    }
+    let pages: i64 = tx.fetch_one("PRAGMA page_count", params![])?;
+    let page_size: i64 = tx.fetch_one("PRAGMA page_size", params![])?;
+    Ok(pages * page_size)
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -109,6 +127,15 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(is_reachable(db)).unwrap();
         assert_eq!(check_integrity(db).unwrap(), Vec::<String>::new());
+    });
+
+    db_test!(a_store_knows_its_version_and_its_size, MIGRATIONS, |db| {
+        let (version, oldest) = db.read_blocking(schema_version).unwrap();
+        assert_eq!(Some(version), MIGRATIONS.last().map(|migration| migration.version));
+        assert!(oldest <= version);
+        let engine = db.engine();
+        let size = db.read_blocking(move |tx| store_size(tx, engine)).unwrap();
+        assert!(size > 100_000, "{size}");
     });
 
     db_test!(only_a_database_server_has_a_clock_of_its_own, MIGRATIONS, |db| {

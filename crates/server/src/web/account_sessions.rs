@@ -158,7 +158,7 @@ impl Own {
 }
 
 /// An instance appears under the name of its template.
-fn app_names(tx: &mut ReadTx, place: &Place) -> Result<Vec<String>> {
+pub fn app_names(tx: &mut ReadTx, place: &Place) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for app in &place.apps {
         let Some(client) = clients::find(tx, app.client_id)? else {

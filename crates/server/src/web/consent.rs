@@ -17,9 +17,7 @@ use uuid::Uuid;
 
 use super::destination::CONSENTS;
 use super::pages::{AccessDuration, ConsentPage, ContinueAsPage, FormErrors, Href, ScopeNode};
-use super::{
-    SignedIn, Waiting, account_view, find_session, find_waiting, layout, render, request_id, resume, speaking,
-};
+use super::{SignedIn, Waiting, account_view, find_session, find_waiting, render, request_id, resume, speaking};
 use crate::app::{App, Ctx};
 use crate::domain::consent::{self, Approval, Decision, path_id};
 use crate::domain::scope::{self, Node};
@@ -116,7 +114,7 @@ fn show(app: &App, ctx: &Ctx, cookie: &Cookie, asked: &Asked, errors: FormErrors
     };
     let wants_label = waiting.client.prompt_for_named_grant || request.label.is_some();
     let page = ConsentPage {
-        layout: layout(app, ctx, ctx.text("consent-title"), Some(person)),
+        layout: waiting.layout(app, ctx, ctx.text("consent-title"), Some(person)),
         action: format!("/p/consent?shown={}", fingerprint(trees)),
         form_token: cookie.form_token(app),
         request: Some(waiting.parked.id.to_string()),
@@ -283,7 +281,9 @@ pub async fn continue_page(
     };
     let ctx = speaking(&ctx, Some(&asked.waiting));
     let page = ContinueAsPage {
-        layout: layout(&app, &ctx, ctx.text("consent-continue-title"), Some(&asked.person)),
+        layout: asked
+            .waiting
+            .layout(&app, &ctx, ctx.text("consent-continue-title"), Some(&asked.person)),
         action: "/p/continue".into(),
         form_token: cookie.form_token(&app),
         request: Some(id.to_string()),

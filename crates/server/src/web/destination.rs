@@ -28,6 +28,8 @@ pub const LINK: &str = "/p/link";
 pub const LINK_CONFIRM: &str = "/p/link/confirm";
 pub const SECURITY: &str = "/p/account/security";
 pub const DEVELOPERS: &str = "/p/developers";
+/// The pages for administrators of the server.
+pub const CONSOLE: &str = "/p/console";
 
 /// Pages that change how a person signs in: each with its name in `next` and its path.
 const SECURITY_PAGES: [(&str, &str); 5] = [
@@ -59,10 +61,13 @@ pub enum Destination {
     /// The same, for somebody whose sign-ins in this browser are not enough to change
     /// something there. Names an identity that would be.
     Administer(Inside, Option<IdentityId>),
+    /// For administrators of the server, whose sign-ins in this browser are not enough.
+    Console(Inside),
 }
 
-/// A page of the developer area: its path beneath [`DEVELOPERS`]. It is made of names and
-/// ids alone, so whoever writes it cannot lead anywhere else.
+/// A page of the developer area or of the operator console: its path beneath [`DEVELOPERS`] or
+/// [`CONSOLE`]. It is made of names and ids alone, so whoever writes it cannot lead anywhere
+/// else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inside(String);
 
@@ -81,10 +86,14 @@ impl Inside {
     }
 
     pub fn path(&self) -> String {
+        self.beneath(DEVELOPERS)
+    }
+
+    fn beneath(&self, area: &str) -> String {
         if self.0.is_empty() {
-            return DEVELOPERS.into();
+            return area.into();
         }
-        format!("{DEVELOPERS}/{}", self.0)
+        format!("{area}/{}", self.0)
     }
 }
 
@@ -106,6 +115,7 @@ impl Destination {
             Some("address") => Destination::Address,
             Some("developers") => Destination::Developers(inside()),
             Some("administer") => Destination::Administer(inside(), identity()),
+            Some("console") => Destination::Console(inside()),
             Some(name) => SECURITY_PAGES
                 .into_iter()
                 .find(|(known, _)| *known == name)
@@ -125,7 +135,7 @@ impl Destination {
 
     /// Whether the person has to sign in again before they can go there.
     pub fn needs_new_login(&self, person: &SignedIn, now: Timestamp) -> bool {
-        if let Destination::Administer(..) = self {
+        if matches!(self, Destination::Administer(..) | Destination::Console(_)) {
             // The page has looked at the sign-ins of this browser already.
             return true;
         }
@@ -143,6 +153,7 @@ impl Destination {
             Destination::Address => ADDRESS.into(),
             Destination::Security(_, path) => (*path).into(),
             Destination::Developers(page) | Destination::Administer(page, _) => page.path(),
+            Destination::Console(page) => page.beneath(CONSOLE),
             Destination::Identities(came_from) => came_from.address(IDENTITIES, &[]),
             Destination::BeginLink(came_from, None) => came_from.address(LINK, &[]),
             Destination::BeginLink(_, Some(request)) => format!("{LINK}?request={request}"),
@@ -164,6 +175,7 @@ impl Destination {
             Destination::Address
             | Destination::Administer(..)
             | Destination::Security(..)
+            | Destination::Console(_)
             | Destination::BeginLink(..)
             | Destination::Unlink(..)
             | Destination::MakePrimary(..) => true,
@@ -205,6 +217,7 @@ impl Destination {
             Destination::Sessions => (next("sessions"), None),
             Destination::Address => (next("address"), None),
             Destination::Security(name, _) => (next(name), None),
+            Destination::Console(page) => ([next("console"), page_field(page)].concat(), None),
             Destination::Developers(page) => ([next("developers"), page_field(page)].concat(), None),
             Destination::Administer(page, identity) => {
                 let mut fields = [next("administer"), page_field(page)].concat();
@@ -319,6 +332,15 @@ mod tests {
             ("next=security-totp", "/p/account/security/totp"),
             ("next=security-nothing", "/"),
             ("next=address", "/p/address"),
+            ("next=console", "/p/console"),
+            (
+                "next=console&page=people/00000000-0000-0000-0000-000000000007/disable",
+                "/p/console/people/00000000-0000-0000-0000-000000000007/disable",
+            ),
+            ("next=console&page=//evil.example", "/p/console"),
+            ("next=console&page=../../v2/web/logout", "/p/console"),
+            ("next=console&page=a%0d%0ab", "/p/console"),
+            ("next=console&page=a%3fb", "/p/console"),
             ("next=/v2/web/consents", "/"),
             ("next=https://evil.example/", "/"),
             ("next=//evil.example", "/"),

@@ -303,7 +303,7 @@ pub enum Tool {
 
 impl Tool {
     /// Of the element that holds the commands.
-    fn id(self) -> &'static str {
+    pub(super) fn id(self) -> &'static str {
         match self {
             Tool::Curl => "try-curl",
             Tool::Python => "try-python",
@@ -312,7 +312,7 @@ impl Tool {
         }
     }
 
-    fn title(self, layout: &Layout) -> &'static str {
+    pub(super) fn title(self, layout: &Layout) -> &'static str {
         layout.text(match self {
             Tool::Curl => "developers-try-curl",
             Tool::Python => "developers-try-python",

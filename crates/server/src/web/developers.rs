@@ -6,9 +6,10 @@
 //! recently with an account that administers it (decisions, section 6); the pages lead to the
 //! login for that, and back.
 
+pub mod appearance;
 pub mod apps;
 pub mod projects;
-mod recipes;
+pub(super) mod recipes;
 pub mod secrets;
 
 use axum::extract::State;
@@ -24,8 +25,9 @@ use super::{SignedIn, find_session, layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::project::{Gate, Manager};
 use crate::error::{Error, Kind, Result};
-use crate::http::browser::{Cookie, PagePolicy, checked_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form, stale_form};
 use crate::http::extract::{Form, Params, Query};
+use crate::http::upload::Upload;
 use crate::store::clients::{self, Client};
 use crate::store::identities::{self, Identity};
 use crate::store::projects::{self as project_store, Project};
@@ -175,6 +177,24 @@ impl Visit {
             here: Inside::new(here),
         };
         Ok((visit, form))
+    }
+
+    /// With a form that may hold a file, of the page at this path.
+    pub fn with_upload(
+        app: App,
+        ctx: Ctx,
+        headers: &HeaderMap,
+        form: &Upload,
+        here: impl Into<String>,
+    ) -> Result<Self> {
+        let cookie = Cookie::read(headers, &app.config).ok_or_else(stale_form)?;
+        cookie.check_form(&app, &form.params)?;
+        Ok(Self {
+            cookie: Some(cookie),
+            app,
+            ctx,
+            here: Inside::new(here),
+        })
     }
 
     fn sign_in_first(&self) -> Stop {

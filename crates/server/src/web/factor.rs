@@ -144,7 +144,10 @@ impl Step {
             channel.request_options(ctx, purpose, passkeys).to_string()
         });
         let page = LoginFactorPage {
-            layout: layout(app, ctx, ctx.text("login-factor-title"), None),
+            layout: match waiting {
+                Some(waiting) => waiting.layout(app, ctx, ctx.text("login-factor-title"), None),
+                None => layout(app, ctx, ctx.text("login-factor-title"), None),
+            },
             form_token: cookie.form_token(app),
             request: waiting.map(|waiting| waiting.parked.id.to_string()),
             login: self.token.clone(),

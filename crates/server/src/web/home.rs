@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
 use super::account_sessions::SESSIONS;
-use super::destination::{ADDRESS, CONSENTS, DEVELOPERS, IDENTITIES, SECURITY};
+use super::destination::{ADDRESS, CONSENTS, CONSOLE, DEVELOPERS, IDENTITIES, SECURITY};
 use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
@@ -19,47 +19,58 @@ use crate::store::identities;
 pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Result<Response> {
     let hash = Cookie::read(&headers, &app.config).map(|cookie| cookie.hash);
     let (shared, unit_ctx) = (app.clone(), ctx.clone());
-    let (is_set_up, signed_in) = app
+    let (is_set_up, signed_in, is_administrator) = app
         .db
         .read(move |tx| {
             let session = match &hash {
                 Some(hash) => find_session(tx, &shared, &unit_ctx, hash)?,
                 None => None,
             };
-            Ok::<_, Error>((
-                identities::has_administrator(tx)?,
-                session.and_then(|(_, person)| person),
-            ))
+            let person = session.and_then(|(_, person)| person);
+            let is_administrator = match &person {
+                Some(person) => identities::is_administrator(tx, person.identity.id)?,
+                None => false,
+            };
+            Ok::<_, Error>((identities::has_administrator(tx)?, person, is_administrator))
         })
         .await?;
+    let console = is_administrator.then(|| Link {
+        text: ctx.text("console-title").into(),
+        href: Href::path(CONSOLE),
+    });
+    let console: Vec<Link> = console.into_iter().collect();
     let state = match &signed_in {
         Some(_) => HomeState::SignedIn {
-            links: vec![
-                Link {
-                    text: ctx.text("consents-title").into(),
-                    href: Href::path(CONSENTS),
-                },
-                Link {
-                    text: ctx.text("home-security").into(),
-                    href: Href::path(SECURITY),
-                },
-                Link {
-                    text: ctx.text("sessions-title").into(),
-                    href: Href::path(SESSIONS),
-                },
-                Link {
-                    text: ctx.text("account-address").into(),
-                    href: Href::path(ADDRESS),
-                },
-                Link {
-                    text: ctx.text("identities-title").into(),
-                    href: Href::path(IDENTITIES),
-                },
-                Link {
-                    text: ctx.text("home-projects").into(),
-                    href: Href::path(DEVELOPERS),
-                },
-            ],
+            links: [
+                vec![
+                    Link {
+                        text: ctx.text("consents-title").into(),
+                        href: Href::path(CONSENTS),
+                    },
+                    Link {
+                        text: ctx.text("home-security").into(),
+                        href: Href::path(SECURITY),
+                    },
+                    Link {
+                        text: ctx.text("sessions-title").into(),
+                        href: Href::path(SESSIONS),
+                    },
+                    Link {
+                        text: ctx.text("account-address").into(),
+                        href: Href::path(ADDRESS),
+                    },
+                    Link {
+                        text: ctx.text("identities-title").into(),
+                        href: Href::path(IDENTITIES),
+                    },
+                    Link {
+                        text: ctx.text("home-projects").into(),
+                        href: Href::path(DEVELOPERS),
+                    },
+                ],
+                console,
+            ]
+            .concat(),
             sign_out: Href::path("/v2/web/logout"),
         },
         None if is_set_up => HomeState::SignedOut {

@@ -253,6 +253,8 @@ struct Ending {
     proven: Proven,
     /// Others of the set that the new one joins.
     others: Vec<Identity>,
+    /// The form may lead on to the app whose request waits for the link.
+    policy: PagePolicy,
 }
 
 enum Found {
@@ -271,12 +273,17 @@ fn find_ending(tx: &mut ReadTx, app: &App, ctx: &Ctx, cookie: &Cookie, id: Uuid)
     };
     let mut others = identities::list_set(tx, proven.mine.set_id)?;
     others.retain(|other| other.id != proven.mine.id && other.id != proven.other.id && other.status != "closed");
+    let policy = match link.request_id {
+        Some(request) => find_waiting(tx, ctx, browser, request)?.policy(),
+        None => PagePolicy::default(),
+    };
     Ok(Found::Ending(Box::new(Ending {
         browser,
         person,
         link,
         proven,
         others,
+        policy,
     })))
 }
 
@@ -325,7 +332,7 @@ fn ask(app: &App, ctx: &Ctx, cookie: &Cookie, ending: &Ending) -> Result<Respons
         other: account_view(other),
         others: ending.others.iter().map(|other| other.username.clone()).collect(),
     };
-    render(&page, &PagePolicy::default())
+    render(&page, &ending.policy)
 }
 
 /// Says why not, and what to do.

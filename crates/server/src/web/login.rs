@@ -177,7 +177,10 @@ pub(super) fn show(
         None => ctx.text("login-title"),
     };
     let page = LoginPage {
-        layout: layout(app, ctx, title, state.signed_in.as_ref()),
+        layout: match waiting {
+            Some(waiting) => waiting.layout(app, ctx, title, state.signed_in.as_ref()),
+            None => layout(app, ctx, title, state.signed_in.as_ref()),
+        },
         action: "/p/login".into(),
         form_token: cookie.form_token(app),
         request: waiting.map(|waiting| waiting.parked.id.to_string()),

@@ -12,8 +12,9 @@ use http::HeaderMap;
 use portolan_types::TokenHash;
 
 use super::destination::CameFrom;
-use super::pages::{CarriedField, LoggedOutPage, LogoutPage};
-use super::{layout, render, wished_by};
+use super::pages::skin::SkinView;
+use super::pages::{CarriedField, Layout, LoggedOutPage, LogoutPage};
+use super::{layout, render, skin, wished_by};
 use crate::app::{App, Ctx};
 use crate::domain::id_token::{Expiry, VerifiedIdToken};
 use crate::domain::logout as rules;
@@ -41,6 +42,8 @@ struct Asked {
     /// Genuine, and of the client that is named, if one is.
     hint: Option<VerifiedIdToken>,
     client: Option<Client>,
+    /// How its pages look.
+    skin: Option<SkinView>,
     /// Where the browser goes afterwards, with `state`.
     target: Option<String>,
     /// An address was given that the browser is not sent to.
@@ -66,7 +69,7 @@ impl Asked {
         let state = params.get("state").map(str::to_owned);
         let (wanted, given) = (uri.clone(), came_from.clone());
         let hinted = hint.as_ref().map(|hint| hint.client_id);
-        let (client, target) = app
+        let (client, skin, target) = app
             .db
             .read(move |tx| {
                 let client = match hinted {
@@ -80,7 +83,11 @@ impl Asked {
                     }
                     _ => None,
                 };
-                Ok::<_, Error>((client, target))
+                let skin = match &client {
+                    Some(client) => skin::of_client(tx, client)?,
+                    None => None,
+                };
+                Ok::<_, Error>((client, skin, target))
             })
             .await?;
         let mut carried = came_from.fields();
@@ -95,9 +102,17 @@ impl Asked {
             came_from,
             hint,
             client,
+            skin,
             target,
             carried,
         })
+    }
+
+    fn layout(&self, app: &App, ctx: &Ctx, title: &str) -> Layout {
+        Layout {
+            skin: self.skin.clone(),
+            ..layout(app, ctx, title, None)
+        }
     }
 
     fn client_name(&self) -> Option<String> {
@@ -130,7 +145,7 @@ pub async fn logout_page(
         return done(&app, &ctx, &asked);
     }
     let page = LogoutPage {
-        layout: layout(&app, &ctx, ctx.text("logout-title"), None),
+        layout: asked.layout(&app, &ctx, ctx.text("logout-title")),
         action: "/v2/web/logout".into(),
         form_token: cookie.form_token(&app),
         client_name: asked.client_name(),
@@ -210,7 +225,7 @@ fn done(app: &App, ctx: &Ctx, asked: &Asked) -> Result<Response> {
         Some(target) => Redirect::to(target).into_response(),
         None => {
             let page = LoggedOutPage {
-                layout: layout(app, ctx, ctx.text("logout-done-title"), None),
+                layout: asked.layout(app, ctx, ctx.text("logout-done-title")),
                 client_name: asked.client_name(),
                 continue_to: asked.came_from.way_back(asked.client.as_ref()),
             };

@@ -9,6 +9,7 @@ mod by_link;
 mod choice;
 pub mod consent;
 pub mod consents;
+pub mod console;
 mod demands;
 pub mod destination;
 pub mod developers;
@@ -30,6 +31,7 @@ pub mod security;
 pub mod setup;
 mod sign_in;
 pub mod sign_up;
+pub mod skin;
 pub mod texts;
 pub mod user_agent;
 
@@ -49,6 +51,7 @@ use crate::store::clients::{self, Client};
 use crate::store::identities::Identity;
 use crate::store::sessions::{self, Authentication};
 use crate::texts::{Language, words};
+use pages::skin::SkinView;
 use pages::{AccountView, ClientView, Layout};
 
 /// A parked request with what its pages show.
@@ -58,6 +61,8 @@ pub struct Waiting {
     pub client: Client,
     /// Of an instance: the template, under whose name it appears.
     pub template: Option<Client>,
+    /// How the app looks.
+    pub skin: Option<SkinView>,
 }
 
 /// Who is signed in in a browser.
@@ -103,17 +108,27 @@ fn find_waiting(tx: &mut ReadTx, ctx: &Ctx, session: BrowserSessionId, id: Uuid)
         Some(template) => clients::find(tx, template)?,
         None => None,
     };
+    let skin = skin::of_client(tx, template.as_ref().unwrap_or(&client))?;
     Ok(Waiting {
         parked,
         request,
         client,
         template,
+        skin,
     })
 }
 
 impl Waiting {
     fn client_view(&self) -> ClientView {
         client_view(&self.client, self.template.as_ref())
+    }
+
+    /// The layout of one of its pages, which looks like the app.
+    fn layout(&self, app: &App, ctx: &Ctx, title: &str, signed_in: Option<&SignedIn>) -> Layout {
+        Layout {
+            skin: self.skin.clone(),
+            ..layout(app, ctx, title, signed_in)
+        }
     }
 
     /// Where its forms may end: the redirect after the last one goes to the app.
@@ -187,6 +202,7 @@ fn layout(app: &App, ctx: &Ctx, title: &str, signed_in: Option<&SignedIn>) -> La
         request_id: ctx.request_id.to_string(),
         operator_contact: app.config.operator_contact.clone(),
         signed_in_as: signed_in.map(|person| person.identity.username.clone()),
+        skin: None,
         offers_languages: ctx.can_be_reloaded,
     }
 }

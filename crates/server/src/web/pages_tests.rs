@@ -9,8 +9,12 @@ use std::path::Path;
 use super::*;
 use crate::http::browser::{self, PagePolicy};
 
+#[path = "console_pages_tests.rs"]
+mod console;
 #[path = "service_pages_tests.rs"]
 mod services;
+#[path = "skin_pages_tests.rs"]
+mod skins;
 
 /// What an attacker would choose as the name of an app, an account or a scope.
 const HOSTILE: &str = r#"<script>alert(1)</script>"'& onclick=alert(1) x="#;
@@ -33,6 +37,8 @@ fn hostile(_: &str) -> String {
 pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let mut pages = samples_for_everybody(language, say);
     pages.extend(services::samples(language, say));
+    pages.extend(console::samples(language, say));
+    pages.extend(skins::samples(language, say));
     pages
 }
 
@@ -44,6 +50,7 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: None,
+        skin: None,
         offers_languages: true,
     };
     let signed_in = |title: &str| Layout {
@@ -927,7 +934,7 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         page(
             "consents_revoke_all",
             &account::RevokeAllPage {
-                layout: signed_in("Withdraw everything"),
+                layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),
                 carried: revocation().carried,
@@ -949,14 +956,14 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         page(
             "consents_revoke_all_none",
             &account::RevokeAllPage {
-                layout: signed_in("Withdraw everything"),
+                layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),
                 carried: revocation().carried,
                 apps: Vec::new(),
                 while_away: false,
                 keep: Href::path("/v2/web/consents"),
-                errors: FormErrors::whole("What would end has changed. Look at it again before you withdraw it."),
+                errors: FormErrors::whole(language.text("consents-changed")),
             },
         ),
         page("identities", &identities()),
@@ -1216,7 +1223,7 @@ impl Element {
 /// Reads markup strictly: quoted attributes, every element closed in order. What
 /// escaped from its place would show up as an element or an attribute of its own.
 fn elements(page: &str, html: &str) -> Vec<Element> {
-    const VOID: [&str; 4] = ["meta", "link", "input", "br"];
+    const VOID: [&str; 5] = ["meta", "link", "input", "br", "img"];
     let mut all: Vec<Element> = Vec::new();
     let mut open: Vec<usize> = Vec::new();
     let mut rest = html
@@ -1316,6 +1323,10 @@ fn the_catalogue_can_be_looked_at_in_a_browser() {
         let written = fs::read_dir(&folder).unwrap().count();
         assert_eq!(written, pages.len(), "two pages of the catalogue have one name");
     }
+    fs::create_dir_all(folder.join("skin")).unwrap();
+    for (name, bytes) in skins::files() {
+        fs::write(folder.join("skin").join(name), bytes).unwrap();
+    }
     let response = browser::page(String::new(), &PagePolicy::default());
     let policy = &response.headers()[http::header::CONTENT_SECURITY_POLICY];
     fs::write(folder.join("policy.txt"), policy.as_bytes()).unwrap();
@@ -1375,9 +1386,9 @@ fn without_empty_lines(html: &str) -> String {
 
 #[test]
 fn hostile_words_stay_words() {
-    const ATTRIBUTES: &str = "action aria-controls aria-current aria-describedby aria-hidden aria-invalid aria-label autocapitalize autocomplete autofocus \
+    const ATTRIBUTES: &str = "accept action alt aria-controls aria-current aria-describedby aria-hidden aria-invalid aria-label autocapitalize autocomplete autofocus \
         charset checked class content cx cy d data-conditional data-copy data-copy-status data-once data-options data-passkey \
-        data-passkey-status data-reveal data-without-script data-word-copied data-word-failed data-word-hide data-word-none data-word-registered data-word-select data-word-wrong-address datetime defer fill \
+        data-passkey-status data-reveal data-without-script data-word-copied data-word-failed data-word-hide data-word-none data-word-registered data-word-select data-word-wrong-address datetime defer enctype fill \
         focusable for formnovalidate height hidden href hreflang id inputmode lang list method minlength name opacity open r referrerpolicy rel required \
         role rows selected spellcheck src stroke stroke-linejoin stroke-width tabindex target type value viewBox width";
     let known: HashSet<&str> = ATTRIBUTES.split(' ').collect();
@@ -1447,6 +1458,28 @@ fn hostile_words_stay_words() {
         "login_linking",
         "link_confirm",
         "link_confirm_third",
+        "appearance_app",
+        "appearance_refused",
+        "login_with_skin",
+        "consent_with_skin",
+        "logged_out_with_skin",
+        "first_address_differs",
+        "first_app_refused",
+        "first_token",
+        "console",
+        "console_people",
+        "console_person",
+        "console_confirm_refused",
+        "console_providers",
+        "console_provider",
+        "console_provider_edit",
+        "console_provider_refused",
+        "console_clients",
+        "console_client",
+        "console_client_disabled",
+        "console_audit",
+        "console_audit_unread",
+        "console_server",
     ]
     .iter()
     .chain(developer_pages::SHOW_STRANGERS_WORDS)
@@ -1537,7 +1570,7 @@ fn pages_obey_the_content_security_policy() {
     for (page, _, elements) in catalogue() {
         for element in &elements {
             assert!(
-                !["style", "iframe", "object", "base", "img"].contains(&element.name.as_str()),
+                !["style", "iframe", "object", "base"].contains(&element.name.as_str()),
                 "{page}"
             );
             assert_eq!(element.get("style"), None, "{page}");
@@ -1550,7 +1583,17 @@ fn pages_obey_the_content_security_policy() {
                 "link" => element.get("href"),
                 _ => None,
             };
+            // Logos are files of this server, or stand in the page while they are tried.
+            if element.name == "img" {
+                let src = element.get("src").unwrap();
+                let here = src.starts_with("/p/skin/") || src.starts_with("data:image/png;base64,");
+                assert!(here && element.get("alt").is_some(), "{page}: {src}");
+            }
             if let Some(url) = loads {
+                if let Some(file) = url.strip_prefix("/p/skin/") {
+                    assert!(crate::domain::skin::Colours::of_file(file).is_some(), "{page}: {url}");
+                    continue;
+                }
                 let path = url
                     .strip_prefix("/static/")
                     .unwrap_or_else(|| panic!("{page} loads {url}"));

@@ -10,9 +10,10 @@ use super::{layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::identity::{self, NewLocalIdentity};
 use crate::domain::password::Factors;
+use crate::domain::session::{self, Proof};
 use crate::domain::token_format;
 use crate::error::{Error, Kind, Result};
-use crate::http::browser::{Cookie, PagePolicy, checked_form};
+use crate::http::browser::{Cookie, PagePolicy, checked_form, session_lifetimes};
 use crate::http::extract::{Form, Params};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::{identities, links};
@@ -99,6 +100,10 @@ pub async fn setup(
         administrator: true,
     };
     let (unit_ctx, domain, hash) = (ctx.clone(), app.config.local_domain.clone(), token_format::hash(&token));
+    // They have just chosen the password, so they are signed in: the next steps need it. As at
+    // each sign-in the browser gets another cookie.
+    let fresh = Cookie::generate();
+    let (new_hash, lifetimes) = (fresh.hash, session_lifetimes(&app.config));
     let created = app
         .db
         .write(move |tx| {
@@ -117,6 +122,9 @@ pub async fn setup(
                 detail: serde_json::json!({ "username": identity.username }),
             };
             audit::insert(tx, &unit_ctx, &event)?;
+            let browser = session::find_or_create(tx, &unit_ctx, &new_hash, lifetimes)?;
+            let proof = Proof::now(&unit_ctx, &["pwd"]);
+            session::sign_in(tx, &unit_ctx, browser, &identity, &proof, &new_hash, lifetimes.1)?;
             Ok(identity)
         })
         .await;
@@ -127,7 +135,10 @@ pub async fn setup(
                 username: identity.username,
                 public_url: app.config.public_url(),
             };
-            render(&page, &POLICY)
+            let mut response = render(&page, &POLICY)?;
+            let (name, value) = fresh.set(&app.config);
+            response.headers_mut().append(name, value);
+            Ok(response)
         }
         Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => {
             refuse(field_error(&ctx, &error, &["username", "name", "email"]))

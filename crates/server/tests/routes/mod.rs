@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "a harness that fails has said what is wrong")]
 
+mod console;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -213,6 +215,12 @@ pub enum Call {
 }
 
 pub fn calls() -> Vec<(&'static str, Call)> {
+    let mut calls = calls_of_everybody();
+    calls.extend(console::calls());
+    calls
+}
+
+fn calls_of_everybody() -> Vec<(&'static str, Call)> {
     use Call::{Page, Program};
     vec![
         (

@@ -1086,7 +1086,12 @@ fn an_app_that_requires_a_provider_offers_to_link_an_account_of_it() {
             .text()
             .contains("It has to be an account of Elsewhere Institute.")
     );
-    home.browser.login(&home.other);
+    let asked = home.browser.login(&home.other);
+    let csp = asked.page().header("content-security-policy").unwrap().to_owned();
+    assert!(
+        csp.contains("form-action 'self' https:;"),
+        "where nothing but the link was missing, the form leads on to the app: {csp}"
+    );
     let outcome = home.browser.submit(&home.browser.form().set("decision", "link"));
     assert!(outcome.is_page(), "the request goes on, to the consent page");
     let code = home.browser.allow().code();

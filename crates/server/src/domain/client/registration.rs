@@ -16,7 +16,7 @@ use crate::domain::scope::registration::spell;
 use crate::error::{Error, Kind, Result};
 use crate::store::audit::{self, Event};
 use crate::store::clients::{self, Client, Credential};
-use crate::store::{identities, identity_providers, projects, scopes};
+use crate::store::{identities, identity_providers, projects, scopes, sessions};
 use crate::upstream::dns::Found;
 
 const MAXIMUM_REDIRECT_URIS: usize = 100;
@@ -243,6 +243,37 @@ pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId, noti
         json!({ "name": client.name, "contact_told": notice == Notice::Send }),
     )?;
     Ok(client)
+}
+
+/// Switches a client off or on, for whoever administers the server. Off: nobody can sign in
+/// to it, and its tokens are inactive at once, on every node; so it goes for the instances
+/// that devices made of it. What people had there then does not come back with it: they sign
+/// in again.
+pub fn set_enabled(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId, enabled: bool) -> Result<Client> {
+    let client = get_authorized(tx, ctx, manager, id)?;
+    if id == clients::AUTH {
+        return Err(Error::conflict("this server cannot be without itself"));
+    }
+    if client.enabled == enabled {
+        return Ok(client);
+    }
+    clients::set_enabled(tx, id, enabled)?;
+    let (action, state) = if enabled {
+        ("client.enable", "on again")
+    } else {
+        sessions::end_all_of_client(tx, id, ctx.now)?;
+        identities::raise_generations_of_client(tx, id)?;
+        (
+            "client.disable",
+            "off: nobody can sign in to it, and its tokens have ended",
+        )
+    };
+    record(tx, ctx, manager, action, &client, json!({ "name": client.name }))?;
+    if let Some(project) = client.project_id {
+        let text = format!("The app {} ({id}) was switched {state}.", client.name);
+        mail::notify_project(tx, ctx, project, "An app was switched off or on", &text)?;
+    }
+    clients::get(tx, id)
 }
 
 /// A new secret; it is in no record but the answer.

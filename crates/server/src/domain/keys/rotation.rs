@@ -50,6 +50,46 @@ pub struct KeyTimes {
     pub retire_at: Option<Timestamp>,
 }
 
+/// What a key does at this moment; of those whose time has come the newest signs.
+pub fn state(all: &[StoredKey], key: &StoredKey, now: Timestamp) -> State {
+    if key.retire_at.is_some_and(|at| at <= now) {
+        return State::Retired;
+    }
+    if key.sign_from > now {
+        return State::Next;
+    }
+    let newest = all
+        .iter()
+        .filter(|other| other.kind == key.kind && other.sign_from <= now)
+        .max_by_key(|other| (other.sign_from, other.created_at, other.id));
+    if newest.is_some_and(|newest| newest.id == key.id) {
+        State::Signing
+    } else {
+        State::Retiring
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Published, and waits for its turn.
+    Next,
+    Signing,
+    /// Still in the list for what it signed.
+    Retiring,
+    Retired,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Next => "next",
+            State::Signing => "signing",
+            State::Retiring => "retiring",
+            State::Retired => "retired",
+        }
+    }
+}
+
 /// What to write, in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {

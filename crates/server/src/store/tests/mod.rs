@@ -5,6 +5,7 @@ mod addresses;
 mod clients;
 mod codes;
 mod consents;
+mod console;
 mod developers;
 mod factors;
 mod identities;

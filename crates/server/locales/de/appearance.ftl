@@ -1,0 +1,32 @@
+# Wie Apps auf den Seiten aussehen, die Personen auf dem Weg zu ihnen sehen.
+
+appearance-link = Aussehen
+appearance-app-title = Wie { $name } aussieht
+appearance-project-title = Wie die Apps von { $name } aussehen
+appearance-app-text = Personen sehen das, wenn sie sich bei der App anmelden, ihr etwas erlauben oder sich von dort abmelden. Diese Seite zeigt selbst das gespeicherte oder ausprobierte Aussehen.
+appearance-project-text = Jede App des Projekts sieht so aus, wenn sie kein eigenes Aussehen hat. Diese Seite zeigt selbst das gespeicherte oder ausprobierte Aussehen.
+appearance-header = Text im Balken
+appearance-header-hint = Höchstens 80 Zeichen. Leer: der Name.
+appearance-band = Farbe des Balkens
+appearance-band-hint = Hinter Logo und Text, und die des wichtigsten Knopfs.
+appearance-band-text = Farbe des Texts darauf
+appearance-band-text-hint = Sie muss sich vom Balken abheben: Kontrast mindestens 4,5.
+appearance-has-background = Der Seite einen eigenen Hintergrund geben
+appearance-background = Farbe des Hintergrunds
+appearance-background-hint = Eine helle, damit der Text der Seite lesbar bleibt. Wer dunkle Seiten vorzieht, behält den dunklen Hintergrund.
+appearance-logo = Logo
+appearance-logo-hint = PNG, JPEG oder WebP, höchstens 2048 Punkte breit oder hoch und ein Megabyte groß. Es wird in 240 mal 64 Punkte eingepasst.
+appearance-remove-logo = Logo entfernen
+appearance-try = Ausprobieren
+appearance-save = Speichern
+appearance-remove = Aussehen entfernen
+appearance-saved = Das Aussehen ist gespeichert. Ab jetzt sehen es alle.
+appearance-removed = Das Aussehen wurde entfernt. Die Seiten sehen aus wie immer.
+appearance-tried = So würde es aussehen. Bis Sie es speichern, sieht es sonst niemand.
+appearance-no-colour = Schreiben Sie eine Farbe wie #0f5069.
+appearance-bad-text = Eine Zeile mit höchstens 80 Zeichen.
+appearance-unreadable-band = Der Text ist auf dem Balken nicht lesbar: Der Kontrast ist { $ratio }, nötig sind { $wanted }. Wählen Sie Farben, die weiter auseinander liegen.
+appearance-unreadable-background = Der Text der Seite ist auf diesem Hintergrund nicht lesbar: Der Kontrast ist { $ratio }, nötig sind { $wanted }. Wählen Sie eine hellere Farbe.
+appearance-logo-format = Das ist weder PNG noch JPEG noch WebP.
+appearance-logo-broken = Dieses Bild lässt sich nicht lesen. Speichern Sie es neu, und versuchen Sie es noch einmal.
+appearance-logo-large = Dieses Bild hat { $width } mal { $height } Punkte. Gelesen werden höchstens { $most } in jeder Richtung; machen Sie es kleiner.

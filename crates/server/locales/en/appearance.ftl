@@ -1,0 +1,32 @@
+# How apps look on the pages that people see on their way to them.
+
+appearance-link = Appearance
+appearance-app-title = How { $name } looks
+appearance-project-title = How the apps of { $name } look
+appearance-app-text = People see this when they sign in to the app, allow it something, or sign out from it. This page itself shows the look that is saved or tried.
+appearance-project-text = Every app of the project has this look, unless it has one of its own. This page itself shows the look that is saved or tried.
+appearance-header = Text in the band
+appearance-header-hint = At most 80 characters. Empty: the name.
+appearance-band = Colour of the band
+appearance-band-hint = Behind logo and text, and of the main button.
+appearance-band-text = Colour of the text on it
+appearance-band-text-hint = It has to stand out from the band: a contrast of 4.5 at least.
+appearance-has-background = Give the page a background of its own
+appearance-background = Colour of the background
+appearance-background-hint = A light one, so that the text of the page can be read. Where people prefer dark pages, the background stays dark.
+appearance-logo = Logo
+appearance-logo-hint = PNG, JPEG or WebP, at most 2048 points wide or high and one megabyte. It is made to fit 240 by 64 points.
+appearance-remove-logo = Take the logo away
+appearance-try = Try it
+appearance-save = Save
+appearance-remove = Take the look away
+appearance-saved = The look is saved. People see it from now on.
+appearance-removed = The look was taken away. Pages look as they always do.
+appearance-tried = This is how it would look. Nobody else sees it until you save it.
+appearance-no-colour = Write a colour such as #0f5069.
+appearance-bad-text = One line of at most 80 characters.
+appearance-unreadable-band = The text cannot be read on the band: the contrast is { $ratio }, and { $wanted } is needed. Choose colours that are further apart.
+appearance-unreadable-background = The text of the page cannot be read on this background: the contrast is { $ratio }, and { $wanted } is needed. Choose a lighter one.
+appearance-logo-format = This is no PNG, JPEG or WebP.
+appearance-logo-broken = This picture cannot be read. Save it anew and try again.
+appearance-logo-large = This picture has { $width } by { $height } points. At most { $most } in each direction are read; make it smaller.

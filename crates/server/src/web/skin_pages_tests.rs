@@ -1,0 +1,256 @@
+//! Sample data for the look of apps and for the first steps, in every state.
+
+use super::super::*;
+use crate::texts::Language;
+use crate::web::pages::console::{AddressStepPage, AppStepPage, TokenStepPage};
+use crate::web::pages::developers::{Recipe, Tool, Trail};
+use crate::web::pages::skin::{AppearanceNotice, AppearancePage, LogoView, SkinView};
+
+const STYLESHEET: &str = "/p/skin/7a1f2b-ffffff-f6efe9.css";
+/// One red point.
+const POINT: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+
+/// What these pages load, for a browser that looks at them: names and contents.
+pub(crate) fn files() -> Vec<(String, Vec<u8>)> {
+    let name = STYLESHEET.trim_start_matches("/p/skin/");
+    let colours = crate::domain::skin::Colours::of_file(name).unwrap();
+    let mut png = std::io::Cursor::new(Vec::new());
+    let picture = image::RgbaImage::from_pixel(480, 120, image::Rgba([246, 239, 233, 255]));
+    picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    vec![
+        (name.to_owned(), colours.stylesheet().into_bytes()),
+        (format!("{}.png", "0a".repeat(32)), png.into_inner()),
+    ]
+}
+
+pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
+    let layout = |title: &str| Layout {
+        language,
+        title: say(title),
+        request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
+        operator_contact: Some("help@lab.example.org".to_owned()),
+        ..Layout::default()
+    };
+    let skin = |logo: bool| SkinView {
+        stylesheet: STYLESHEET.to_owned(),
+        logo: logo.then(|| LogoView {
+            src: format!("/p/skin/{}.png", "0a".repeat(32)),
+            width: 480,
+            height: 120,
+        }),
+        header: say("Beamline 7 of the Example Laboratory"),
+    };
+    let worn = |title: &str| Layout {
+        skin: Some(skin(true)),
+        ..layout(title)
+    };
+    let signed_in = |title: &str| Layout {
+        signed_in_as: Some(say("alice@portolan.local")),
+        ..layout(title)
+    };
+    let form_token = || "kq3vT0nP".to_owned();
+    let client = || ClientView::new(say("Beamline Portal"), None, None);
+    let appearance = || AppearancePage {
+        layout: Layout {
+            skin: Some(skin(true)),
+            ..signed_in("How Beamline Portal looks")
+        },
+        trail: Trail {
+            above: vec![Link {
+                text: say("Beamline"),
+                href: Href::path("/p/developers/projects/5e0c3f0a"),
+            }],
+        },
+        action: Href::path("/p/developers/apps/5e0c3f0a/appearance"),
+        form_token: form_token(),
+        is_project: false,
+        header_text: say("Beamline 7 of the Example Laboratory"),
+        band: "#7a1f2b".to_owned(),
+        band_text: "#ffffff".to_owned(),
+        has_background: true,
+        background: "#f6efe9".to_owned(),
+        has_logo: true,
+        tried_logo: String::new(),
+        is_saved: true,
+        is_tried: false,
+        cancel: Href::path("/p/developers/apps/5e0c3f0a"),
+        notice: None,
+        errors: FormErrors::none(),
+    };
+    let address = || AddressStepPage {
+        layout: signed_in("Do people reach this server?"),
+        seen: Some("https://auth.example.org".to_owned()),
+        configured: "https://auth.example.org".to_owned(),
+        agrees: true,
+        is_plain: false,
+        next: Href::path("/p/console/setup/app"),
+    };
+    let first_app = || AppStepPage {
+        layout: signed_in("A first project and app"),
+        form_token: form_token(),
+        action: Href::path("/p/console/setup/app"),
+        display_name: say("First project"),
+        contact_email: "ada@example.org".to_owned(),
+        name: say("First app"),
+        skip: Href::path("/p/console"),
+        errors: FormErrors::none(),
+    };
+
+    fn page(name: &'static str, template: &dyn askama::DynTemplate) -> (&'static str, String) {
+        (name, template.dyn_render().unwrap())
+    }
+    vec![
+        page("appearance_app", &appearance()),
+        page(
+            "appearance_none",
+            &AppearancePage {
+                layout: signed_in("How Beamline Portal looks"),
+                header_text: String::new(),
+                has_background: false,
+                has_logo: false,
+                is_saved: false,
+                notice: Some(AppearanceNotice::Removed),
+                ..appearance()
+            },
+        ),
+        page(
+            "appearance_tried",
+            &AppearancePage {
+                layout: Layout {
+                    skin: Some(SkinView {
+                        logo: Some(LogoView {
+                            src: format!("data:image/png;base64,{POINT}"),
+                            width: 1,
+                            height: 1,
+                        }),
+                        ..skin(false)
+                    }),
+                    ..signed_in("How Beamline Portal looks")
+                },
+                tried_logo: POINT.to_owned(),
+                is_tried: true,
+                ..appearance()
+            },
+        ),
+        page(
+            "appearance_project_saved",
+            &AppearancePage {
+                is_project: true,
+                notice: Some(AppearanceNotice::Saved),
+                ..appearance()
+            },
+        ),
+        page(
+            "appearance_refused",
+            &AppearancePage {
+                band: "#777777".to_owned(),
+                errors: FormErrors::field("band_text", "The contrast is 4.47, and 4.50 is needed.")
+                    .and("background", "The contrast is 2.10, and 4.50 is needed.")
+                    .and("header_text", "One line of at most 80 characters.")
+                    .and("logo", "This is no PNG, JPEG or WebP."),
+                ..appearance()
+            },
+        ),
+        page(
+            "login_with_skin",
+            &LoginPage {
+                layout: worn("Sign in"),
+                action: "/p/login".to_owned(),
+                form_token: form_token(),
+                request: Some("7f1c9a52".to_owned()),
+                client: Some(client()),
+                username: String::new(),
+                reason: LoginReason::NotSignedIn,
+                session_message: None,
+                errors: FormErrors::none(),
+                ways: Vec::new(),
+                carried: Vec::new(),
+                choice: ProviderChoice::default(),
+                passkey: None,
+                can_cancel: true,
+                time_limit: None,
+            },
+        ),
+        page(
+            "consent_with_skin",
+            &ConsentPage {
+                layout: Layout {
+                    skin: Some(skin(false)),
+                    ..signed_in("Permission")
+                },
+                action: "/p/consent".to_owned(),
+                form_token: form_token(),
+                request: Some("7f1c9a52".to_owned()),
+                client: client(),
+                account: AccountView {
+                    username: say("alice@portolan.local"),
+                    name: None,
+                    provider: None,
+                },
+                scopes: Vec::new(),
+                duration: AccessDuration::WhilePresent {
+                    lifetime: Duration::from_secs(172_800),
+                },
+                label: None,
+                destination: None,
+                consents_page: None,
+                can_switch_account: false,
+                errors: FormErrors::none(),
+                time_limit: None,
+            },
+        ),
+        page(
+            "logged_out_with_skin",
+            &LoggedOutPage {
+                layout: worn("Signed out"),
+                client_name: Some(say("Beamline Portal")),
+                continue_to: None,
+            },
+        ),
+        page("first_address", &address()),
+        page(
+            "first_address_differs",
+            &AddressStepPage {
+                configured: "http://localhost:8080".to_owned(),
+                agrees: false,
+                is_plain: true,
+                ..address()
+            },
+        ),
+        page(
+            "first_address_unknown",
+            &AddressStepPage {
+                seen: None,
+                ..address()
+            },
+        ),
+        page("first_app", &first_app()),
+        page(
+            "first_app_refused",
+            &AppStepPage {
+                errors: FormErrors::field("contact_email", "Must be an address such as a@example.org.")
+                    .and("name", "Must have 1 to 255 characters."),
+                ..first_app()
+            },
+        ),
+        page(
+            "first_token",
+            &TokenStepPage {
+                layout: signed_in("Get a token"),
+                name: say("First app"),
+                recipes: vec![
+                    Recipe {
+                        tool: Tool::Curl,
+                        text: say("curl -d grant_type=authorization_code https://auth.example.org/v2/oauth2/token"),
+                    },
+                    Recipe {
+                        tool: Tool::Python,
+                        text: "import globus_sdk".to_owned(),
+                    },
+                ],
+                app: Href::path("/p/developers/apps/5e0c3f0a"),
+                console: Href::path("/p/console"),
+            },
+        ),
+    ]
+}
