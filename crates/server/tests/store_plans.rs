@@ -55,6 +55,7 @@ const SCANS: &[(&str, &str)] = &[
         "identity_providers::count_choices",
         "walks the index of choices until a page is full",
     ),
+    ("identity_providers::count_words", "counts at most a hundred words"),
     (
         "identity_providers::list_choices",
         "walks the index of choices until a page is full",
