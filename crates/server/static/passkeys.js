@@ -47,7 +47,7 @@ const writeCredential = (credential) => {
 // In the language of the page.
 const said = document.currentScript.dataset;
 
-const words = (error) => {
+const explain = (error) => {
   switch (error.name) {
     case "InvalidStateError":
       return said.wordRegistered;
@@ -84,7 +84,7 @@ const prepare = (form) => {
       finish(credential);
     } catch (error) {
       if (error.name !== "AbortError") {
-        status.textContent = words(error);
+        status.textContent = explain(error);
       }
     }
   });

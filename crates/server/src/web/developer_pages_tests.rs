@@ -35,7 +35,6 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: Some(say("alice@portolan.local")),
-        offers_languages: true,
         ..Layout::default()
     };
     let long = || say(&"Very long name of a project ".repeat(9));

@@ -389,32 +389,34 @@ fn confirmation(
         .map_or("", |(name, _)| name);
     let (title, text, button) = match action {
         PersonAction::Disable => (
-            ctx.say("console-disable-person-title"),
+            ctx.say("console-disable-person-title")
+                .arg("username", &person.username),
             ctx.text("console-disable-person-text"),
             ctx.text("console-disable"),
         ),
         PersonAction::Enable => (
-            ctx.say("console-enable-person-title"),
+            ctx.say("console-enable-person-title").arg("username", &person.username),
             ctx.text("console-enable-person-text"),
             ctx.text("console-enable"),
         ),
         PersonAction::EndSessions => (
-            ctx.say("console-end-sessions-title"),
+            ctx.say("console-end-sessions-title").arg("username", &person.username),
             ctx.text("console-end-sessions-text"),
             ctx.text("console-end-sessions"),
         ),
         PersonAction::SendReset => (
-            ctx.say("console-send-reset-title"),
+            ctx.say("console-send-reset-title").arg("username", &person.username),
             ctx.text("console-send-reset-text"),
             ctx.text("console-send-reset"),
         ),
         PersonAction::RemoveFactors => (
-            ctx.say("console-remove-factors-title"),
+            ctx.say("console-remove-factors-title")
+                .arg("username", &person.username),
             ctx.text("console-remove-factors-text"),
             ctx.text("console-remove-factors"),
         ),
     };
-    let title = title.arg("username", &person.username).to_string();
+    let title = title.to_string();
     ConfirmPage {
         layout: visit.layout(&title, administrator),
         form_token: visit.form_token(),
