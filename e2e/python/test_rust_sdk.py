@@ -9,12 +9,10 @@ import pathlib
 import random
 import subprocess
 
-import globus_sdk
 import pytest
+from globus_sdk import scopes, token_storage
 
 from flows import native_login
-
-pytestmark = pytest.mark.skipif(not globus_sdk.__version__.startswith("4."), reason="scopes and files of 4.x")
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 CARGO = [os.environ.get("CARGO", "cargo"), "run", "--quiet", "-p", "portolan-sdk", "--features", "sqlite"]
@@ -70,15 +68,15 @@ def generated(count):
 
 
 def python_scopes(text):
-    def plain(scopes):
-        trees = [[s.scope_string, s.optional, plain(s.dependencies)] for s in scopes]
+    def plain(read):
+        trees = [[scope.scope_string, scope.optional, plain(scope.dependencies)] for scope in read]
         return sorted(trees, key=lambda tree: json.dumps(tree, separators=(",", ":"), ensure_ascii=False))
 
     try:
-        return plain(globus_sdk.ScopeParser.parse(text))
-    except globus_sdk.ScopeCycleError:
+        return plain(scopes.ScopeParser.parse(text))
+    except scopes.ScopeCycleError:
         return "ScopeCycleError"
-    except globus_sdk.ScopeParseError:
+    except scopes.ScopeParseError:
         return "ScopeParseError"
 
 
@@ -96,14 +94,14 @@ def test_both_read_the_same_scopes():
 
 def storage(kind, file, namespace):
     if kind == "json":
-        return globus_sdk.token_storage.JSONTokenStorage(file, namespace=namespace)
-    return globus_sdk.token_storage.SQLiteTokenStorage(file, namespace=namespace)
+        return token_storage.JSONTokenStorage(file, namespace=namespace)
+    return token_storage.SQLiteTokenStorage(file, namespace=namespace)
 
 
 @pytest.mark.parametrize("kind", ["json", "sqlite"])
 def test_each_reads_the_files_of_the_other(kind, tmp_path):
-    data = globus_sdk.token_storage.TokenStorageData(**RECORD)
-    bare = globus_sdk.token_storage.TokenStorageData(
+    data = token_storage.TokenStorageData(**RECORD)
+    bare = token_storage.TokenStorageData(
         **{**RECORD, "identity_id": None, "refresh_token": None, "token_type": None}
     )
     for first, namespace in (("python", "DEFAULT"), ("rust", "DEFAULT"), ("python", "other"), ("rust", "other")):

@@ -96,5 +96,6 @@ pub fn context() -> Ctx {
         user_agent: None,
         language: Language::default(),
         language_is_chosen: false,
+        can_be_reloaded: false,
     }
 }

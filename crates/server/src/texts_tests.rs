@@ -14,6 +14,18 @@ use super::*;
 
 /// German messages that are rightly the same as in English.
 const SAME: &[&str] = &[
+    "appearance-logo",
+    "console-administrator",
+    "console-area-clients",
+    "console-area-server",
+    "console-field-issuer",
+    "console-field-name",
+    "console-field-scopes",
+    "console-name",
+    "console-schema",
+    "console-server-title",
+    "console-session-of",
+    "console-version",
     "domains-record-name",
     "identities-name",
     "policies-name",
@@ -214,7 +226,9 @@ fn every_message_is_used_and_every_used_one_is_there_with_its_arguments() {
                 Some("text") => BTreeSet::new(),
                 _ => given(&text[found.get(0).unwrap().end()..]),
             };
-            if given != *variables {
+            // In a handler the arguments may be added further on.
+            let is_begun = given.is_empty() && path.ends_with(".rs") && &found[0][..5] == ".say(";
+            if given != *variables && !is_begun {
                 faults.push(format!("{path}: {id} needs {variables:?} and gets {given:?}"));
             }
         }

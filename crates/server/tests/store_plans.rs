@@ -35,6 +35,10 @@ const SCANS: &[(&str, &str)] = &[
         "walks the table a page at a time, in the background",
     ),
     ("cleanup::one_time_links", "a handful of links"),
+    (
+        "clients::count_people",
+        "counts at most a thousand people of one client",
+    ),
     ("clients::list", "for operators"),
     ("clients::list_by_name", "for operators"),
     (

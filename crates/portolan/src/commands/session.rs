@@ -7,6 +7,7 @@ use portolan_server::domain::session::{self, Place};
 use portolan_server::store::audit::Actor;
 use portolan_server::store::clients;
 use portolan_server::store::identities::{self, Identity};
+use portolan_server::texts::Language;
 use portolan_server::web::user_agent;
 use portolan_server::{Config, Error};
 use portolan_types::BrowserSessionId;
@@ -120,7 +121,7 @@ fn document(tx: &mut ReadTx, place: &Place) -> Result<Value, Error> {
     Ok(json!({
         "id": place.id,
         "signed_in": place.is_live,
-        "browser": user_agent::describe(browser.and_then(|browser| browser.user_agent.as_deref())),
+        "browser": user_agent::describe(Language::En, browser.and_then(|browser| browser.user_agent.as_deref())),
         "address": browser.and_then(|browser| browser.address.as_ref()),
         "last_seen": browser.map(|browser| browser.last_seen_at),
         "authentications": logins.collect::<Vec<_>>(),

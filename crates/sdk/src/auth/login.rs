@@ -31,7 +31,8 @@ use crate::transport::{Request, Service, Streamed, TransportConfig};
 ///     Ok(response.tokens().next().map_or(0, |token| token.expires_at_seconds))
 /// }
 ///
-/// renew(&NativeAppAuthClient::new("95fdeba8-fac2-42bd-a357-e068d82ff78e")?, "Ag2yX").await?;
+/// let app = NativeAppAuthClient::new("95fdeba8-fac2-42bd-a357-e068d82ff78e")?;
+/// renew(&app, "Ag2yX").await?;
 /// # Ok(())
 /// # }
 /// ```

@@ -18,10 +18,10 @@ consents-withdraw-all-of = was { $client } darf
 consents-back = Zurück zu { $name }
 
 consents-also-away = auch in Ihrer Abwesenheit
-consents-since = Seit { $day } · zuletzt benutzt: { $used }
-consents-since-unused = Seit { $day } · noch nicht benutzt
-consents-since-by = Erlaubt von { $username } seit { $day } · zuletzt benutzt: { $used }
-consents-since-by-unused = Erlaubt von { $username } seit { $day } · noch nicht benutzt
+consents-since = Seit dem { $day } · zuletzt benutzt: { $used }
+consents-since-unused = Seit dem { $day } · noch nicht benutzt
+consents-since-by = Erlaubt von { $username } seit dem { $day } · zuletzt benutzt: { $used }
+consents-since-by-unused = Erlaubt von { $username } seit dem { $day } · noch nicht benutzt
 consents-withdraw = Widerrufen…
 consents-withdraw-part = Nur dies widerrufen…
 consents-withdraw-part-of = { $name } bei { $resource }, { $client }

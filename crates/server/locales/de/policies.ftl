@@ -2,13 +2,13 @@
 
 policies-title = Richtlinien
 policies-of-project = von { $project }
-policies-intro = Eine Richtlinie sagt, welche Konten zählen, wie kurz die Anmeldung her sein muss und wie stark sie war. Ein Dienst weist ein Token zurück, dessen Sitzung nicht genügt, und die Anwendung schickt die Person mit der Richtlinie hierher.
+policies-intro = Eine Richtlinie sagt, welche Konten zählen, wie kurz die Anmeldung her sein muss und wie stark sie war. Ein Dienst weist ein Token zurück, dessen Sitzung nicht genügt, und die App schickt die Person mit der Richtlinie hierher.
 policies-none = Dieses Projekt hat bisher keine Richtlinie. Es braucht nur dann eine, wenn Daten besonders zu schützen sind.
 policies-new = Neue Richtlinie
 policies-notice-made = Die Richtlinie ist angelegt.
 policies-notice-changed = Die Richtlinie ist geändert. Sie gilt ab der nächsten Anmeldung.
 policies-notice-deleted = Die Richtlinie ist gelöscht.
-policies-use = Anwendungen verlangen sie mit diesem Parameter der Autorisierungsanfrage:
+policies-use = Apps verlangen sie mit diesem Parameter der Autorisierungsanfrage:
 policies-try = Ausprobieren, wer sie erfüllt
 policies-change = Ändern
 policies-delete = Löschen
@@ -73,7 +73,7 @@ policies-error-two-factors = Zwei Faktoren lassen sich nur zusammen mit hoher Si
 policies-error-domains = Prüfen Sie die Domains: { $reason }.
 
 policies-delete-title = Diese Richtlinie löschen?
-policies-delete-text = Anwendungen, die sie noch verlangen, erhalten einen Fehler statt einer Anmeldung:
+policies-delete-text = Apps, die sie noch verlangen, erhalten einen Fehler statt einer Anmeldung:
 policies-delete-for-good = Das lässt sich nicht rückgängig machen; eine andere Richtlinie hat eine andere ID.
 policies-delete-button = Richtlinie löschen
 policies-keep = Behalten

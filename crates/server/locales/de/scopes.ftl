@@ -1,14 +1,14 @@
-# Der Bereich für Entwickler: worum andere Anwendungen bitten können, wenn eine Anwendung ein Dienst ist.
+# Der Bereich für Entwickler: worum andere Apps bitten können, wenn eine App ein Dienst ist.
 
 scopes-title = Scopes
 scopes-of-app = von { $app }
-scopes-intro = Ein Scope ist eine Berechtigung: Andere Anwendungen bitten Menschen darum und dürfen diesen Dienst dann in deren Namen nutzen. Oft genügt ein einziger Scope für alles, was der Dienst tut.
-scopes-none = Diese Anwendung hat bisher keinen Scope. Sie braucht nur dann einen, wenn andere Anwendungen sie nutzen sollen.
+scopes-intro = Ein Scope ist eine Berechtigung: Andere Apps bitten Menschen darum und dürfen diesen Dienst dann in deren Namen nutzen. Oft genügt ein einziger Scope für alles, was der Dienst tut.
+scopes-none = Diese App hat bisher keinen Scope. Sie braucht nur dann einen, wenn andere Apps sie nutzen sollen.
 scopes-new = Neuer Scope
 scopes-domains = Domainnamen
 scopes-find = Einen Scope nach Namen oder Zeichenfolge suchen
 scopes-shown = { $shown } von { $total } Scopes werden gezeigt.
-scopes-notice-made = Der Scope ist angelegt. Anwendungen können jetzt darum bitten.
+scopes-notice-made = Der Scope ist angelegt. Apps können jetzt darum bitten.
 scopes-notice-changed = Der Scope ist geändert.
 scopes-notice-deleted = Der Scope ist gelöscht, und alles, was Menschen damit erlaubt hatten, ist beendet.
 scopes-tag-advertised = öffentlich angeboten
@@ -29,13 +29,13 @@ scopes-suffix-hint = Das Ende des Namens für Programme: Kleinbuchstaben, Ziffer
 scopes-suffix-placeholder = endung
 scopes-string = Programme bitten unter diesem Namen darum:
 scopes-name = Name
-scopes-name-hint = Was Menschen lesen, wenn eine Anwendung sie darum bittet, zum Beispiel „Aktionen an der Strahllinie ausführen“.
+scopes-name-hint = Was Menschen lesen, wenn eine App sie darum bittet, zum Beispiel „Aktionen an der Strahllinie ausführen“.
 scopes-description = Beschreibung
 scopes-description-hint = Ein oder zwei Sätze: was jemand damit im Namen der Person tun kann.
 scopes-advertised = Öffentlich anbieten
-scopes-advertised-hint = Jede Anwendung kann ihn finden und darum bitten. Sonst können das nur die Anwendungen dieses Projekts, außer wenn die Anwendung öffentlich ist.
+scopes-advertised-hint = Jede App kann ihn finden und darum bitten. Sonst können das nur die Apps dieses Projekts, außer wenn die App öffentlich ist.
 scopes-refresh = Refresh-Tokens erlauben
-scopes-refresh-hint = Anwendungen dürfen weiterarbeiten, während die Person nicht da ist. Dienste, die auf lange Arbeiten warten, etwa Abläufe, brauchen das.
+scopes-refresh-hint = Apps dürfen weiterarbeiten, während die Person nicht da ist. Dienste, die auf lange Arbeiten warten, etwa Abläufe, brauchen das.
 scopes-required-domains = Nur für Konten bei
 scopes-required-domains-hint = Domains, eine in jeder Zeile, zum Beispiel example.edu oder *.example.edu. Lassen Sie das Feld leer, wenn er für alle ist.
 
@@ -50,7 +50,7 @@ scopes-needs-remove = Entfernen
 scopes-search = Einen Scope suchen
 scopes-search-hint = Ein Teil seines Namens oder des Namens seines Dienstes, eine ganze Scope-Zeichenfolge oder der Domainname eines Dienstes.
 scopes-search-button = Suchen
-scopes-found-none = Dazu passt kein Scope, oder keiner, den diese Anwendung sehen darf.
+scopes-found-none = Dazu passt kein Scope, oder keiner, den diese App sehen darf.
 scopes-found = { $count ->
     [one] Ein Scope passt.
    *[other] { $count } Scopes passen.
@@ -71,7 +71,7 @@ scopes-error-description = Geben Sie eine Beschreibung mit 1 bis 4000 Zeichen an
 scopes-error-domains = Prüfen Sie die Domains: { $reason }.
 scopes-error-cycle = Das wäre ein Kreis: Dieser Scope würde sich über { $scope } selbst brauchen. Entfernen Sie diesen, oder ändern Sie, was er braucht.
 scopes-error-self = Das wäre ein Kreis: Dieser Scope würde sich selbst brauchen.
-scopes-error-unknown = Einen der ausgewählten Scopes gibt es nicht mehr, oder diese Anwendung darf ihn nicht sehen. Entfernen Sie ihn.
+scopes-error-unknown = Einen der ausgewählten Scopes gibt es nicht mehr, oder diese App darf ihn nicht sehen. Entfernen Sie ihn.
 scopes-error-dependencies = Die ausgewählten Scopes passen nicht: { $reason }.
 
 scopes-delete-title = Diesen Scope löschen?
@@ -92,6 +92,6 @@ scopes-delete-for-good = Das lässt sich nicht rückgängig machen. Ein Scope, d
 scopes-delete-button = Scope löschen
 scopes-keep = Behalten
 
-# Auf der Seite einer Anwendung.
-scopes-app-heading = Worum andere Anwendungen bitten können
-scopes-app-text = Wenn andere Anwendungen diese im Namen von Menschen nutzen sollen, braucht sie mindestens einen Scope.
+# Auf der Seite einer App.
+scopes-app-heading = Worum andere Apps bitten können
+scopes-app-text = Wenn andere Apps diese im Namen von Menschen nutzen sollen, braucht sie mindestens einen Scope.

@@ -3,7 +3,7 @@
 sessions-title = Wo Sie angemeldet sind
 sessions-ended = Beendet
 sessions-ended-text = Dort ist niemand mehr angemeldet, und was Apps darüber bekommen hatten, funktioniert nicht mehr.
-sessions-lead = Wenn Sie eine davon nicht kennen, beenden Sie sie und ändern Sie Ihr Passwort. Damit endet auch, was Apps darüber bekommen haben: Dafür müssen Sie sich neu anmelden.
+sessions-lead = Wenn Sie eine dieser Anmeldungen nicht kennen, beenden Sie sie und ändern Sie Ihr Passwort. Damit endet auch, was Apps darüber bekommen haben: Dafür müssen Sie sich neu anmelden.
 sessions-end-others = Alle außer dieser beenden
 sessions-here = { $browser } (dieser Browser)
 sessions-signed-in = Angemeldet

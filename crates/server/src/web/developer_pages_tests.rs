@@ -31,11 +31,11 @@ fn minute() -> Moment {
 pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
         language,
-        offers_languages: true,
         title: language.text(title).to_owned(),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: Some(say("alice@portolan.local")),
+        ..Layout::default()
     };
     let long = || say(&"Very long name of a project ".repeat(9));
     let up = |text: String, href: &str| Link {
@@ -283,9 +283,9 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                     account("a1", "alice@portolan.local", false),
                     account("a2", "alice@example.edu", false),
                 ],
-                errors: FormErrors::field("display_name", "Write 1 to 255 characters on one line.")
-                    .and("contact_email", "Write an e-mail address such as anna@example.org.")
-                    .and("ids", "Choose at least one account."),
+                errors: FormErrors::field("display_name", language.text("developers-error-name"))
+                    .and("contact_email", language.text("developers-error-email"))
+                    .and("ids", language.text("developers-error-no-account")),
                 ..project_form()
             },
         ),
@@ -369,7 +369,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "project_delete",
             &removal(
-                "Delete the project",
+                "developers-delete-project",
                 Removal::Project {
                     name: say("Beamline 7"),
                 },
@@ -378,7 +378,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "project_delete_full",
             &removal(
-                "Delete the project",
+                "developers-delete-project",
                 Removal::FullProject {
                     name: say("Beamline 7"),
                     apps: 3,
@@ -389,7 +389,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "project_admin_remove",
             &removal(
-                "Remove this admin?",
+                "developers-remove-admin",
                 Removal::Admin {
                     username: say("alice@portolan.local"),
                     project: say("Beamline 7"),
@@ -400,7 +400,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "project_admin_remove_last",
             &removal(
-                "Remove this admin?",
+                "developers-remove-admin",
                 Removal::LastAdmin {
                     username: say("alice@portolan.local"),
                     project: say("Beamline 7"),
@@ -422,17 +422,17 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                 backchannel_logout_uri: say("y"),
                 backchannel_logout_session_required: true,
                 is_public: true,
-                errors: FormErrors::field("client_type", "Choose what kind of app it is.")
-                    .and("name", "Write 1 to 255 characters on one line.")
+                errors: FormErrors::field("client_type", language.text("developers-error-type"))
+                    .and("name", language.text("developers-error-name"))
                     .and(
                         "redirect_uris",
                         say("Line 1, http://portal.example.org/callback: It has to begin with https://."),
                     )
                     .and("redirect_uris", "Line 2: Wildcards do not work.")
-                    .and("terms_and_conditions", "Write a web address that begins with https://.")
-                    .and("privacy_policy", "Give both addresses or neither.")
+                    .and("terms_and_conditions", language.text("developers-error-link"))
+                    .and("privacy_policy", language.text("developers-error-both-links"))
                     .and("required_idp", say("Several fit: Example University (example.edu)"))
-                    .and("preselect_idp", "There is no identity provider of this name or domain.")
+                    .and("preselect_idp", language.text("developers-error-provider"))
                     .and("post_logout_redirect_uris", "Line 1: It is not a whole address.")
                     .and("backchannel_logout_uri", "It is not a whole address."),
                 ..app_form()
@@ -515,7 +515,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "app_delete",
             &removal(
-                "Delete the app",
+                "developers-delete-app",
                 Removal::App {
                     name: say("Beamline Portal"),
                     consents: 12,
@@ -546,7 +546,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
             "secret_new_refused",
             &NewSecretPage {
                 name: say("portal\nserver"),
-                errors: FormErrors::field("name", "Write 1 to 255 characters on one line."),
+                errors: FormErrors::field("name", language.text("developers-error-name")),
                 ..new_secret()
             },
         ),
@@ -564,7 +564,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "secret_delete",
             &removal(
-                "Delete this secret?",
+                "developers-delete-secret",
                 Removal::Secret {
                     name: say("portal server"),
                     app: say("Beamline Portal"),

@@ -17,6 +17,7 @@ use askama::filters::HtmlSafe;
 use portolan_types::Timestamp;
 use url::Url;
 
+use crate::error::Error;
 use crate::texts::Language;
 use crate::web::assets;
 
@@ -178,6 +179,8 @@ pub struct FieldError {
     /// Name of the input, or none if the refusal concerns no single one.
     pub field: Option<&'static str>,
     pub text: String,
+    /// Whether the text is in English and the page is not.
+    pub is_foreign: bool,
 }
 
 impl FormErrors {
@@ -190,6 +193,21 @@ impl FormErrors {
         FormErrors(vec![FieldError {
             field: None,
             text: text.into(),
+            is_foreign: false,
+        }])
+    }
+
+    /// What the rules refused: in the language of the page, where they say it in words for
+    /// people.
+    pub fn refusal(language: Language, error: &Error) -> FormErrors {
+        let (text, is_foreign) = match error.words() {
+            Some(words) => (language.words(words), false),
+            None => (error.detail().to_owned(), language != Language::En),
+        };
+        FormErrors(vec![FieldError {
+            field: None,
+            text,
+            is_foreign,
         }])
     }
 
@@ -201,6 +219,7 @@ impl FormErrors {
         self.0.push(FieldError {
             field: Some(field),
             text: text.into(),
+            is_foreign: false,
         });
         self
     }

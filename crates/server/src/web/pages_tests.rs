@@ -934,7 +934,7 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         page(
             "consents_revoke_all",
             &account::RevokeAllPage {
-                layout: signed_in("Withdraw everything"),
+                layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),
                 carried: revocation().carried,
@@ -956,14 +956,14 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         page(
             "consents_revoke_all_none",
             &account::RevokeAllPage {
-                layout: signed_in("Withdraw everything"),
+                layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),
                 carried: revocation().carried,
                 apps: Vec::new(),
                 while_away: false,
                 keep: Href::path("/v2/web/consents"),
-                errors: FormErrors::whole("What would end has changed. Look at it again before you withdraw it."),
+                errors: FormErrors::whole(language.text("consents-changed")),
             },
         ),
         page("identities", &identities()),

@@ -332,7 +332,7 @@ fn refusal(ctx: &Ctx, error: &Error) -> FormErrors {
         "required_mfa" => FormErrors::field("two_factors", ctx.text("policies-error-two-factors")),
         "domain_constraints_include" => domains("include"),
         "domain_constraints_exclude" => domains("exclude"),
-        _ => FormErrors::whole(error.detail().to_owned()),
+        _ => FormErrors::refusal(ctx.language, error),
     }
 }
 

@@ -193,16 +193,12 @@ pub fn no_mail(app: &App, ctx: &Ctx) -> Result<Response> {
 
 /// `username: must have …` becomes a text at that field.
 pub fn field_error(ctx: &Ctx, error: &Error, fields: &[&'static str]) -> FormErrors {
-    let text = match error.words() {
-        Some(words) => ctx.language.words(words),
-        None => error.detail().to_owned(),
-    };
     let names = |field: &&&str| {
         let rest = error.detail().strip_prefix(**field);
         rest.is_some_and(|rest| rest.starts_with(": "))
     };
-    match fields.iter().find(names) {
-        Some(field) => FormErrors::field(field, text),
-        None => FormErrors::whole(text),
+    match (fields.iter().find(names), error.words()) {
+        (Some(field), Some(words)) => FormErrors::field(field, ctx.language.words(words)),
+        _ => FormErrors::refusal(ctx.language, error),
     }
 }

@@ -394,7 +394,7 @@ fn refusal(ctx: &Ctx, error: &Error) -> FormErrors {
                 None => ctx.say("scopes-error-dependencies").arg("reason", reason).to_string(),
             },
         ),
-        _ => FormErrors::whole(error.detail().to_owned()),
+        _ => FormErrors::refusal(ctx.language, error),
     }
 }
 
@@ -597,7 +597,7 @@ pub async fn delete_scope_by_person(
     match deleted {
         Ok(_) => Ok(go_on(&format!("{}?notice=deleted", list_path(client_id)))),
         Err(error) => {
-            let errors = FormErrors::whole(error.detail().to_owned());
+            let errors = FormErrors::refusal(visit.ctx.language, &error);
             ask_deletion(&visit, client_id, scope_id, errors).await
         }
     }

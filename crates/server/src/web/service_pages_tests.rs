@@ -25,11 +25,11 @@ type Say = fn(&str) -> String;
 fn layout(language: Language, say: Say, title: &str) -> Layout {
     Layout {
         language,
-        offers_languages: true,
         title: language.text(title).to_owned(),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: Some(say("alice@portolan.local")),
+        ..Layout::default()
     }
 }
 
@@ -291,9 +291,9 @@ fn scope_pages(language: Language, say: Say) -> Vec<(&'static str, String)> {
             &ScopePage {
                 fields: typed(),
                 dependencies: chosen(),
-                errors: FormErrors::field("suffix", "There is a scope with this suffix already.")
-                    .and("name", "Give a name of 1 to 255 characters, on one line.")
-                    .and("description", "Give a description of 1 to 4000 characters.")
+                errors: FormErrors::field("suffix", language.text("scopes-error-suffix-taken"))
+                    .and("name", language.text("scopes-error-name"))
+                    .and("description", language.text("scopes-error-description"))
                     .and("required_domains", say("Check the domains: \"a@b\" is no domain."))
                     .and("search", say("That would be a circle.")),
                 ..scope()
@@ -359,7 +359,13 @@ fn domain_pages(language: Language, say: Say) -> Vec<(&'static str, String)> {
         fqdn: say("beamline.example.org"),
         record_name: "beamline.example.org".to_owned(),
         answer: Some(answer),
-        errors: FormErrors::field("fqdn", "The DNS does not have the record for it yet."),
+        errors: FormErrors::field(
+            "fqdn",
+            language
+                .say("domains-error-proof")
+                .arg("name", say("beamline.example.org"))
+                .to_string(),
+        ),
         ..domains()
     };
     let long = format!(
@@ -502,13 +508,10 @@ fn policy_pages(language: Language, say: Say) -> Vec<(&'static str, String)> {
             "policy_new_refused",
             &PolicyPage {
                 fields: typed(),
-                errors: FormErrors::field("name", "Give a name of 1 to 255 characters, on one line.")
-                    .and("description", "Give a description of 1 to 4000 characters.")
-                    .and("timeout", "Give a whole number that makes no more than 366 days.")
-                    .and(
-                        "two_factors",
-                        "Two factors can be asked for only together with high assurance.",
-                    )
+                errors: FormErrors::field("name", language.text("policies-error-name"))
+                    .and("description", language.text("policies-error-description"))
+                    .and("timeout", language.text("policies-error-timeout"))
+                    .and("two_factors", language.text("policies-error-two-factors"))
                     .and("include", say("Check the domains: \"*\" is no domain."))
                     .and("exclude", "Check the domains."),
                 ..policy()

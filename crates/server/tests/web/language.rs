@@ -152,7 +152,7 @@ fn an_error_page_speaks_the_language_and_marks_what_is_english() {
     assert!(dead.contains("Dieser Link wurde schon benutzt oder ist abgelaufen; fordern Sie einen neuen an."));
     assert!(!dead.contains("lang=\"en\">"), "{dead}");
 
-    let nothing = browser.get("/p/nothing").page().text();
+    let nothing = browser.get("/p/language/fr").page().text();
     assert!(
         nothing.contains("<p class=\"quoted\">Das gibt es hier nicht.</p>"),
         "{nothing}"

@@ -208,24 +208,24 @@ fn confirmation(
     let (name, title, text, button) = match action {
         ClientAction::Disable => (
             "disable",
-            ctx.say("console-disable-client-title"),
+            ctx.say("console-disable-client-title").arg("name", &client.name),
             ctx.text("console-disable-client-text"),
             ctx.text("console-disable"),
         ),
         ClientAction::Enable => (
             "enable",
-            ctx.say("console-enable-client-title"),
+            ctx.say("console-enable-client-title").arg("name", &client.name),
             ctx.text("console-enable-client-text"),
             ctx.text("console-enable"),
         ),
         ClientAction::Delete => (
             "delete",
-            ctx.say("console-delete-client-title"),
+            ctx.say("console-delete-client-title").arg("name", &client.name),
             ctx.text("console-delete-client-text"),
             ctx.text("console-delete"),
         ),
     };
-    let title = title.arg("name", &client.name).to_string();
+    let title = title.to_string();
     let mut text = vec![text.to_owned()];
     if client.is_template && action != ClientAction::Delete {
         text.push(ctx.text("console-template-client-text").to_owned());

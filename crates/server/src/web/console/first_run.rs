@@ -141,7 +141,7 @@ pub async fn make_first_app(State(app): State<App>, ctx: Ctx, headers: HeaderMap
         Ok(client) => Ok(go_on(&format!("setup/token?app={}", client.id))),
         Err(refusal) => {
             let (administrator, ()) = visit.read(Wants::Prepare, |_, _| Ok(())).await?;
-            let errors = field_error(&refusal, &["display_name", "contact_email", "name"]);
+            let errors = field_error(&visit.ctx, &refusal, &["display_name", "contact_email", "name"]);
             let page = typed.page(&visit, &administrator, errors);
             let mut response = render(&page, &PagePolicy::default())?;
             *response.status_mut() = StatusCode::BAD_REQUEST;

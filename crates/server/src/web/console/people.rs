@@ -18,6 +18,7 @@ use crate::http::extract::{Form, Params, Query};
 use crate::store::audit;
 use crate::store::identities::{self, Identity, SearchBy};
 use crate::store::identity_providers::{CLIENTS, LOCAL};
+use crate::texts::Language;
 use crate::web::account_sessions::app_names;
 use crate::web::developers::Page;
 use crate::web::pages::console::{
@@ -231,7 +232,7 @@ impl Whole {
         }
         let mut sessions = Vec::new();
         for place in places(tx, app, ctx, &person)? {
-            sessions.push(session_row(tx, &place)?);
+            sessions.push(session_row(tx, ctx.language, &place)?);
         }
         Ok(Self {
             available: factors::available(tx, person.id)?,
@@ -243,11 +244,11 @@ impl Whole {
     }
 }
 
-fn session_row(tx: &mut ReadTx, place: &Place) -> Result<SessionRow> {
+fn session_row(tx: &mut ReadTx, language: Language, place: &Place) -> Result<SessionRow> {
     let browser = place.browser.as_ref();
     Ok(SessionRow {
         id: place.id.to_string(),
-        browser: user_agent::describe(browser.and_then(|browser| browser.user_agent.as_deref())),
+        browser: user_agent::describe(language, browser.and_then(|browser| browser.user_agent.as_deref())),
         address: browser.and_then(|browser| browser.address.clone()),
         last_seen: browser.map(|browser| Moment::minute(browser.last_seen_at)),
         signed_in: place.is_live,
@@ -388,32 +389,34 @@ fn confirmation(
         .map_or("", |(name, _)| name);
     let (title, text, button) = match action {
         PersonAction::Disable => (
-            ctx.say("console-disable-person-title"),
+            ctx.say("console-disable-person-title")
+                .arg("username", &person.username),
             ctx.text("console-disable-person-text"),
             ctx.text("console-disable"),
         ),
         PersonAction::Enable => (
-            ctx.say("console-enable-person-title"),
+            ctx.say("console-enable-person-title").arg("username", &person.username),
             ctx.text("console-enable-person-text"),
             ctx.text("console-enable"),
         ),
         PersonAction::EndSessions => (
-            ctx.say("console-end-sessions-title"),
+            ctx.say("console-end-sessions-title").arg("username", &person.username),
             ctx.text("console-end-sessions-text"),
             ctx.text("console-end-sessions"),
         ),
         PersonAction::SendReset => (
-            ctx.say("console-send-reset-title"),
+            ctx.say("console-send-reset-title").arg("username", &person.username),
             ctx.text("console-send-reset-text"),
             ctx.text("console-send-reset"),
         ),
         PersonAction::RemoveFactors => (
-            ctx.say("console-remove-factors-title"),
+            ctx.say("console-remove-factors-title")
+                .arg("username", &person.username),
             ctx.text("console-remove-factors-text"),
             ctx.text("console-remove-factors"),
         ),
     };
-    let title = title.arg("username", &person.username).to_string();
+    let title = title.to_string();
     ConfirmPage {
         layout: visit.layout(&title, administrator),
         form_token: visit.form_token(),

@@ -547,24 +547,24 @@ fn confirmation(
     let (name, title, text, button) = match action {
         ProviderAction::Disable => (
             "disable",
-            ctx.say("console-disable-provider-title"),
+            ctx.say("console-disable-provider-title").arg("name", &provider.name),
             ctx.text("console-disable-provider-text"),
             ctx.text("console-disable"),
         ),
         ProviderAction::Enable => (
             "enable",
-            ctx.say("console-enable-provider-title"),
+            ctx.say("console-enable-provider-title").arg("name", &provider.name),
             ctx.text("console-enable-provider-text"),
             ctx.text("console-enable"),
         ),
         ProviderAction::Delete => (
             "delete",
-            ctx.say("console-delete-provider-title"),
+            ctx.say("console-delete-provider-title").arg("name", &provider.name),
             ctx.text("console-delete-provider-text"),
             ctx.text("console-delete"),
         ),
     };
-    let title = title.arg("name", &provider.name).to_string();
+    let title = title.to_string();
     ConfirmPage {
         layout: visit.layout(&title, administrator),
         form_token: visit.form_token(),

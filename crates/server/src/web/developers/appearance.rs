@@ -151,13 +151,21 @@ impl Draft {
         }
         if errors.is_empty() {
             for fault in colours.check() {
-                let (field, said, ratio) = match fault {
-                    Unreadable::Band { ratio } => ("band_text", ctx.say("appearance-unreadable-band"), ratio),
-                    Unreadable::Background { ratio } => {
-                        ("background", ctx.say("appearance-unreadable-background"), ratio)
-                    }
+                let wanted = spoken(CONTRAST);
+                let (field, said) = match fault {
+                    Unreadable::Band { ratio } => (
+                        "band_text",
+                        ctx.say("appearance-unreadable-band")
+                            .arg("ratio", spoken(ratio))
+                            .arg("wanted", wanted),
+                    ),
+                    Unreadable::Background { ratio } => (
+                        "background",
+                        ctx.say("appearance-unreadable-background")
+                            .arg("ratio", spoken(ratio))
+                            .arg("wanted", wanted),
+                    ),
                 };
-                let said = said.arg("ratio", spoken(ratio)).arg("wanted", spoken(CONTRAST));
                 errors = errors.and(field, said.to_string());
             }
         }
@@ -242,10 +250,10 @@ impl Desk {
     ) -> AppearancePage {
         let subject = &self.subject;
         let title = match subject {
-            Subject::App(..) => visit.ctx.say("appearance-app-title"),
-            Subject::Project(_) => visit.ctx.say("appearance-project-title"),
+            Subject::App(..) => visit.ctx.say("appearance-app-title").arg("name", subject.name()),
+            Subject::Project(_) => visit.ctx.say("appearance-project-title").arg("name", subject.name()),
         };
-        let title = title.arg("name", subject.name()).to_string();
+        let title = title.to_string();
         let mut layout = visit.layout(&title, &self.developer);
         let worn = self.saved.as_ref().map(|skin| skin::view(skin, subject.name()));
         let kept_logo = worn.as_ref().and_then(|worn| worn.logo.clone());

@@ -571,7 +571,7 @@ pub async fn register_app(
     let errors = match made {
         Ok(Ok(client)) => return Ok(go_on(&place(&client, "?notice=created"))),
         Ok(Err(errors)) => errors,
-        Err(refused) => FormErrors::whole(refused.detail().to_owned()),
+        Err(refused) => FormErrors::refusal(visit.ctx.language, &refused),
     };
     show_new(&visit, project_id, &typed, errors).await
 }
@@ -633,7 +633,7 @@ pub async fn edit_app(
     let errors = match changed {
         Ok(Ok(client)) => return Ok(go_on(&place(&client, "?notice=changed"))),
         Ok(Err(errors)) => errors,
-        Err(refused) => FormErrors::whole(refused.detail().to_owned()),
+        Err(refused) => FormErrors::refusal(visit.ctx.language, &refused),
     };
     show_edit(&visit, id, Some(typed), errors).await
 }
@@ -702,6 +702,6 @@ pub async fn delete_app(
         .await?;
     match deleted {
         Ok(project) => Ok(go_on(&format!("projects/{}?notice=app-deleted", project.id))),
-        Err(refused) => ask_removal(&visit, id, FormErrors::whole(refused.detail().to_owned())).await,
+        Err(refused) => ask_removal(&visit, id, FormErrors::refusal(visit.ctx.language, &refused)).await,
     }
 }

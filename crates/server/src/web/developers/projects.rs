@@ -266,7 +266,7 @@ pub async fn make_project(State(app): State<App>, ctx: Ctx, headers: HeaderMap, 
             &visit,
             &developer,
             &typed,
-            FormErrors::whole(refused.detail().to_owned()),
+            FormErrors::refusal(visit.ctx.language, &refused),
         ),
     }
 }
@@ -320,7 +320,7 @@ pub async fn edit_project(
         .read(move |tx, developer| project::tells_contact(tx, &ctx, &developer.manager, project_id, &changes))
         .await?;
     if tells && let Err(error) = visit.count_notice() {
-        let errors = FormErrors::whole(error.detail().to_owned());
+        let errors = FormErrors::refusal(visit.ctx.language, &error);
         return show_edit(&visit, &developer, &project, &typed, errors);
     }
     let (ctx, changes) = (visit.ctx.clone(), typed.changes());
@@ -330,7 +330,7 @@ pub async fn edit_project(
     match changed {
         Ok(project) => Ok(go_on(&place(&project, "?notice=changed"))),
         Err(refused) => {
-            let errors = FormErrors::whole(refused.detail().to_owned());
+            let errors = FormErrors::refusal(visit.ctx.language, &refused);
             show_edit(&visit, &developer, &project, &typed, errors)
         }
     }
@@ -400,7 +400,7 @@ pub async fn delete_project_by_person(
         .await?;
     match deleted {
         Ok(_) => Ok(go_on("?notice=deleted")),
-        Err(refused) => ask_removal(&visit, id, FormErrors::whole(refused.detail().to_owned())).await,
+        Err(refused) => ask_removal(&visit, id, FormErrors::refusal(visit.ctx.language, &refused)).await,
     }
 }
 
@@ -480,7 +480,7 @@ pub async fn add_admin(
     let (visit, form) = Visit::with_form(app, ctx, &headers, form, format!("projects/{id}/admins"))?;
     let who = form.get("who").unwrap_or("").trim().to_owned();
     if let Err(error) = visit.count_notice() {
-        let errors = FormErrors::whole(error.detail().to_owned());
+        let errors = FormErrors::refusal(visit.ctx.language, &error);
         return show_new_admin(&visit, id, who, errors).await;
     }
     let (app, ctx, named, typed) = (visit.app.clone(), visit.ctx.clone(), id.clone(), who.clone());
@@ -577,7 +577,7 @@ pub async fn remove_admin(
 ) -> Page {
     let (visit, _) = Visit::with_form(app, ctx, &headers, form, format!("projects/{id}/admins/{admin}"))?;
     if let Err(error) = visit.count_notice() {
-        let errors = FormErrors::whole(error.detail().to_owned());
+        let errors = FormErrors::refusal(visit.ctx.language, &error);
         return ask_admin_removal(&visit, id, admin, errors).await;
     }
     let (ctx, named, who) = (visit.ctx.clone(), id.clone(), admin.clone());
@@ -593,6 +593,6 @@ pub async fn remove_admin(
     match removed {
         Ok((project, true)) => Ok(go_on(&place(&project, "?notice=admin-removed"))),
         Ok((_, false)) => Ok(go_on("?notice=left")),
-        Err(refused) => ask_admin_removal(&visit, id, admin, FormErrors::whole(refused.detail().to_owned())).await,
+        Err(refused) => ask_admin_removal(&visit, id, admin, FormErrors::refusal(visit.ctx.language, &refused)).await,
     }
 }

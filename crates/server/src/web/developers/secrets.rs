@@ -98,7 +98,7 @@ pub async fn make_secret(
     let (credential, secret) = match made {
         Ok(Some(made)) => made,
         Ok(None) => return Ok(go_on(&place(&client, "?notice=secret-made"))),
-        Err(refused) => return show_new(&visit, id, name, FormErrors::whole(refused.detail().to_owned())).await,
+        Err(refused) => return show_new(&visit, id, name, FormErrors::refusal(visit.ctx.language, &refused)).await,
     };
     let page = SecretPage {
         layout: visit.layout(visit.ctx.text("developers-secret-title"), &developer),
