@@ -9,7 +9,8 @@ What counts, of the fenced blocks of a guide:
 | `text` right after a `sh` | what the reader sees; `…` in a line stands for anything, alone in a line for any lines |
 | anything else | only read by people |
 
-Where a program prints the link of an authorization request and waits, the form browser is the person.
+Where a program prints the link of an authorization request and waits, the form browser is the person and types the
+code. Where it prints a link to log out, the answer is the address at which the browser ends.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ OTHER_PORT = "8081"
 LIMIT = 120
 
 FENCE = re.compile(r"^```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"https?://\S+/v2/oauth2/authorize\?\S+(?=\s)")
+# What a reader opens in the browser: a login, or a logout.
+LINK = re.compile(r"https?://\S+/v2/(?:oauth2/authorize|web/logout)\?\S+(?=\s)")
 
 
 @dataclasses.dataclass
@@ -102,8 +104,8 @@ class Shell:
             self._output.put(piece)
         self._output.put(b"")
 
-    def run(self, block: Block, type_code) -> str:
-        """Runs one block and returns what it printed; `type_code` gives the answer to a link."""
+    def run(self, block: Block, answer) -> str:
+        """Runs one block and returns what it printed; `answer` gives what is typed after a link."""
         mark = f"end-{secrets.token_hex(8)}"
         self._commands.write(f"{block.text}\nprintf '%s\\n' {mark}\n")
         self._commands.flush()
@@ -125,7 +127,7 @@ class Shell:
             links = LINK.findall(said.decode(errors="replace"))
             # A program that waits has printed its prompt, which ends in no new line.
             if len(links) > answered and not said.endswith(b"\n"):
-                typed = f"{type_code(links[-1])}\n".encode()
+                typed = f"{answer(links[-1])}\n".encode()
                 self._process.stdin.write(typed)
                 self._process.stdin.flush()
                 # A terminal would show it.
@@ -163,7 +165,7 @@ class Reader:
         if block.kind == "python":
             self._save(block)
         elif block.kind == "sh":
-            said = self.shell.run(dataclasses.replace(block, text=self._here(block.text)), self._code)
+            said = self.shell.run(dataclasses.replace(block, text=self._here(block.text)), self._answer)
             if block.expected is not None:
                 expected = pattern(self._here(block.expected))
                 said = said.lstrip("\n").rstrip("\n") + "\n"
@@ -180,7 +182,11 @@ class Reader:
         assert name, f"line {block.line}: a python block begins with a comment that names its file"
         (self.folder / name[1]).write_text(self._here(block.text))
 
-    def _code(self, link: str) -> str:
+    def _answer(self, link: str) -> str:
+        if urllib.parse.urlsplit(link).path == "/v2/web/logout":
+            where = self.browser.open(link)
+            assert isinstance(where, str), f"the browser stays at a page: {where.text}"
+            return where
         where = self.browser.authorize(link)
         assert "code" in query(where), where
         assert urllib.parse.urlsplit(where).scheme in ("http", "https")

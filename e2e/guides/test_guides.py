@@ -14,6 +14,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "docs" / "guides"
 GUIDES = sorted(path.name for path in FOLDER.glob("*.md") if path.name != "README.md")
 
+# Guides start small services on this machine, which the server may call.
+SETTINGS = {"outgoing_allow": "127.0.0.1/32"}
+
 # globus-action-provider-tools needs globus-sdk 3, and lives in an environment of its own.
 PYTHON = {"action-provider.md": os.environ.get("ACTION_PROVIDER_PYTHON")}
 
@@ -37,7 +40,7 @@ def alice(server):
 
 @pytest.mark.parametrize("name", GUIDES)
 def test_guide(name, tmp_path):
-    with Server.from_environment(f"guide-{name.removesuffix('.md')}") as server:
+    with Server.from_environment(f"guide-{name.removesuffix('.md')}", settings=SETTINGS) as server:
         read(name, server, alice(server), tmp_path / "guide")
 
 
@@ -45,7 +48,7 @@ def test_one_guide_after_the_other(tmp_path):
     """As somebody does it who reads them all, on the server that they have."""
     index = (FOLDER / "README.md").read_text()
     order = sorted(GUIDES, key=lambda name: index.index(f"({name})"))
-    with Server.from_environment("guides") as server:
+    with Server.from_environment("guides", settings=SETTINGS) as server:
         person = alice(server)
         for name in order:
             read(name, server, person, tmp_path / name)

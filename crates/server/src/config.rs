@@ -128,7 +128,8 @@ settings! {
         pub dns_resolver: Option<SocketAddr> = None; example "\"127.0.0.1:53\"",
         /// The mail server that messages are given to: `smtp://HOST:PORT` demands STARTTLS (`?tls=none` leaves
         /// it out, for a server on this machine), `smtps://HOST:PORT` speaks TLS from the start. None: no mail
-        /// is sent, and nobody can reset a password by mail.
+        /// is sent, and nobody can reset a password by mail. Needs `mail_from`. What cannot be sent waits in the
+        /// store and is tried again for two days, a link as long as it works (`portolan_mail_waiting` counts it).
         pub smtp_url: Option<String> = None; example "\"smtp://mail.example.org:587\"",
         /// The name to log in with at the mail server.
         pub smtp_username: Option<String> = None; example "\"portolan\"",
@@ -136,7 +137,7 @@ settings! {
         pub smtp_password_file: Option<PathBuf> = None; example "\"/etc/portolan/smtp-password\"",
         /// A certificate (PEM) that the mail server's certificate may chain to, beside the public ones.
         pub smtp_ca_file: Option<PathBuf> = None; example "\"/etc/portolan/smtp-ca.pem\"",
-        /// The sender of messages.
+        /// The sender of messages; the mail server has to accept it from this machine.
         pub mail_from: Option<String> = None; example "\"Portolan <portolan@example.org>\"",
         /// `open` lets everybody open a local account with an e-mail address that they can read; `off`: only
         /// operators make accounts.
@@ -168,9 +169,10 @@ settings! {
         pub failed_client_authentications_per_minute: u32 = 30,
         /// Template registrations per address and hour.
         pub template_registrations_per_hour: u32 = 60,
-        /// Requests for mail (new passwords, new accounts, notices to the contact of a project) per address and hour.
+        /// Requests for mail (new passwords, new accounts, notices to the contact of a project) per address and hour;
+        /// an IPv6 network of 64 bits counts as one address, and one of 48 bits as four.
         pub mail_requests_per_hour: u32 = 20,
-        /// Requests for mail from all addresses per hour.
+        /// Requests for mail per hour from all browsers in which nobody has signed in before.
         pub mail_requests_in_all_per_hour: u32 = 2000,
         /// The largest body of a request.
         pub body_bytes: usize = 256 * 1024,

@@ -31,6 +31,7 @@ pub struct Metrics {
     mail: Family<MailLabels, Counter>,
     mail_waiting: Gauge,
     backchannel_logouts: Family<MailLabels, Counter>,
+    job_panics: Family<JobLabels, Counter>,
     store: StoreMetrics,
 }
 
@@ -58,6 +59,11 @@ struct LoginLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct MailLabels {
     outcome: Mail,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobLabels {
+    job: &'static str,
 }
 
 /// What became of an attempt to send a message or a logout token.
@@ -180,6 +186,12 @@ impl Metrics {
             "Attempts to deliver a logout token, by outcome",
             Family::clone(&backchannel_logouts),
         );
+        let job_panics = Family::default();
+        registry.register(
+            "job_panics",
+            "Background jobs that panicked and were started again",
+            Family::clone(&job_panics),
+        );
         let store = StoreMetrics::default();
         let started = Gauge::<f64, AtomicU64>::default();
         started.set(system_now().micros() as f64 / 1e6);
@@ -213,6 +225,7 @@ impl Metrics {
             mail,
             mail_waiting,
             backchannel_logouts,
+            job_panics,
             store,
         }
     }
@@ -258,6 +271,10 @@ impl Metrics {
 
     pub fn backchannel_logout(&self, outcome: Mail) {
         self.backchannel_logouts.get_or_create(&MailLabels { outcome }).inc();
+    }
+
+    pub fn job_panicked(&self, job: &'static str) {
+        self.job_panics.get_or_create(&JobLabels { job }).inc();
     }
 
     pub fn mail_waiting(&self, count: i64) {

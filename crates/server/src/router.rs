@@ -169,7 +169,6 @@ pub fn router(app: App) -> Router {
             "/p/account/security/recovery-codes",
             get(security::recovery_codes_page).post(security::make_recovery_codes),
         )
-        .route("/p/account/security/sessions", post(security::end_other_sessions))
         .route("/p/consent", get(consent::consent_page).post(consent::decide_consent))
         .route(
             "/p/continue",

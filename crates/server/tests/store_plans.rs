@@ -52,8 +52,12 @@ const SCANS: &[(&str, &str)] = &[
     ("identity_providers::has_identities", "for operators"),
     ("identity_providers::list", "for operators; a handful of providers"),
     (
+        "identity_providers::count_choices",
+        "walks the index of choices until a page is full",
+    ),
+    (
         "identity_providers::list_choices",
-        "walks the index of names until a page is full",
+        "walks the index of choices until a page is full",
     ),
     ("keys::list", "a handful of keys"),
     ("leases::list", "a handful of jobs"),
@@ -62,7 +66,10 @@ const SCANS: &[(&str, &str)] = &[
     ("links::delete_by_purpose", "a handful of links"),
     ("outbox::count_waiting", "walks the partial index of what waits"),
     ("outbox::list_sealed", "walks the partial index of what waits"),
-    ("mail_requests::list", "walks the index of time; a handful of rows"),
+    (
+        "mail_requests::list_after",
+        "walks the index of time; a handful of rows",
+    ),
     ("policies::list", "for operators"),
     ("projects::find_by_name", "for operators"),
     ("projects::list", "for server administrators"),

@@ -10,6 +10,8 @@ mod app_logout;
 mod appearance;
 #[path = "web/auth_code.rs"]
 mod auth_code;
+#[path = "web/brute_force.rs"]
+mod brute_force;
 #[path = "web/consent.rs"]
 mod consent;
 #[path = "web/consents.rs"]

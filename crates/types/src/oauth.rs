@@ -242,6 +242,7 @@ pub struct Discovery {
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
     pub introspection_endpoint_auth_methods_supported: Vec<String>,
     pub claims_supported: Vec<String>,
+    pub acr_values_supported: Vec<String>,
     pub code_challenge_methods_supported: Vec<String>,
     pub prompt_values_supported: Vec<String>,
     pub authorization_response_iss_parameter_supported: bool,

@@ -2,15 +2,17 @@
 //!
 //!   store seed DATABASE TOKENS RESOURCE_SERVER APP FOLDER FRONT BACK BACK BACK
 //!   store branches DATABASE APP FOLDER FRONT BACK BACK BACK COUNTxTOKENS..
+//!   store providers DATABASE COUNT
 //!   store raw DATABASE SECONDS
 //!
 //! `seed` fills the store of a stopped server with people, clients, consents, sessions and
-//! tokens; `branches` adds consents to be revoked, with many tokens below them; `raw`
-//! inserts tokens as fast as the driver can, the ceiling for issuance.
+//! tokens; `branches` adds consents to be revoked, with many tokens below them; `providers`
+//! adds identity providers; `raw` inserts tokens as fast as the driver can, the ceiling for issuance.
 //! DATABASE is `sqlite:PATH` or `postgres://..`.
 
 mod delegation;
 mod postgres;
+mod providers;
 mod seed;
 mod sqlite;
 
@@ -76,6 +78,11 @@ fn main() -> Result<()> {
             delegation::branches(&mut *store, now, app, &chain, &kinds, Path::new(folder))?;
             store.finish()
         }
+        ["providers", database, count] => {
+            let mut store = open(database)?;
+            providers::fill(&mut *store, count.parse()?, seed::now()?)?;
+            store.finish()
+        }
         ["raw", database, seconds] => {
             let span = Duration::from_secs_f64(seconds.parse()?);
             let (units, elapsed) = match database.strip_prefix("sqlite:") {
@@ -88,7 +95,7 @@ fn main() -> Result<()> {
             );
             Ok(())
         }
-        _ => Err("usage: store seed|branches|raw DATABASE .., see its source".into()),
+        _ => Err("usage: store seed|branches|providers|raw DATABASE .., see its source".into()),
     }
 }
 

@@ -221,6 +221,13 @@ impl Store {
         Ok(branches)
     }
 
+    /// Adds identity providers. Not part of the filling either: the figures of before were
+    /// measured without. The server must be stopped.
+    pub fn add_providers(&self, programs: &Programs, count: u64) -> Result<()> {
+        capture(Command::new(&programs.store).args(["providers", &self.url(), &count.to_string()]))?;
+        Ok(())
+    }
+
     /// The scope that client_credentials asks for.
     pub fn scope(&self) -> String {
         format!(

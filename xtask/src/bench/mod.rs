@@ -28,7 +28,7 @@ use self::{
     peer::Peer,
     report::{Process, Report, Row},
     servers::Server,
-    workloads::{CodeFlow, DependentTokens, Fixed, Introspect, Refresh, Signature},
+    workloads::{CodeFlow, DependentTokens, Fixed, Introspect, PROVIDERS, ProviderSearch, Refresh, Signature},
 };
 use crate::{
     postgres::Cluster,
@@ -99,6 +99,9 @@ enum Operation {
     Raw,
     /// Revoking consents
     Revoke,
+    LoginPage,
+    /// Searching an identity provider on the login page
+    ProviderSearch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -315,6 +318,9 @@ impl Bench {
         if self.wants(Operation::Revoke) {
             self.revocation(engine, &store)?;
         }
+        if self.wants_any(&[Operation::LoginPage, Operation::ProviderSearch]) {
+            self.login_page(engine, &store)?;
+        }
         for store in larger {
             let server = store.start(&self.programs)?;
             self.introspection(engine, store, &server)?;
@@ -423,6 +429,23 @@ impl Bench {
                 .rows
                 .push(Row::measured(operation, engine, tokens, line.connections, &line.sample));
             self.tell();
+        }
+        Ok(())
+    }
+
+    fn login_page(&mut self, engine: &str, store: &Store) -> Result<()> {
+        store.add_providers(&self.programs, PROVIDERS)?;
+        let server = store.start(&self.programs)?;
+        let (endpoints, size) = (fixture::endpoints(), Some(store.tokens));
+        if self.wants(Operation::LoginPage) {
+            let workload = || Fixed::login_page(&endpoints);
+            self.lines(report::LOGIN_PAGE, engine, size, &server, workload)?;
+        }
+        if self.wants(Operation::ProviderSearch) {
+            let workload = || ProviderSearch::new(&endpoints);
+            self.lines(report::SEARCH_ONE, engine, size, &server, workload)?;
+            let workload = || Fixed::common_search(&endpoints);
+            self.lines(report::SEARCH_MANY, engine, size, &server, workload)?;
         }
         Ok(())
     }

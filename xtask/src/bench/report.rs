@@ -76,6 +76,9 @@ pub const INTROSPECT: &str = "introspect";
 pub const CLIENT_CREDENTIALS: &str = "client_credentials";
 pub const DEPENDENT: &str = "dependent grant (fan-out 3)";
 pub const CODE_RS256: &str = "code flow, RS256";
+pub const LOGIN_PAGE: &str = "login page";
+pub const SEARCH_ONE: &str = "search for a provider (1 found)";
+pub const SEARCH_MANY: &str = "search for a provider (25 shown)";
 pub const RAW: &str = "raw insert";
 pub const PEER: &str = "oidc-provider";
 pub const SQLITE: &str = "sqlite";
@@ -170,6 +173,13 @@ impl Report {
                 let ratio = dependent.cpu_microseconds / FAN_OUT as f64 / issued.cpu_microseconds;
                 let what = format!("CPU of a dependent token against one of client_credentials on {engine}");
                 judge(what, "at most 1.5×", format!("{ratio:.2}×"), ratio <= 1.5);
+            }
+            for (operation, most) in [(LOGIN_PAGE, 4.0), (SEARCH_ONE, 10.0), (SEARCH_MANY, 10.0)] {
+                if let Some(ratio) = at_16(operation).and_then(|row| row.cpu_ratio) {
+                    let what =
+                        format!("CPU of {operation} among 10,000 providers on {engine}, against the bare handler");
+                    judge(what, &format!("at most {most}×"), format!("{ratio:.1}×"), ratio <= most);
+                }
             }
             // One at a time: with more under way it is the waiting for each other that is measured.
             let revoked = |tokens| self.find(&revocation(tokens), engine, None, Some(1));
@@ -472,6 +482,23 @@ mod tests {
             assert_eq!(targets.len(), 1);
             assert_eq!((&*targets[0].found, targets[0].met), (found, met));
         }
+    }
+
+    #[test]
+    fn pages_are_compared_with_the_bare_handler() {
+        let report = report(vec![
+            row(BARE, "none", None, 16, 4000.0, 10.0),
+            row(LOGIN_PAGE, SQLITE, Some(10_000), 16, 900.0, 41.0),
+            row(SEARCH_ONE, SQLITE, Some(10_000), 16, 900.0, 99.0),
+            row(SEARCH_MANY, "postgres", Some(10_000), 16, 900.0, 101.0),
+        ]);
+
+        let targets: Vec<(&str, bool)> = report
+            .targets
+            .iter()
+            .map(|target| (&*target.found, target.met))
+            .collect();
+        assert_eq!(targets, [("4.1×", false), ("9.9×", true), ("10.1×", false)]);
     }
 
     #[test]

@@ -151,6 +151,22 @@ impl Fixed {
         }
     }
 
+    /// A browser that was never here before, as most are.
+    pub fn login_page(endpoints: &Endpoints) -> Fixed {
+        Fixed {
+            request: http::request("/p/login", &endpoints.host, &[], None),
+            markers: vec!["name=\"username\"", "name=\"idp_search\"", "</html>"],
+        }
+    }
+
+    /// A search that finds more than a page shows.
+    pub fn common_search(endpoints: &Endpoints) -> Fixed {
+        Fixed {
+            request: http::request("/p/login?idp_search=university", &endpoints.host, &[], None),
+            markers: vec!["The first 25 are shown", "</html>"],
+        }
+    }
+
     pub fn discovery(endpoints: &Endpoints) -> Fixed {
         let request = http::request("/.well-known/openid-configuration", &endpoints.host, &[], None);
         Fixed {
@@ -230,6 +246,41 @@ impl Workload for Introspect {
         } else {
             check(answer, 200, &["\"active\":false"])?;
         }
+        Ok(Progress::Done)
+    }
+}
+
+/// Identity providers among which people search.
+pub const PROVIDERS: u64 = 10_000;
+
+/// A person writes the name of their institution, which is one of many.
+pub struct ProviderSearch {
+    template: Template,
+    random: Random,
+}
+
+impl ProviderSearch {
+    pub fn new(endpoints: &Endpoints) -> ProviderSearch {
+        let render = |number: &str| {
+            let target = format!("/p/login?idp_search=university+{number}");
+            http::request(&target, &endpoints.host, &[], None)
+        };
+        ProviderSearch {
+            template: Template::new(4, render),
+            random: Random(0xB529_7A4D),
+        }
+    }
+}
+
+impl Workload for ProviderSearch {
+    fn begin(&mut self, _: usize, request: &mut Vec<u8>) {
+        // No other number begins with four digits.
+        let number = 1_000 + self.random.below(PROVIDERS as usize - 1_000);
+        self.template.fill(&number.to_string(), request);
+    }
+
+    fn answer(&mut self, _: usize, answer: &Answer<'_>, _: &mut Vec<u8>) -> Result<Progress> {
+        check(answer, 200, &["Found: 1", "</html>"])?;
         Ok(Progress::Done)
     }
 }

@@ -100,6 +100,7 @@ impl Rotate {
             (false, true) => Schedule::Now,
             (false, false) => Schedule::Published { lead: PUBLISH_LEAD },
         };
+        let mut has_successor = false;
         for kind in KeyKind::ALL {
             let wanted = match self.kind {
                 Kinds::All => true,
@@ -115,12 +116,19 @@ impl Rotate {
                 .db
                 .write_blocking(move |tx| jobs::keys::rotate_for(tx, &ctx, Actor::Operator, schedule, &spare))
                 .map_err(output::explain)?;
-            if !rotated {
+            has_successor |= rotated.has_successor;
+            if !rotated.is_changed {
                 output::note(&format!(
                     "{}: a new key is published already and waits for its turn",
                     kind.name()
                 ));
             }
+        }
+        if has_successor {
+            let ctx = context();
+            app.db
+                .write_blocking(move |tx| jobs::keys::tell_projects(tx, &ctx))
+                .map_err(output::explain)?;
         }
         let stored = app.db.read_blocking(keys::list).map_err(output::explain)?;
         print_keys(options, &stored)

@@ -35,8 +35,8 @@ security-recovery-left = { $count ->
 security-recovery-what = Jeder lässt Sie einmal ein, wenn Sie Ihren zweiten Faktor verloren haben.
 security-recovery-new = Neue Wiederherstellungscodes anlegen
 security-others = Andere Browser und Apps
-security-others-text = Wenn Sie glauben, dass jemand anderes Ihr Konto benutzt hat, melden Sie sich überall außer hier ab. Apps, die für Sie handeln, müssen Sie dann um eine neue Anmeldung bitten.
-security-others-submit = Überall sonst abmelden
+security-others-text = Wenn Sie glauben, dass jemand anderes Ihr Konto benutzt hat, sehen Sie nach, wo Sie angemeldet sind, und beenden Sie, was nicht von Ihnen ist.
+security-others-look = Nachsehen, wo Sie angemeldet sind
 security-leave = Lassen
 
 security-notice-password = Ihr Passwort wurde geändert.
@@ -44,7 +44,6 @@ security-notice-totp = Die Authenticator-App ist eingerichtet. Von jetzt an wird
 security-notice-passkey = Der Passkey wurde hinzugefügt.
 security-notice-renamed = Der Passkey hat seinen neuen Namen.
 security-notice-removed = Es wurde entfernt.
-security-notice-sessions = Sie sind überall sonst abgemeldet.
 
 security-password-text = Hier bleiben Sie angemeldet. Jeder andere Browser wird abgemeldet, und Apps, die für Sie handeln, müssen Sie um eine neue Anmeldung bitten.
 security-password-now = Jetziges Passwort

@@ -39,8 +39,8 @@ security-recovery-left = { $count ->
 security-recovery-what = Each lets you in once if you have lost your second factor.
 security-recovery-new = Make new recovery codes
 security-others = Other browsers and apps
-security-others-text = If you think that somebody else has used your account, sign out everywhere but here. Apps that act for you have to ask you to sign in again.
-security-others-submit = Sign out everywhere else
+security-others-text = If you think that somebody else has used your account, look where you are signed in, and end what is not yours.
+security-others-look = See where you are signed in
 security-leave = Leave it
 
 # What has just been done.
@@ -49,7 +49,6 @@ security-notice-totp = The authenticator app is set up. Its codes are asked for 
 security-notice-passkey = The passkey was added.
 security-notice-renamed = The passkey has its new name.
 security-notice-removed = It was removed.
-security-notice-sessions = You are signed out everywhere else.
 
 # The password.
 security-password-text = You stay signed in here. Every other browser is signed out, and apps that act for you have to ask you to sign in again.

@@ -149,7 +149,7 @@ impl Call {
 
     /// Counts a call that makes the server write to an address which the caller has chosen.
     fn mail_request(&self) -> Result<()> {
-        self.app.limits.mail_request(self.ctx.address)
+        self.app.limits.notice(self.ctx.address)
     }
 
     /// Proves the caller in the unit of the work itself: what is revoked in between counts.

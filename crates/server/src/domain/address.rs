@@ -150,6 +150,9 @@ fn send_reset(
     let Some(address) = &account.email else {
         return Ok(false);
     };
+    // A stranger who asks for an hour's worth of links must not keep the owner out when
+    // these have expired: with none that works, one more is sent.
+    let is_needed = !links::has_live(tx, account.id, links::PASSWORD_RESET, ctx.now)?;
     let (secret, hash) = new_secret();
     let expires_at = ctx.now + RESET_LIFETIME;
     let asked = match actor {
@@ -162,8 +165,10 @@ fn send_reset(
         account.username, site.public_url
     );
     let link = mail::Link {
+        purpose: links::PASSWORD_RESET,
         address: &format!("{}/p/reset/{secret}", site.public_url),
         expires_at,
+        is_needed,
     };
     let queued = mail::queue_link(tx, ctx, master_key, address, "Choose a new password", &body, &link)?;
     if queued {
@@ -228,8 +233,10 @@ pub fn send_verification(
         account.username, site.public_url
     );
     let link = mail::Link {
+        purpose: links::ADDRESS,
         address: &format!("{}/p/address/{secret}", site.public_url),
         expires_at,
+        is_needed: false,
     };
     if !mail::queue_link(
         tx,
@@ -309,8 +316,10 @@ fn answer_sign_up(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Si
             names.join("\n")
         );
         let link = mail::Link {
+            purpose: links::SIGN_UP,
             address: &format!("{}/p/login", site.public_url),
             expires_at: ctx.now + LINK_LIFETIME,
+            is_needed: false,
         };
         return mail::queue_link(tx, ctx, master_key, address, "You have an account", &body, &link).map(|_| ());
     }
@@ -325,8 +334,10 @@ fn answer_sign_up(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Si
         site.public_url
     );
     let link = mail::Link {
+        purpose: links::SIGN_UP,
         address: &format!("{}/p/sign-up/{secret}", site.public_url),
         expires_at,
+        is_needed: false,
     };
     if mail::queue_link(tx, ctx, master_key, address, "Open your account", &body, &link)? {
         let sent = Sent {

@@ -35,15 +35,45 @@ pub fn wait(tx: &mut ReadTx, ctx: &Ctx, counter: &str) -> Result<Option<Duration
         .map(|(_, blocked_until)| blocked_until.since(ctx.now)))
 }
 
-/// Counts a failure, decides how long the next attempt has to wait, and returns how many
-/// there are. Only accounts that exist have a trail; what was typed may be a password.
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    Right,
+    Wrong,
+    Later(Duration),
+}
+
+/// Judges an attempt that was checked outside of this unit, because checking a password
+/// takes long. Of many at the same time each was let in by [`wait`], so that is asked once
+/// more: a burst gets no more tries than as many guesses one after the other, and a right
+/// one among the rest is refused like the wrong ones.
+pub fn judge(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    counter: &str,
+    identity: Option<IdentityId>,
+    factor: &'static str,
+    is_right: bool,
+) -> Result<Judged> {
+    if let Some(delay) = wait(tx, ctx, counter)? {
+        return Ok(Judged::Later(delay));
+    }
+    if is_right {
+        return Ok(Judged::Right);
+    }
+    count_failure(tx, ctx, counter, identity, factor)?;
+    Ok(Judged::Wrong)
+}
+
+/// Counts a failure and decides how long the next attempt has to wait. Only accounts that
+/// exist have a trail; what was typed may be a password.
 pub fn count_failure(
     tx: &mut WriteTx,
     ctx: &Ctx,
     counter: &str,
     identity: Option<IdentityId>,
     factor: &'static str,
-) -> Result<i64> {
+) -> Result<()> {
     let failures = passwords::count_failure(tx, counter, ctx.now)?;
     if let Some(delay) = delay_after(failures) {
         passwords::block(tx, counter, ctx.now, delay)?;
@@ -58,12 +88,24 @@ pub fn count_failure(
         };
         audit::insert(tx, ctx, &event)?;
     }
-    Ok(failures)
+    Ok(())
+}
+
+/// The failures that came after the right password, counted beside the others: those of
+/// before tell nothing of whether somebody knows it.
+fn after_password(counter: &str) -> String {
+    format!("{counter}:after_password")
+}
+
+/// Counts a failure at the second step once more, and returns how many there are of these.
+pub fn count_after_password(tx: &mut WriteTx, ctx: &Ctx, counter: &str) -> Result<i64> {
+    passwords::count_failure(tx, &after_password(counter), ctx.now)
 }
 
 /// After a sign-in that is complete.
 pub fn clear(tx: &mut WriteTx, counter: &str) -> Result<()> {
-    passwords::clear_failures(tx, counter)
+    passwords::clear_failures(tx, counter)?;
+    passwords::clear_failures(tx, &after_password(counter))
 }
 
 /// Five free attempts, then waits that double up to a minute, and a quarter of an hour

@@ -287,10 +287,12 @@ pub fn change_password(
             "the password was changed elsewhere meanwhile; sign in again",
         ));
     }
-    end_other_sessions(tx, ctx, account, here, idle)
+    identities::raise_generation(tx, account.id)?;
+    session::end_others(tx, ctx, account, here, idle)?;
+    forget_beginnings(tx, account.id)
 }
 
-/// Signs the person out in every other browser and ends the tokens of all apps.
+/// Signs the person out in every other browser, ends what apps got there, and tells them.
 pub fn end_other_sessions(
     tx: &mut WriteTx,
     ctx: &Ctx,
@@ -298,9 +300,20 @@ pub fn end_other_sessions(
     here: BrowserSessionId,
     idle: Duration,
 ) -> Result<()> {
-    identities::raise_generation(tx, account.id)?;
     session::end_others(tx, ctx, account, here, idle)?;
-    forget_beginnings(tx, account.id)
+    for id in identities::list_set_ids(tx, account.set_id)? {
+        forget_beginnings(tx, id)?;
+    }
+    super::factors::announce(
+        tx,
+        ctx,
+        account,
+        "session.end_others",
+        serde_json::json!({}),
+        "You were signed out elsewhere",
+        "Every other browser was signed out of your account, and apps that were used there have to ask you to sign in \
+         again.",
+    )
 }
 
 /// What somebody may have begun who was signed in: a sign-in that waits for its second

@@ -3,8 +3,9 @@
 //! asked for, is sealed until it is sent.
 //!
 //! Nobody is flooded: a recipient gets so many messages of a kind in an hour, the rest are
-//! dropped. An owner whom a stranger keeps asking for still gets working links: those. Kinds
-//! are apart so that what strangers can cause uses nothing up of what an owner must hear.
+//! dropped. Kinds are apart, and links by what they are for, so that what strangers can cause
+//! uses nothing up of what an owner must hear; and whoever has lost a password always has a
+//! link that works (`domain::address`).
 
 use std::time::Duration;
 
@@ -47,12 +48,13 @@ pub fn queue(tx: &mut WriteTx, ctx: &Ctx, recipient: &str, subject: &str, body: 
 }
 
 fn queue_as(tx: &mut WriteTx, ctx: &Ctx, kind: &'static str, recipient: &str, subject: &str, body: &str) -> Result<()> {
-    if outbox::count_since(tx, recipient, kind, ctx.now - HOUR)? >= NOTICES_PER_HOUR {
+    if outbox::count_since(tx, recipient, kind, "", ctx.now - HOUR)? >= NOTICES_PER_HOUR {
         return dropped(tx, ctx, subject);
     }
     let message = Message {
         id: new_uuid(),
         kind,
+        purpose: "",
         recipient: recipient.to_owned(),
         subject: on_one_line(subject),
         body: body.to_owned(),
@@ -64,12 +66,16 @@ fn queue_as(tx: &mut WriteTx, ctx: &Ctx, kind: &'static str, recipient: &str, su
 
 /// A link for the owner of an address, and until when it works.
 pub struct Link<'a> {
+    /// As `store::links` names it.
+    pub purpose: &'static str,
     pub address: &'a str,
     pub expires_at: Timestamp,
+    /// Sent however many were sent in this hour.
+    pub is_needed: bool,
 }
 
 /// Queues a message with a secret link, which stands in the body as `{link}`. False if the
-/// recipient has got too many already.
+/// recipient has got too many for this purpose already.
 pub fn queue_link(
     tx: &mut WriteTx,
     ctx: &Ctx,
@@ -79,7 +85,8 @@ pub fn queue_link(
     body: &str,
     link: &Link,
 ) -> Result<bool> {
-    if outbox::count_since(tx, recipient, LINK, ctx.now - HOUR)? >= LINKS_PER_HOUR {
+    let sent = outbox::count_since(tx, recipient, LINK, link.purpose, ctx.now - HOUR)?;
+    if sent >= LINKS_PER_HOUR && !link.is_needed {
         dropped(tx, ctx, subject)?;
         return Ok(false);
     }
@@ -87,6 +94,7 @@ pub fn queue_link(
     let message = Message {
         id,
         kind: LINK,
+        purpose: link.purpose,
         recipient: recipient.to_owned(),
         subject: on_one_line(subject),
         body: body.to_owned(),
@@ -155,11 +163,11 @@ pub fn notify_project(tx: &mut WriteTx, ctx: &Ctx, project: ProjectId, subject: 
     }
 }
 
-/// False if the project has no contact that could be told. Anybody can make a project, name
-/// any address and choose the names: a message that repeats them would let strangers write
-/// to anybody, so it says only the id and where to look.
+/// False if the project has no contact that could be told; nobody reads that of the built-in
+/// one. Anybody can make a project, name any address and choose the names: a message that
+/// repeats them would let strangers write to anybody, so it says only the id and where to look.
 pub fn notify_contact(tx: &mut WriteTx, ctx: &Ctx, project: &Project, subject: &str, text: &str) -> Result<bool> {
-    if check_email(&project.contact_email).is_err() {
+    if project.id == projects::BUILT_IN || check_email(&project.contact_email).is_err() {
         return Ok(false);
     }
     let site = settings::find(tx, settings::ISSUER)?.unwrap_or_default();

@@ -323,30 +323,58 @@ pub struct Found {
     pub more: bool,
 }
 
+/// As many words as a search looks at.
+const WORDS: usize = 3;
+/// A word that more begin like is a common one.
+const COMMON: i64 = 100;
+
 /// Providers that people can sign in through and whose words begin with those of the text,
 /// or whose domain is that of the address.
 pub fn search(tx: &mut ReadTx, text: &str, limit: usize) -> Result<Found> {
     let text = text.rsplit_once('@').map_or(text, |(_, domain)| domain);
     let mut words = words(&text.chars().take(100).collect::<String>());
-    // The longest word is in all likelihood the rarest.
+    // Long words say more than short ones.
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
     words.dedup();
-    let Some(first) = words.first() else {
-        return Ok(Found::default());
+    words.truncate(WORDS);
+    // A provider may come twice, with two words that begin alike.
+    let most = 2 * limit;
+    let found = match words.as_slice() {
+        [] => return Ok(Found::default()),
+        [word] => identity_providers::search_word(tx, word, most as i64)?,
+        _ => {
+            let rarest_first = rarest_first(tx, words)?;
+            let word = |at: usize| rarest_first.get(at).unwrap_or(&rarest_first[0]).as_str();
+            identity_providers::search(tx, [word(0), word(1), word(2)], most as i64)?
+        }
     };
-    let word = |at: usize| words.get(at).unwrap_or(first).as_str();
-    let rows = identity_providers::search(tx, [first.as_str(), word(1), word(2)], 4 * limit as i64)?;
-    let is_cut = rows.len() >= 4 * limit;
-    let mut providers: Vec<IdentityProvider> = Vec::new();
-    for provider in rows {
-        if providers.iter().all(|known| known.id != provider.id) {
-            providers.push(provider);
+    let is_cut = found.len() >= most;
+    let mut ids: Vec<IdentityProviderId> = Vec::new();
+    for id in found {
+        if !ids.contains(&id) {
+            ids.push(id);
         }
     }
-    let more = is_cut || providers.len() > limit;
-    providers.truncate(limit);
-    providers.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+    let more = is_cut || ids.len() > limit;
+    ids.truncate(limit);
+    let mut providers = if ids.is_empty() {
+        Vec::new()
+    } else {
+        identity_providers::list_by_ids(tx, &ids)?
+    };
+    providers.retain(|provider| provider.enabled && is_upstream(&provider.kind));
     Ok(Found { providers, more })
+}
+
+/// Thousands are a university, and few are in a town: what is read is the part of the index
+/// that belongs to the first word.
+fn rarest_first(tx: &mut ReadTx, words: Vec<String>) -> Result<Vec<String>> {
+    let mut counted = Vec::new();
+    for word in words {
+        counted.push((identity_providers::count_words(tx, &word, COMMON)?, word));
+    }
+    counted.sort_by_key(|(count, _)| *count);
+    Ok(counted.into_iter().map(|(_, word)| word).collect())
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! Limits on attempts, per address. Each node counts for itself; what must hold for all
 //! nodes together (failures of one account) is counted in the store.
 //!
-//! An IPv6 address counts as its /64: a single machine has that many addresses. Success is
-//! never limited: clients share addresses behind a proxy of their site.
+//! An IPv6 address counts as its /64: a single machine has that many addresses. For mail also
+//! its /48 counts, which is what one customer gets. Success is never limited: clients share
+//! addresses behind a proxy of their site.
+//!
+//! What counts for everybody together must not be a way to lock everybody out: it counts
+//! strangers. A browser in which somebody has signed in before has a bound of its own.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,6 +18,7 @@ use governor::clock::{Clock, MonotonicClock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
+use portolan_types::IdentityId;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -23,6 +28,9 @@ use crate::texts::words;
 const MAX_KEYS: usize = 50_000;
 /// When there are too many, new keys share so many counters.
 const SHARED_KEYS: u64 = 1024;
+const TOO_MUCH_MAIL: &str = "too many requests for mail from your address; wait a little";
+/// A site may ask for mail as often as so many of its networks.
+const NETWORKS_PER_SITE: u32 = 4;
 /// Forgetting looks at every key, so under a flood it runs only so often.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -32,7 +40,9 @@ pub struct Limits {
     template_registrations: Limiter,
     failed_logins: Limiter,
     mail_requests: Limiter,
-    mail_requests_in_all: Limiter,
+    mail_requests_of_sites: Limiter,
+    mail_requests_of_accounts: Limiter,
+    mail_requests_of_strangers: Limiter,
     /// Until when only browsers that are known may try to log in.
     strained_until: Mutex<Option<Instant>>,
 }
@@ -49,7 +59,9 @@ impl Limits {
             template_registrations: limiter(limits.template_registrations_per_hour, hour),
             failed_logins: limiter(limits.failed_logins_per_minute, minute),
             mail_requests: limiter(limits.mail_requests_per_hour, hour),
-            mail_requests_in_all: limiter(limits.mail_requests_in_all_per_hour, hour),
+            mail_requests_of_sites: limiter(limits.mail_requests_per_hour.saturating_mul(NETWORKS_PER_SITE), hour),
+            mail_requests_of_accounts: limiter(limits.mail_requests_per_hour, hour),
+            mail_requests_of_strangers: limiter(limits.mail_requests_in_all_per_hour, hour),
             strained_until: Mutex::new(None),
         }
     }
@@ -98,17 +110,29 @@ impl Limits {
             .count(&network(address), "too many registrations from your address")
     }
 
-    /// Counts a form that makes the server send mail.
-    pub fn mail_request(&self, address: Option<IpAddr>) -> Result<()> {
-        let counted = self.mail_requests.count(
-            &network(address),
-            "too many requests for mail from your address; wait a little",
-        );
-        counted.map_err(|error| error.said(words("error-many-mails")))?;
-        let counted = self
-            .mail_requests_in_all
-            .count(&(), "too many requests for mail at this moment; wait a little");
-        counted.map_err(|error| error.said(words("error-many-mails-in-all")))
+    /// Counts a form that makes the server send mail. `account` was signed in to in this
+    /// browser before: it counts for itself and not with the strangers.
+    pub fn mail_request(&self, address: Option<IpAddr>, account: Option<IdentityId>) -> Result<()> {
+        self.notice(address)?;
+        match account {
+            Some(account) => of_address(self.mail_requests_of_accounts.count(&account, TOO_MUCH_MAIL)),
+            None => {
+                let counted = self
+                    .mail_requests_of_strangers
+                    .count(&(), "too many requests for mail at this moment; wait a little");
+                counted.map_err(|error| error.said(words("error-many-mails-in-all")))
+            }
+        }
+    }
+
+    /// Counts a change that makes the server write to the contact of a project. Whoever makes
+    /// it is known, so strangers do not use this up.
+    pub fn notice(&self, address: Option<IpAddr>) -> Result<()> {
+        of_address(self.mail_requests.count(&network(address), TOO_MUCH_MAIL))?;
+        match site(address) {
+            Some(site) => of_address(self.mail_requests_of_sites.count(&site, TOO_MUCH_MAIL)),
+            None => Ok(()),
+        }
     }
 
     /// Forgets who has been quiet; called by a job.
@@ -118,23 +142,38 @@ impl Limits {
             &self.failed_client_authentications,
             &self.template_registrations,
             &self.mail_requests,
+            &self.mail_requests_of_sites,
+            &self.mail_requests_of_accounts,
         ] {
             limiter.states.retain_recent();
         }
     }
 }
 
+fn of_address(counted: Result<()>) -> Result<()> {
+    counted.map_err(|error| error.said(words("error-many-mails")))
+}
+
 /// What counts as one peer.
 fn network(address: Option<IpAddr>) -> IpAddr {
     match address.map(|address| address.to_canonical()) {
-        Some(IpAddr::V6(address)) => {
-            let network = u128::from(address) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
+        Some(IpAddr::V6(address)) => IpAddr::V6(prefix(address, 64)),
         Some(address) => address,
         // Only in tests nobody knows the peer.
         None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     }
+}
+
+/// What one customer of a provider has. None for IPv4, where an address is as much.
+fn site(address: Option<IpAddr>) -> Option<Ipv6Addr> {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V6(address)) => Some(prefix(address, 48)),
+        _ => None,
+    }
+}
+
+fn prefix(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
+    Ipv6Addr::from(u128::from(address) & !(u128::MAX >> bits))
 }
 
 /// One quota over many keys. Only the keyed hash of a key is kept: a chosen key cannot
@@ -258,6 +297,43 @@ mod tests {
         assert_ne!(network(address("2001:db8:1:2::1")), network(address("2001:db8:1:3::1")));
         assert_eq!(network(address("::ffff:192.0.2.1")), network(address("192.0.2.1")));
         assert_ne!(network(address("192.0.2.1")), network(address("192.0.2.2")));
+        assert_eq!(site(address("2001:db8:1:2::1")), site(address("2001:db8:1:ffff::9")));
+        assert_ne!(site(address("2001:db8:1::1")), site(address("2001:db8:2::1")));
+        assert_eq!(site(address("::ffff:192.0.2.1")), None);
+    }
+
+    #[test]
+    fn the_networks_of_a_site_do_not_use_up_what_strangers_may_ask_for() {
+        let mut config = Config::default();
+        config.limits.mail_requests_per_hour = 2;
+        config.limits.mail_requests_in_all_per_hour = 20;
+        let limits = Limits::new(&config);
+        let asked = (0..1000).filter(|number| {
+            limits
+                .mail_request(address(&format!("2001:db8:1:{number:x}::1")), None)
+                .is_ok()
+        });
+        assert_eq!(asked.count(), 8, "as many as four of its networks");
+        limits.mail_request(address("2001:db8:2::1"), None).unwrap();
+        limits.mail_request(address("192.0.2.1"), None).unwrap();
+    }
+
+    #[test]
+    fn strangers_who_ask_for_mail_do_not_keep_known_browsers_from_it() {
+        let mut config = Config::default();
+        config.limits.mail_requests_per_hour = 2;
+        config.limits.mail_requests_in_all_per_hour = 20;
+        let limits = Limits::new(&config);
+        let asked = (0..100).filter(|number| limits.mail_request(address(&format!("192.0.2.{number}")), None).is_ok());
+        assert_eq!(asked.count(), 20);
+
+        let (alice, here) = (Some(IdentityId::from_u128(1)), |number| {
+            address(&format!("198.51.100.{number}"))
+        });
+        limits.mail_request(here(1), alice).unwrap();
+        limits.mail_request(here(2), alice).unwrap();
+        limits.mail_request(here(3), alice).unwrap_err();
+        limits.mail_request(here(4), Some(IdentityId::from_u128(2))).unwrap();
     }
 
     #[test]

@@ -54,6 +54,7 @@ async fn rotate_if_due(app: &App) -> Result<()> {
         return Ok(());
     };
     let period = Duration::from_secs(days * 86_400);
+    let mut has_successor = false;
     for kind in KeyKind::ALL {
         if !rotation::is_due(&stored, kind, now, period, PUBLISH_LEAD) {
             continue;
@@ -63,9 +64,15 @@ async fn rotate_if_due(app: &App) -> Result<()> {
             .await
             .map_err(Error::internal)??;
         let schedule = Schedule::Published { lead: PUBLISH_LEAD };
-        if app.db.write(move |tx| rotate(tx, now, schedule, &spare)).await? {
+        let rotated = app.db.write(move |tx| rotate(tx, now, schedule, &spare)).await?;
+        if rotated.is_changed {
             tracing::info!(kind = kind.name(), "a new signing key is published");
         }
+        has_successor |= rotated.has_successor;
+    }
+    if has_successor {
+        let ctx = app.background();
+        app.db.write(move |tx| tell_projects(tx, &ctx)).await?;
     }
     Ok(())
 }
@@ -84,9 +91,17 @@ pub fn generate(master_key: &MasterKey, kind: KeyKind, now: Timestamp) -> Result
     )
 }
 
-/// Carries out the change of keys of one kind; true if something changed. `spare` is made
-/// before the transaction, because that takes long, and used if a new key is needed.
-pub fn rotate(tx: &mut WriteTx, now: Timestamp, schedule: Schedule, spare: &StoredKey) -> Result<bool> {
+/// What a rotation of one kind has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    pub is_changed: bool,
+    /// There is a new key beside others: to be told by `tell_projects`.
+    pub has_successor: bool,
+}
+
+/// Carries out the change of keys of one kind. `spare` is made before the transaction,
+/// because that takes long, and used if a new key is needed.
+pub fn rotate(tx: &mut WriteTx, now: Timestamp, schedule: Schedule, spare: &StoredKey) -> Result<Rotated> {
     let stored = keys::list(tx)?;
     let plan = rotation::plan(&stored, spare.kind, now, schedule, id_token::LIFETIME);
     for id in &plan.delete {
@@ -94,9 +109,6 @@ pub fn rotate(tx: &mut WriteTx, now: Timestamp, schedule: Schedule, spare: &Stor
     }
     for times in &plan.update {
         keys::update_times(tx, times)?;
-    }
-    if plan.insert.is_some() && stored.iter().any(|key| key.kind == spare.kind) {
-        tell_projects(tx, now)?;
     }
     if let Some(new) = &plan.insert {
         keys::insert(
@@ -108,13 +120,16 @@ pub fn rotate(tx: &mut WriteTx, now: Timestamp, schedule: Schedule, spare: &Stor
             },
         )?;
     }
-    Ok(!plan.is_empty())
+    Ok(Rotated {
+        is_changed: !plan.is_empty(),
+        has_successor: plan.insert.is_some() && stored.iter().any(|key| key.kind == spare.kind),
+    })
 }
 
 /// The same for somebody who asked for it, written down under their name.
-pub fn rotate_for(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, schedule: Schedule, spare: &StoredKey) -> Result<bool> {
+pub fn rotate_for(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, schedule: Schedule, spare: &StoredKey) -> Result<Rotated> {
     let rotated = rotate(tx, ctx.now, schedule, spare)?;
-    if rotated {
+    if rotated.is_changed {
         let event = Event {
             action: "signing_key.rotate",
             actor,
@@ -127,16 +142,17 @@ pub fn rotate_for(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, schedule: Schedule,
     Ok(rotated)
 }
 
-/// Programs that keep keys for ever learn in time that there are others.
-fn tell_projects(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
-    let ctx = Ctx::at(now);
+/// Programs that keep keys for ever learn in time that there are others: once for all
+/// kinds that were rotated together, and in a unit of its own, because there may be many
+/// projects and every signature waits for the new keys.
+pub fn tell_projects(tx: &mut WriteTx, ctx: &Ctx) -> Result<()> {
     let text = "This server has made a new key to sign ID tokens with. Programs that read the keys at /jwk.json when \
                 they meet an unknown one need nothing; those that keep a copy need a new one.";
     let mut told: HashSet<String> = HashSet::new();
     for project in projects::list(tx)? {
-        // Whoever rotates the keys is the contact of what is built in.
-        if project.id != projects::BUILT_IN && told.insert(project.contact_email.to_lowercase()) {
-            mail::notify_contact(tx, &ctx, &project, "A new signing key", text)?;
+        let contact = project.contact_email.to_lowercase();
+        if !told.contains(&contact) && mail::notify_contact(tx, ctx, &project, "A new signing key", text)? {
+            told.insert(contact);
         }
     }
     Ok(())

@@ -1,8 +1,15 @@
 //! Answers what is answered by mail, and hands waiting messages to the mail server. Every
 //! node does; of several, each message is claimed by one. What fails is tried again after
 //! growing delays, until nobody needs it any more: two days, or the life of its link.
+//!
+//! Messages are claimed one by one, a link always before notices: whoever waits for a link
+//! waits at most for the message that is under way. A node that stops in between holds up
+//! one message for two minutes.
 
 use std::time::Duration;
+
+use portolan_types::Timestamp;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::domain::address::{self, Site};
@@ -14,11 +21,13 @@ use crate::store::mail_requests;
 use crate::store::outbox::{self, Claimed};
 use crate::upstream::smtp::{Failure, Letter, Smtp};
 
-/// Messages taken at a time; sent one after the other.
-const BATCH: i64 = 10;
-const MAX_BATCHES: usize = 100;
-/// Longer than a batch of attempts that all run into their time-out.
-const CLAIM: Duration = Duration::from_secs(900);
+/// Requests looked at together.
+const PAGE: i64 = 10;
+/// What one turn answers and sends at most.
+const MAX_PAGES: usize = 100;
+const MAX_MESSAGES: usize = 1000;
+/// Longer than an attempt that runs into its time-out.
+const CLAIM: Duration = Duration::from_secs(120);
 
 /// After so many minutes the next attempt follows; the last delay repeats.
 const DELAYS: [u64; 7] = [1, 2, 5, 15, 60, 120, 240];
@@ -37,17 +46,19 @@ impl Mailer {
     pub async fn run_once(&self, app: &App) -> Result<usize> {
         answer_requests(app).await?;
         let mut sent = 0;
-        for _ in 0..MAX_BATCHES {
+        for _ in 0..MAX_MESSAGES {
             let now = app.clock.now();
             if !app.db.read(move |tx| outbox::is_due(tx, now)).await? {
                 break;
             }
-            let claimed = app
-                .db
-                .write(move |tx| outbox::claim(tx, now, now + CLAIM, BATCH))
-                .await?;
-            for message in claimed {
-                sent += usize::from(self.send(app, message).await?);
+            let claimed = app.db.write(move |tx| outbox::claim(tx, now, now + CLAIM)).await?;
+            let Some(message) = claimed else { continue };
+            let id = message.id;
+            match self.send(app, message).await {
+                Ok(is_sent) => sent += usize::from(is_sent),
+                Err(error) => {
+                    tracing::error!(message = %id, %error, "what became of a message could not be stored; it may come twice");
+                }
             }
         }
         let waiting = app.db.read(outbox::count_waiting).await?;
@@ -101,22 +112,30 @@ impl Mailer {
     }
 }
 
-/// Looks up what was asked for. The form that asked has answered long ago.
+/// Looks up what was asked for. The form that asked has answered long ago. One that fails
+/// stays for the next turn, until the cleanup takes it, and stops none of the others.
 async fn answer_requests(app: &App) -> Result<()> {
     let site = Site {
         public_url: app.config.public_url(),
         local_domain: app.config.local_domain.clone(),
     };
-    for _ in 0..MAX_BATCHES {
-        let waiting = app.db.read(|tx| mail_requests::list(tx, BATCH)).await?;
-        if waiting.is_empty() {
-            break;
-        }
+    let mut after = (Timestamp::from_seconds(0), Uuid::nil());
+    for _ in 0..MAX_PAGES {
+        let waiting = app
+            .db
+            .read(move |tx| mail_requests::list_after(tx, after, PAGE))
+            .await?;
+        let Some(last) = waiting.last() else { break };
+        after = (last.created_at, last.id);
         for request in waiting {
-            let (shared, ctx, site) = (app.clone(), app.background(), site.clone());
-            app.db
+            let (shared, ctx, site, id) = (app.clone(), app.background(), site.clone(), request.id);
+            let answered = app
+                .db
                 .write(move |tx| address::answer(tx, &ctx, &shared.master_key, &site, &request))
-                .await?;
+                .await;
+            if let Err(error) = answered {
+                tracing::error!(request = %id, %error, "a request for mail could not be answered; trying again later");
+            }
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use portolan_types::oauth::Discovery;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::domain::policy::REFEDS_MFA;
 
 /// `GET /.well-known/openid-configuration`
 #[utoipa::path(
@@ -92,6 +93,7 @@ pub fn document(config: &Config) -> Discovery {
             "last_authentication",
             "identity_set",
         ]),
+        acr_values_supported: list(&[REFEDS_MFA]),
         code_challenge_methods_supported: list(&["S256"]),
         prompt_values_supported: list(&["none", "login", "consent", "select_account"]),
         authorization_response_iss_parameter_supported: true,

@@ -258,16 +258,45 @@ pub fn list_choices(tx: &mut ReadTx, limit: i64) -> Result<Vec<IdentityProvider>
     )?)
 }
 
-/// Those that people can sign in through and that have a word which begins with each of
-/// these; a provider may come twice. The first word should be the rarest: its part of the
-/// index is what is read.
-pub fn search(tx: &mut ReadTx, words: [&str; 3], limit: i64) -> Result<Vec<IdentityProvider>> {
-    // The last character there is: no word that begins like this one is greater.
-    let end = |word: &str| format!("{word}\u{10FFFF}");
-    Ok(tx.fetch_all(
-        "SELECT p.id, p.name, p.short_name, p.kind, p.alternative_names, p.enabled
-           FROM idp_words w JOIN identity_providers p ON p.id = w.identity_provider_id
-          WHERE w.word >= $1 AND w.word < $2 AND p.enabled = 1 AND p.kind IN ('oidc', 'oauth2')
+/// How many of these there are, counted up to a limit.
+pub fn count_choices(tx: &mut ReadTx, limit: i64) -> Result<i64> {
+    Ok(tx.fetch_one(
+        "SELECT count(*) FROM (SELECT 1 FROM identity_providers
+                                WHERE enabled = 1 AND kind IN ('oidc', 'oauth2') LIMIT $1) AS some",
+        params![limit],
+    )?)
+}
+
+/// The last character there is: no word that begins like this one is greater.
+fn end(word: &str) -> String {
+    format!("{word}\u{10FFFF}")
+}
+
+/// How many words begin like this, counted up to a limit.
+pub fn count_words(tx: &mut ReadTx, word: &str, limit: i64) -> Result<i64> {
+    Ok(tx.fetch_one(
+        "SELECT count(*) FROM (SELECT 1 FROM idp_words WHERE word >= $1 AND word < $2 LIMIT $3) AS some",
+        params![word, end(word), limit],
+    )?)
+}
+
+/// The providers that have a word which begins like this, in the order of their words; one
+/// may come twice. Also those that are switched off.
+pub fn search_word(tx: &mut ReadTx, word: &str, limit: i64) -> Result<Vec<IdentityProviderId>> {
+    let rows: Vec<(IdentityProviderId,)> = tx.fetch_all(
+        "SELECT identity_provider_id FROM idp_words
+          WHERE word >= $1 AND word < $2 ORDER BY word, identity_provider_id LIMIT $3",
+        params![word, end(word), limit],
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The same for those that have a word for each of these. The first one should be the
+/// rarest: its part of the index is what is read.
+pub fn search(tx: &mut ReadTx, words: [&str; 3], limit: i64) -> Result<Vec<IdentityProviderId>> {
+    let rows: Vec<(IdentityProviderId,)> = tx.fetch_all(
+        "SELECT w.identity_provider_id FROM idp_words w
+          WHERE w.word >= $1 AND w.word < $2
             AND EXISTS (SELECT 1 FROM idp_words a
                          WHERE a.identity_provider_id = w.identity_provider_id AND a.word >= $3 AND a.word < $4)
             AND EXISTS (SELECT 1 FROM idp_words b
@@ -282,5 +311,6 @@ pub fn search(tx: &mut ReadTx, words: [&str; 3], limit: i64) -> Result<Vec<Ident
             end(words[2]),
             limit
         ],
-    )?)
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -84,6 +84,16 @@ pub fn find_sent(tx: &mut ReadTx, hash: &TokenHash, purpose: &str, now: Timestam
     )?)
 }
 
+/// Whether a link that was sent for this identity and purpose still works.
+pub fn has_live(tx: &mut ReadTx, identity_id: IdentityId, purpose: &str, now: Timestamp) -> Result<bool> {
+    let row: Option<(i64,)> = tx.fetch_optional(
+        "SELECT 1 FROM one_time_links
+          WHERE identity_id = $1 AND purpose = $2 AND consumed_at IS NULL AND expires_at > $3 LIMIT 1",
+        params![identity_id, purpose, now],
+    )?;
+    Ok(row.is_some())
+}
+
 /// Links of an identity for this purpose end: one of them was used, or what they are about
 /// has changed.
 pub fn delete_of(tx: &mut WriteTx, identity_id: IdentityId, purpose: &str) -> Result<()> {

@@ -45,11 +45,12 @@ pub fn insert(tx: &mut WriteTx, request: &MailRequest) -> Result<()> {
     Ok(())
 }
 
-/// The oldest first.
-pub fn list(tx: &mut ReadTx, limit: i64) -> Result<Vec<MailRequest>> {
+/// The oldest first, from after this place in that order.
+pub fn list_after(tx: &mut ReadTx, after: (Timestamp, Uuid), limit: i64) -> Result<Vec<MailRequest>> {
     Ok(tx.fetch_all(
-        "SELECT id, kind, typed, address, created_at FROM mail_requests ORDER BY created_at LIMIT $1",
-        params![limit],
+        "SELECT id, kind, typed, address, created_at FROM mail_requests
+          WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3",
+        params![after.0, after.1, limit],
     )?)
 }
 
@@ -77,13 +78,15 @@ mod tests {
             };
             db.write_blocking(move |tx| insert(tx, &request)).unwrap();
         }
-        let waiting = db.read_blocking(|tx| list(tx, 10)).unwrap();
-        assert_eq!(
-            waiting.iter().map(|request| request.id.as_u128()).collect::<Vec<_>>(),
-            [1, 2]
-        );
+        let waiting = |after| {
+            let listed = db.read_blocking(move |tx| list_after(tx, after, 10)).unwrap();
+            listed.iter().map(|request| request.id.as_u128()).collect::<Vec<_>>()
+        };
+        let start = (Timestamp::from_seconds(0), Uuid::nil());
+        assert_eq!(waiting(start), [1, 2]);
+        assert_eq!(waiting((Timestamp::from_seconds(1), Uuid::from_u128(1))), [2]);
 
-        let id = waiting[0].id;
+        let id = Uuid::from_u128(1);
         assert!(db.write_blocking(move |tx| take(tx, id)).unwrap());
         assert!(!db.write_blocking(move |tx| take(tx, id)).unwrap());
     });

@@ -60,6 +60,11 @@ pub const MIGRATIONS: &[Migration] = &[
     migration(11, "logout", include_str!("../../migrations/0011_logout.sql")),
     migration(12, "undated", include_str!("../../migrations/0012_undated.sql")),
     migration(
+        13,
+        "mail_and_search",
+        include_str!("../../migrations/0013_mail_and_search.sql"),
+    ),
+    migration(
         15,
         "scope_search",
         include_str!("../../migrations/0015_scope_search.sql"),

@@ -16,6 +16,7 @@ pub const OUTSIDE: &str = "outside";
 /// To an address that was named as the contact of a project.
 pub const CONTACT: &str = "contact";
 /// Messages with a link that somebody asked for, perhaps not the owner of the address.
+/// Whoever did waits for it.
 pub const LINK: &str = "link";
 
 /// A message of plain text.
@@ -23,6 +24,8 @@ pub const LINK: &str = "link";
 pub struct Message {
     pub id: Uuid,
     pub kind: &'static str,
+    /// What a link is for, as `links` names it; empty for notices. Limits count by it.
+    pub purpose: &'static str,
     pub recipient: String,
     pub subject: String,
     pub body: String,
@@ -64,8 +67,8 @@ impl FromRow for Claimed {
 pub fn insert(tx: &mut WriteTx, message: &Message, now: Timestamp) -> Result<()> {
     tx.execute(
         "INSERT INTO outbox (id, kind, recipient, recipient_key, subject, body, sealed_link, created_at, expires_at,
-                             attempts, next_attempt_at, claimed_until)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $8, 0)",
+                             purpose, attempts, next_attempt_at, claimed_until)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $8, 0)",
         params![
             message.id,
             message.kind,
@@ -75,17 +78,18 @@ pub fn insert(tx: &mut WriteTx, message: &Message, now: Timestamp) -> Result<()>
             message.body.clone(),
             message.sealed_link.clone(),
             now,
-            message.expires_at
+            message.expires_at,
+            message.purpose
         ],
     )?;
     Ok(())
 }
 
-/// How many messages of a kind were queued for a recipient since then.
-pub fn count_since(tx: &mut ReadTx, recipient: &str, kind: &str, since: Timestamp) -> Result<i64> {
+/// How many messages of a kind and purpose were queued for a recipient since then.
+pub fn count_since(tx: &mut ReadTx, recipient: &str, kind: &str, purpose: &str, since: Timestamp) -> Result<i64> {
     Ok(tx.fetch_one(
-        "SELECT count(*) FROM outbox WHERE recipient_key = $1 AND created_at > $2 AND kind = $3",
-        params![recipient.to_lowercase(), since, kind],
+        "SELECT count(*) FROM outbox WHERE recipient_key = $1 AND created_at > $2 AND kind = $3 AND purpose = $4",
+        params![recipient.to_lowercase(), since, kind, purpose],
     )?)
 }
 
@@ -103,17 +107,29 @@ pub fn is_due(tx: &mut ReadTx, now: Timestamp) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Takes messages that are due for one node, until `until`: of several nodes each message
-/// goes to one.
-pub fn claim(tx: &mut WriteTx, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<Claimed>> {
-    Ok(tx.fetch_all(
+/// Takes the message that should go next for one node, until `until`: of several nodes each
+/// message goes to one. Links go before everything else. None also if another node was quicker.
+pub fn claim(tx: &mut WriteTx, now: Timestamp, until: Timestamp) -> Result<Option<Claimed>> {
+    let link = tx.fetch_optional(
         "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
           WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
-            AND id IN (SELECT id FROM outbox
-                        WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
-                        ORDER BY next_attempt_at LIMIT $3)
+            AND id = (SELECT id FROM outbox
+                       WHERE kind = $3 AND finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
+                       ORDER BY next_attempt_at LIMIT 1)
       RETURNING id, recipient, subject, body, sealed_link, created_at, expires_at, attempts",
-        params![now, until, limit],
+        params![now, until, LINK],
+    )?;
+    if link.is_some() {
+        return Ok(link);
+    }
+    Ok(tx.fetch_optional(
+        "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
+          WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
+            AND id = (SELECT id FROM outbox
+                       WHERE finished_at IS NULL AND next_attempt_at <= $1 AND claimed_until <= $1
+                       ORDER BY next_attempt_at LIMIT 1)
+      RETURNING id, recipient, subject, body, sealed_link, created_at, expires_at, attempts",
+        params![now, until],
     )?)
 }
 
@@ -165,6 +181,7 @@ mod tests {
         Message {
             id: Uuid::from_u128(number),
             kind: LINK,
+            purpose: "sign_up",
             recipient: "A@x.org".into(),
             subject: "s".into(),
             body: "b {link}".into(),
@@ -191,22 +208,41 @@ mod tests {
         |db| {
             queue(db, 1);
             queue(db, 2);
-            let claim_at = |now: Timestamp, limit| {
-                db.write_blocking(move |tx| claim(tx, now, now + MINUTE, limit))
-                    .unwrap()
-            };
+            let claim_at = |now: Timestamp| db.write_blocking(move |tx| claim(tx, now, now + MINUTE)).unwrap();
             assert!(db.read_blocking(|tx| is_due(tx, NOW)).unwrap());
 
-            let (first, second) = (claim_at(NOW, 1), claim_at(NOW, 10));
-            assert_eq!((first.len(), second.len()), (1, 1));
-            assert_ne!(first[0].id, second[0].id);
-            assert_eq!(claim_at(NOW, 10).len(), 0);
+            let (first, second) = (claim_at(NOW).unwrap(), claim_at(NOW).unwrap());
+            assert_ne!(first.id, second.id);
+            assert!(claim_at(NOW).is_none());
             assert!(!db.read_blocking(|tx| is_due(tx, NOW)).unwrap());
 
-            let again = claim_at(NOW + MINUTE, 10);
-            assert_eq!(again.iter().map(|message| message.attempts).collect::<Vec<_>>(), [2, 2]);
+            let again = [claim_at(NOW + MINUTE).unwrap(), claim_at(NOW + MINUTE).unwrap()];
+            assert_eq!(again.map(|message| message.attempts), [2, 2]);
         }
     );
+
+    db_test!(a_link_goes_before_notices_that_have_waited_longer, MIGRATIONS, |db| {
+        for number in 1..=20 {
+            let notice = Message {
+                kind: NOTICE,
+                purpose: "",
+                sealed_link: None,
+                ..message(number)
+            };
+            db.write_blocking(move |tx| insert(tx, &notice, NOW)).unwrap();
+        }
+        let later = NOW + MINUTE;
+        db.write_blocking(move |tx| insert(tx, &message(100), later)).unwrap();
+        let next = |now| {
+            db.write_blocking(move |tx| claim(tx, now, now + MINUTE))
+                .unwrap()
+                .unwrap()
+        };
+
+        assert!(next(NOW).id < Uuid::from_u128(100), "the link is not due yet");
+        assert_eq!(next(later).id, Uuid::from_u128(100));
+        assert!(next(later).id < Uuid::from_u128(100));
+    });
 
     db_test!(
         what_is_finished_is_counted_and_says_nothing_any_more,
@@ -225,14 +261,13 @@ mod tests {
 
             assert_eq!(db.read_blocking(list_sealed).unwrap(), [(Uuid::from_u128(2), vec![9])]);
             assert_eq!(db.read_blocking(count_waiting).unwrap(), 1);
-            let count = |kind, since| {
-                db.read_blocking(move |tx| count_since(tx, "a@X.org", kind, since))
+            let count = |kind, purpose, since| {
+                db.read_blocking(move |tx| count_since(tx, "a@X.org", kind, purpose, since))
                     .unwrap()
             };
-            assert_eq!(
-                (count(LINK, NOW - MINUTE), count(LINK, NOW), count(NOTICE, NOW - MINUTE)),
-                (2, 0, 0)
-            );
+            let before = NOW - MINUTE;
+            assert_eq!((count(LINK, "sign_up", before), count(LINK, "sign_up", NOW)), (2, 0));
+            assert_eq!((count(NOTICE, "", before), count(LINK, "address", before)), (0, 0));
             assert!(!db.read_blocking(|tx| is_due(tx, NOW)).unwrap());
             assert!(db.read_blocking(|tx| is_due(tx, NOW + MINUTE)).unwrap());
         }

@@ -14,6 +14,7 @@ use super::destination::Destination;
 use super::pages::{Moment, PlaceView, SessionsPage, SignIn};
 use super::{SignedIn, find_session, layout, render, user_agent};
 use crate::app::{App, Ctx};
+use crate::domain::identity;
 use crate::domain::session::{self, Place};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy, checked_form, clear_cookie, session_lifetimes};
@@ -76,17 +77,18 @@ pub async fn end_sessions(
             let Some(own) = Own::find(tx, &shared, &unit_ctx, &hash)? else {
                 return Ok::<_, Error>(true);
             };
-            let actor = Actor::Identity(own.person.identity.id);
-            let mut left_here = false;
-            for place in &own.places {
-                let here = place.id == own.session;
-                // One that is gone was ended meanwhile: nothing is left to do.
-                if place.id.to_string() == wanted || (wanted == "others" && !here) {
-                    session::end_place(tx, &unit_ctx, actor, place)?;
-                    left_here |= here;
-                }
+            let person = &own.person.identity;
+            if wanted == "others" {
+                let (idle, _) = session_lifetimes(&shared.config);
+                identity::end_other_sessions(tx, &unit_ctx, person, own.session, idle)?;
+                return Ok(false);
             }
-            Ok(left_here)
+            // One that is gone was ended meanwhile: nothing is left to do.
+            let Some(place) = own.places.iter().find(|place| place.id.to_string() == wanted) else {
+                return Ok(false);
+            };
+            session::end_place(tx, &unit_ctx, Actor::Identity(person.id), place)?;
+            Ok(place.id == own.session)
         })
         .await?;
     if !left_here {

@@ -5,10 +5,10 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
 
+use super::by_link::{field_error, message, no_mail, open, refused, with_cookie};
 use super::destination::Destination;
 use super::pages::FormErrors;
 use super::pages::mail::{AddressPage, ConfirmAddressPage};
-use super::reset::{field_error, message, no_mail, refused, with_cookie};
 use super::{SignedIn, find_session, layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::address::{self, Site};
@@ -105,7 +105,7 @@ pub async fn ask_address(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
     if !app.config.sends_mail() {
         return no_mail(&app, &ctx);
     }
-    app.limits.mail_request(ctx.address)?;
+    app.limits.mail_request(ctx.address, Some(state.person.identity.id))?;
     let email = form.get("email").unwrap_or("").trim().to_owned();
     let (shared, unit_ctx, account, address) = (app.clone(), ctx.clone(), state.person.identity.clone(), email.clone());
     let asked = app
@@ -139,13 +139,7 @@ pub async fn confirm_page(
     headers: HeaderMap,
     Path(token): Path<String>,
 ) -> Result<Response> {
-    app.limits.login(ctx.address)?;
-    let (unit_ctx, hash) = (ctx.clone(), token_format::hash(&token));
-    let found = app
-        .db
-        .read(move |tx| address::find_verification(tx, &unit_ctx, &hash))
-        .await?;
-    let (account, address) = found.ok_or_else(address::dead_link)?;
+    let (account, address) = open(&app, &ctx, &token, address::find_verification).await?;
     with_cookie(&app, &headers, |cookie| {
         let page = ConfirmAddressPage {
             layout: layout(&app, &ctx, ctx.text("account-address-confirm"), None),

@@ -78,8 +78,9 @@ struct Search {
     more: bool,
 }
 
-pub fn load(tx: &mut ReadTx, waiting: Option<&Waiting>, asked: &Asked) -> Result<Choice> {
-    if let Some(only) = narrowed(tx, waiting)? {
+/// `wants_domain`: none of the accounts that are signed in is of a domain that the app wants.
+pub fn load(tx: &mut ReadTx, waiting: Option<&Waiting>, wants_domain: bool, asked: &Asked) -> Result<Choice> {
+    if let Some(only) = narrowed(tx, waiting, wants_domain)? {
         return Ok(Choice {
             suggested: offers(tx, usable(only))?,
             ..Choice::default()
@@ -103,9 +104,9 @@ pub fn load(tx: &mut ReadTx, waiting: Option<&Waiting>, asked: &Asked) -> Result
         suggested.extend(identity_providers::list_by_ids(tx, &ids)?);
     }
     let suggested = usable(suggested);
-    let all = identity_providers::list_choices(tx, SHOWN as i64 + 1)?;
-    let (mut others, search) = if all.len() <= SHOWN {
-        (all, None)
+    let shown = SHOWN as i64;
+    let (mut others, search) = if identity_providers::count_choices(tx, shown + 1)? <= shown {
+        (identity_providers::list_choices(tx, shown)?, None)
     } else {
         let text = asked.search.clone().unwrap_or_default();
         let found = provider::search(tx, &text, SHOWN)?;
@@ -120,14 +121,14 @@ pub fn load(tx: &mut ReadTx, waiting: Option<&Waiting>, asked: &Asked) -> Result
 }
 
 /// The only providers that can meet what the app demands, if it demands some.
-fn narrowed(tx: &mut ReadTx, waiting: Option<&Waiting>) -> Result<Option<Vec<IdentityProvider>>> {
+fn narrowed(tx: &mut ReadTx, waiting: Option<&Waiting>, wants_domain: bool) -> Result<Option<Vec<IdentityProvider>>> {
     let Some(waiting) = waiting else { return Ok(None) };
     if let Some(id) = waiting.client.required_idp {
         return Ok(Some(identity_providers::find(tx, id)?.into_iter().collect()));
     }
     let domains = &waiting.request.required_domains;
     // A pattern may fit any number of providers.
-    if domains.is_empty() || domains.iter().any(|domain| domain.contains('*')) {
+    if !wants_domain || domains.is_empty() || domains.iter().any(|domain| domain.contains('*')) {
         return Ok(None);
     }
     let domains: Vec<String> = domains.iter().map(|domain| domain.to_lowercase()).collect();

@@ -22,6 +22,8 @@ pub struct Demands {
     pub words: Vec<String>,
     /// The account that is asked for next, if it may be told.
     pub username: Option<String>,
+    /// An account of particular domains is still wanted.
+    pub domains: bool,
 }
 
 impl Demands {
@@ -63,7 +65,10 @@ impl Demands {
                         demands.username = known;
                     }
                 }
-                Demand::Domains => demands.add(account_at(said, &request.required_domains)),
+                Demand::Domains => {
+                    demands.domains = true;
+                    demands.add(account_at(said, &request.required_domains));
+                }
                 Demand::Policy(id) => {
                     let policy = policies.iter().find(|policy| policy.id == id);
                     match policy {

@@ -254,7 +254,7 @@ impl Visit {
     /// Counts a change that makes the server write to the contact of a project, whom a person
     /// can choose as they like.
     pub fn count_notice(&self) -> Result<()> {
-        self.app.limits.mail_request(self.ctx.address)
+        self.app.limits.notice(self.ctx.address)
     }
 
     fn stop(&self, error: Error) -> Stop {

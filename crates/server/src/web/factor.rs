@@ -3,7 +3,7 @@
 //! The second page comes only after the right password, as everywhere: it does tell whoever
 //! has the password that it is right. Asking for a code of everybody would hide that, and
 //! would make every sign-in harder. So a password that somebody else has is told to its
-//! owner once guesses at the second factor begin to be slowed down (docs/design.md).
+//! owner after five failures at the second factor (docs/design.md).
 //!
 //! Failures of every factor count for the account in one place (`domain::attempts`), and
 //! together with all others in `app.limits`.
@@ -36,7 +36,7 @@ use crate::metrics::Login;
 use crate::store::factors::{self as stored, PendingLogin};
 use crate::store::identities::{self, Identity};
 
-/// At this many failures the owner learns that their password is known.
+/// At this many failures after the right password its owner learns that somebody knows it.
 const TELL_AFTER: i64 = 5;
 
 /// Who we are to browsers; none under a bare network address.
@@ -253,8 +253,8 @@ pub async fn present_factor(
                 &presented,
             )?;
             let Some(proof) = proof else {
-                let failures = attempts::count_failure(tx, &unit_ctx, &counter, Some(identity.id), presented.name())?;
-                if failures == TELL_AFTER {
+                attempts::count_failure(tx, &unit_ctx, &counter, Some(identity.id), presented.name())?;
+                if attempts::count_after_password(tx, &unit_ctx, &counter)? == TELL_AFTER {
                     tell_owner(tx, &unit_ctx, &identity)?;
                 }
                 return Ok(Outcome::Wrong);
@@ -392,7 +392,7 @@ pub async fn login_with_passkey(
                 }
                 (Err(refused), Some(identity), Some(counter)) => {
                     tracing::info!(refusal = %refused.refusal, "passkey refused");
-                    attempts::count_failure(tx, &unit_ctx, &counter, Some(identity.id), "passkey")?;
+                    attempts::judge(tx, &unit_ctx, &counter, Some(identity.id), "passkey", false)?;
                     Ok(None)
                 }
                 (checked, ..) => {

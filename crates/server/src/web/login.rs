@@ -25,6 +25,7 @@ use super::{
 };
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
+use crate::domain::attempts::Judged;
 use crate::domain::session::{Presence, Proof};
 use crate::domain::{attempts, factors, identity, linking};
 use crate::error::{Error, Result};
@@ -139,7 +140,8 @@ pub(super) async fn load(
                 _ => None,
             };
             let for_link = linking.as_ref().and_then(|linking| linking.waiting.as_ref());
-            let choice = choice::load(tx, waiting.as_ref().or(for_link), &asked)?;
+            let wants_domain = demands.domains || waiting.is_none();
+            let choice = choice::load(tx, waiting.as_ref().or(for_link), wants_domain, &asked)?;
             // Only of their own: the address of this page is anybody's words.
             let needed = match (&destination, &signed_in) {
                 (Destination::Administer(_, Some(id)), Some(person)) => {
@@ -413,23 +415,40 @@ impl Attempt {
         let usable = found
             .and_then(|(identity, hash)| Some((identity, hash?)))
             .filter(|(identity, _)| identity.is_live());
-        let Some((identity, hash)) = usable else {
-            app.hasher.verify_nobody(self.password.clone()).await?;
-            return Err(self.fail(app, ctx, counter, None).await);
+        let (is_right, needs_rehash) = match &usable {
+            Some((_, hash)) => {
+                let verified = app.hasher.verify(hash, self.password.clone()).await?;
+                (verified.ok, verified.needs_rehash)
+            }
+            None => {
+                app.hasher.verify_nobody(self.password.clone()).await?;
+                (false, false)
+            }
         };
-        let verified = app.hasher.verify(&hash, self.password.clone()).await?;
-        if !verified.ok {
-            return Err(self.fail(app, ctx, counter, Some(identity.id)).await);
+        // Others may have failed while this one waited for its hash.
+        if known.is_none() {
+            app.limits.unknown_browser()?;
         }
-        let stronger = if verified.needs_rehash {
+        if !is_right {
+            app.limits.failed_login();
+        }
+        let stronger = if is_right && needs_rehash {
             Some(app.hasher.hash(self.password.clone()).await?)
         } else {
             None
         };
-        let id = identity.id;
-        let alone = app
+        let (id, hash) = usable
+            .as_ref()
+            .map(|(identity, hash)| (identity.id, hash.clone()))
+            .unzip();
+        let unit_ctx = ctx.clone();
+        let (judged, alone) = app
             .db
             .write(move |tx| {
+                let judged = attempts::judge(tx, &unit_ctx, &counter, id, "pwd", is_right)?;
+                let (Judged::Right, Some(id), Some(hash)) = (judged, id, &hash) else {
+                    return Ok((judged, false));
+                };
                 // With a second step to come the failures stay: else the right password
                 // would give new attempts to guess codes.
                 let alone = !factors::has_second_factor(tx, id)?;
@@ -437,31 +456,15 @@ impl Attempt {
                     attempts::clear(tx, &counter)?;
                 }
                 if let Some(stronger) = &stronger {
-                    passwords::update_hash(tx, id, &hash, stronger)?;
+                    passwords::update_hash(tx, id, hash, stronger)?;
                 }
-                Ok::<_, Error>(alone)
+                Ok::<_, Error>((judged, alone))
             })
             .await?;
-        Ok(Proven { identity, alone })
-    }
-
-    /// Counts the failure and decides how long the next attempt has to wait.
-    async fn fail(
-        &self,
-        app: &App,
-        ctx: &Ctx,
-        counter: String,
-        identity: Option<portolan_types::IdentityId>,
-    ) -> Refused {
-        app.limits.failed_login();
-        let ctx = ctx.clone();
-        let counted = app
-            .db
-            .write(move |tx| attempts::count_failure(tx, &ctx, &counter, identity, "pwd"))
-            .await;
-        match counted {
-            Ok(_) => Refused::Wrong,
-            Err(error) => Refused::Error(error),
+        match (judged, usable) {
+            (Judged::Right, Some((identity, _))) => Ok(Proven { identity, alone }),
+            (Judged::Later(delay), _) => Err(Refused::Later(delay)),
+            _ => Err(Refused::Wrong),
         }
     }
 }

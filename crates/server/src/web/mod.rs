@@ -5,6 +5,7 @@
 pub mod account_sessions;
 pub mod address;
 pub mod assets;
+mod by_link;
 mod choice;
 pub mod consent;
 pub mod consents;

@@ -1,5 +1,5 @@
 //! The page on which people change how they sign in: password, passkeys, authenticator
-//! app, recovery codes, and an end to everything else that is signed in.
+//! app, recovery codes. What else is signed in is on the page of sessions.
 //!
 //! Looking needs a sign-in; a change needs one of the last ten minutes, with the second
 //! factor if there is one, because it is the same sign-in as any other (standards.md AA7).
@@ -22,6 +22,7 @@ use super::pages::{
 };
 use super::{SignedIn, layout, render};
 use crate::app::{App, Ctx, new_uuid, random_bytes};
+use crate::domain::attempts::Judged;
 use crate::domain::factors::{self, Available, Channel, Removal};
 use crate::domain::password::{self, Factors};
 use crate::domain::webauthn::{self, Refusal};
@@ -162,7 +163,6 @@ fn notice_text(ctx: &Ctx, notice: &str) -> Option<&'static str> {
         "passkey" => ctx.text("security-notice-passkey"),
         "renamed" => ctx.text("security-notice-renamed"),
         "removed" => ctx.text("security-notice-removed"),
-        "sessions" => ctx.text("security-notice-sessions"),
         _ => return None,
     })
 }
@@ -242,6 +242,7 @@ async fn check_password(
     person: &Person,
     password: Secret,
 ) -> Result<Result<String, &'static str>> {
+    app.limits.login(ctx.address)?;
     let id = person.identity().id;
     let counter = attempts::counter(Some(&person.session.to_string()), &person.identity().username);
     let (unit_ctx, name) = (ctx.clone(), counter.clone());
@@ -258,19 +259,25 @@ async fn check_password(
     {
         verified = Some(hash);
     }
-    let (unit_ctx, right) = (ctx.clone(), verified.is_some());
-    app.db
+    let (unit_ctx, is_right) = (ctx.clone(), verified.is_some());
+    if !is_right {
+        app.limits.failed_login();
+    }
+    let judged = app
+        .db
         .write(move |tx| {
-            if right {
-                return attempts::clear(tx, &counter);
+            let judged = attempts::judge(tx, &unit_ctx, &counter, Some(id), "pwd", is_right)?;
+            if judged == Judged::Right {
+                attempts::clear(tx, &counter)?;
             }
-            attempts::count_failure(tx, &unit_ctx, &counter, Some(id), "pwd").map(|_| ())
+            Ok::<_, Error>(judged)
         })
         .await?;
-    Ok(verified.ok_or_else(|| {
-        app.limits.failed_login();
-        ctx.text("security-password-wrong")
-    }))
+    Ok(match (judged, verified) {
+        (Judged::Right, Some(hash)) => Ok(hash),
+        (Judged::Later(_), _) => Err(ctx.text("security-password-later")),
+        _ => Err(ctx.text("security-password-wrong")),
+    })
 }
 
 /// `POST /p/account/security/password`
@@ -755,32 +762,4 @@ pub async fn make_recovery_codes(
         .write(move |tx| factors::replace_recovery_codes(tx, &unit_ctx, &identity, &codes))
         .await?;
     show_recovery_codes(&app, &ctx, &person, 0, shown)
-}
-
-/// `POST /p/account/security/sessions`
-pub async fn end_other_sessions(
-    State(app): State<App>,
-    ctx: Ctx,
-    headers: HeaderMap,
-    form: Result<Form>,
-) -> Result<Response> {
-    checked_form(&app, &headers, form)?;
-    let person = enter!(&app, &ctx, &headers, Wants::Change, SECURITY);
-    let (unit_ctx, identity, here) = (ctx.clone(), person.identity().clone(), person.session);
-    let (idle, _) = session_lifetimes(&app.config);
-    app.db
-        .write(move |tx| {
-            identity::end_other_sessions(tx, &unit_ctx, &identity, here, idle)?;
-            factors::announce(
-                tx,
-                &unit_ctx,
-                &identity,
-                "session.end_others",
-                serde_json::json!({}),
-                "You were signed out elsewhere",
-                "Every other browser was signed out of your account, and apps have to ask you to sign in again.",
-            )
-        })
-        .await?;
-    Ok(done("sessions"))
 }

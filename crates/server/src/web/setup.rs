@@ -2,15 +2,14 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
-use portolan_types::Secret;
+use http::HeaderMap;
 
+use super::by_link::{field_error, new_password, refused, with_cookie};
 use super::pages::{FormErrors, SetupDonePage, SetupPage};
-use super::reset::field_error;
 use super::{layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::identity::{self, NewLocalIdentity};
-use crate::domain::password::{self, Factors};
+use crate::domain::password::Factors;
 use crate::domain::session::{self, Proof};
 use crate::domain::token_format;
 use crate::error::{Error, Kind, Result};
@@ -34,14 +33,9 @@ pub async fn setup_page(
     Path(token): Path<String>,
 ) -> Result<Response> {
     check_link(&app, &ctx, &token).await?;
-    let known = Cookie::read(&headers, &app.config);
-    let cookie = known.clone().unwrap_or_else(Cookie::generate);
-    let mut response = show(&app, &ctx, &cookie, token, &Params::default(), FormErrors::none())?;
-    if known.is_none() {
-        let (name, value) = cookie.set(&app.config);
-        response.headers_mut().append(name, value);
-    }
-    Ok(response)
+    with_cookie(&app, &headers, |cookie| {
+        show(&app, &ctx, cookie, token, &Params::default(), FormErrors::none())
+    })
 }
 
 async fn check_link(app: &App, ctx: &Ctx, token: &str) -> Result<()> {
@@ -91,24 +85,16 @@ pub async fn setup(
     let (cookie, form) = checked_form(&app, &headers, form)?;
     check_link(&app, &ctx, &token).await?;
     let field = |name| form.get(name).unwrap_or("").to_owned();
-    let refuse = |errors: FormErrors| {
-        let mut response = show(&app, &ctx, &cookie, token.clone(), &form, errors)?;
-        *response.status_mut() = StatusCode::BAD_REQUEST;
-        Ok(response)
+    let refuse = |errors| refused(show(&app, &ctx, &cookie, token.clone(), &form, errors)?);
+    let (username, name, email) = (field("username"), field("name"), field("email"));
+    let password = match new_password(&ctx, &form, &[&username, &name, &email]) {
+        Ok(password) => password,
+        Err(errors) => return refuse(errors),
     };
-    let password = Secret::new(field("password"));
-    if password != Secret::new(field("password_again")) {
-        return refuse(FormErrors::field("password_again", ctx.text("password-differ")));
-    }
-    let context = [field("username"), field("name"), field("email"), "portolan".to_owned()];
-    let context: Vec<&str> = context.iter().map(String::as_str).collect();
-    if let Err(weakness) = password::check_strength(&password, Factors::PasswordAlone, &context) {
-        return refuse(FormErrors::field("password", ctx.language.words(&weakness.words())));
-    }
     let new = NewLocalIdentity {
-        username: field("username"),
-        name: field("name"),
-        email: field("email"),
+        username,
+        name,
+        email,
         organization: None,
         password_hash: Some(app.hasher.hash(password).await?),
         administrator: true,

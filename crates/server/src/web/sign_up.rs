@@ -9,9 +9,9 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
 
+use super::by_link::{ask, field_error, message, new_password, no_mail, open, refused, with_cookie};
 use super::pages::FormErrors;
 use super::pages::mail::{OpenAccountPage, SignUpPage};
-use super::reset::{field_error, message, new_password, no_mail, refused, with_cookie};
 use super::{layout, render};
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
@@ -65,11 +65,7 @@ pub async fn ask_sign_up(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
         let errors = field_error(&ctx, &error, &["email"]);
         return refused(show(&app, &ctx, &cookie, email, errors)?);
     }
-    app.limits.mail_request(ctx.address)?;
-    let unit_ctx = ctx.clone();
-    app.db
-        .write(move |tx| address::ask(tx, &unit_ctx, SIGN_UP, &email))
-        .await?;
+    ask(&app, &ctx, &headers, SIGN_UP, email).await?;
     let text = [ctx.text("account-create-sent"), ctx.text("account-create-sent-hint")];
     message(&app, &ctx, ctx.text("account-look"), &text, None)
 }
@@ -82,8 +78,7 @@ pub async fn open_account_page(
     Path(token): Path<String>,
 ) -> Result<Response> {
     check_open(&app)?;
-    app.limits.login(ctx.address)?;
-    let address = find(&app, &ctx, &token).await?;
+    let address = open(&app, &ctx, &token, address::find_sign_up).await?;
     with_cookie(&app, &headers, |cookie| {
         show_account(
             &app,
@@ -95,12 +90,6 @@ pub async fn open_account_page(
             FormErrors::none(),
         )
     })
-}
-
-async fn find(app: &App, ctx: &Ctx, token: &str) -> Result<String> {
-    let (ctx, hash) = (ctx.clone(), token_format::hash(token));
-    let found = app.db.read(move |tx| address::find_sign_up(tx, &ctx, &hash)).await?;
-    found.ok_or_else(address::dead_link)
 }
 
 fn show_account(
@@ -137,9 +126,8 @@ pub async fn open_account(
 ) -> Result<Response> {
     let (cookie, form) = checked_form(&app, &headers, form)?;
     check_open(&app)?;
-    // Each attempt can tell whether a name is taken.
-    app.limits.login(ctx.address)?;
-    let address = find(&app, &ctx, &token).await?;
+    // Each attempt can tell whether a name is taken; opening the link counts it.
+    let address = open(&app, &ctx, &token, address::find_sign_up).await?;
     let again = |errors| {
         refused(show_account(
             &app,

@@ -2,6 +2,7 @@
 //! test here knows fails.
 
 use http::Method;
+use portolan_db::params;
 use serde_json::{Value, json};
 
 use crate::support::{Auth, TestServer};
@@ -92,6 +93,7 @@ fn required_members_are_present() {
         "scopes_supported",
         "token_endpoint_auth_methods_supported",
         "claims_supported",
+        "acr_values_supported",
         "code_challenge_methods_supported",
         "grant_types_supported",
     ] {
@@ -220,6 +222,14 @@ fn every_listed_value_works() {
             "consent" => assert!(page.starts_with("/p/consent?"), "{page}"),
             other => panic!("no test for prompt={other}"),
         }
+    }
+    for acr in list(&document, "acr_values_supported") {
+        let params = client.params("openid").set("acr_values", &acr);
+        browser.authorize(&client, &params);
+        assert!(browser.text().contains("a sign-in with two factors"), "{acr}");
+        server.sql("UPDATE browser_authentications SET acr = $1", params![acr.clone()]);
+        let tokens = client.exchange(&client.code_with(&browser, &params));
+        assert_eq!(tokens.claims()["acr"], acr);
     }
     for method in list(&document, "code_challenge_methods_supported") {
         let public = server.client().public_installed().create();

@@ -618,13 +618,6 @@ fn calls_of_everybody() -> Vec<(&'static str, Call)> {
             }),
         ),
         (
-            "POST /p/account/security/sessions",
-            Page(|w| {
-                w.browser.get(SECURITY);
-                w.form_of(w.browser.form_with("/p/account/security/sessions", "form_token"))
-            }),
-        ),
-        (
             "GET /p/login/with/{provider_id}",
             Page(|w| {
                 let waiting = w.waiting_at("/p/login").path;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use portolan_server::config::{Config, SignUp};
@@ -18,6 +19,8 @@ pub struct Mailbox {
     messages: Arc<Mutex<Vec<Message>>>,
     /// Answers to the next messages instead of taking them.
     refusals: Arc<Mutex<VecDeque<String>>>,
+    /// Is told when a message has come that is never answered.
+    hangs: Arc<Mutex<Option<Sender<()>>>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +63,7 @@ impl Mailbox {
             address: listener.local_addr().unwrap(),
             messages: Arc::default(),
             refusals: Arc::default(),
+            hangs: Arc::default(),
         };
         let shared = mailbox.clone();
         std::thread::spawn(move || {
@@ -85,6 +89,13 @@ impl Mailbox {
         self.refusals.lock().unwrap().push_back(answer.to_owned());
     }
 
+    /// The next message is neither taken nor refused; tells when it has come.
+    pub fn hang(&self) -> Receiver<()> {
+        let (sender, receiver) = channel();
+        *self.hangs.lock().unwrap() = Some(sender);
+        receiver
+    }
+
     /// What has come since the last look.
     pub fn take(&self) -> Vec<Message> {
         std::mem::take(&mut self.messages.lock().unwrap())
@@ -107,6 +118,10 @@ impl Mailbox {
                 "DATA" => {
                     say("354 go on");
                     let text: Vec<String> = lines.by_ref().take_while(|line| line != ".").collect();
+                    if let Some(hang) = self.hangs.lock().unwrap().take() {
+                        hang.send(()).unwrap();
+                        continue;
+                    }
                     let refusal = self.refusals.lock().unwrap().pop_front();
                     match refusal {
                         Some(answer) => say(&answer),

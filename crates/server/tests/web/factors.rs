@@ -13,20 +13,21 @@ const SECURITY: &str = "/p/account/security";
 const TOTP: &str = "/p/account/security/totp";
 const PASSKEYS: &str = "/p/account/security/passkeys";
 const CODES: &str = "/p/account/security/recovery-codes";
-const FACTOR: &str = "/p/login/factor";
-const PASSKEY_LOGIN: &str = "/p/login/passkey";
+const SESSIONS: &str = "/p/account/sessions";
+pub const FACTOR: &str = "/p/login/factor";
+pub const PASSKEY_LOGIN: &str = "/p/login/passkey";
 
 const REFEDS_MFA: &str = "https://refeds.org/profile/mfa";
 
-fn status(outcome: &Outcome) -> StatusCode {
+pub fn status(outcome: &Outcome) -> StatusCode {
     outcome.page().status
 }
 
-fn is_signed_in(browser: &Browser) -> bool {
+pub fn is_signed_in(browser: &Browser) -> bool {
     browser.get("/").page().text().contains("Signed in as")
 }
 
-fn seconds(server: &TestServer) -> i64 {
+pub fn seconds(server: &TestServer) -> i64 {
     server.now().micros() / 1_000_000
 }
 
@@ -51,7 +52,7 @@ pub fn set_up_app(browser: &Browser) -> String {
 
 /// Registers a passkey on the page for it.
 #[track_caller]
-fn add_passkey(browser: &Browser, authenticator: &mut Authenticator) -> Outcome {
+pub fn add_passkey(browser: &Browser, authenticator: &mut Authenticator) -> Outcome {
     browser.get(PASSKEYS);
     let credential = authenticator.create(&browser.passkey_options(PASSKEYS));
     register(browser, &credential)
@@ -65,7 +66,7 @@ fn register(browser: &Browser, credential: &Value) -> Outcome {
 
 /// New recovery codes.
 #[track_caller]
-fn make_codes(browser: &Browser) -> Vec<String> {
+pub fn make_codes(browser: &Browser) -> Vec<String> {
     browser.get(CODES);
     browser.submit(&browser.form());
     let text = browser.text();
@@ -96,13 +97,13 @@ pub fn present(browser: &Browser, field: &str, value: &str) -> Outcome {
 }
 
 #[track_caller]
-fn present_passkey(browser: &Browser, authenticator: &Authenticator) -> Outcome {
+pub fn present_passkey(browser: &Browser, authenticator: &Authenticator) -> Outcome {
     let credential = authenticator.get(&browser.passkey_options(FACTOR));
     present(browser, "credential", &credential.to_string())
 }
 
 #[track_caller]
-fn sign_in_with(browser: &Browser, credential: &Value) -> Outcome {
+pub fn sign_in_with(browser: &Browser, credential: &Value) -> Outcome {
     let form = browser.form_with(PASSKEY_LOGIN, "credential");
     browser.submit(&form.set("credential", &credential.to_string()))
 }
@@ -131,7 +132,7 @@ fn audited(server: &TestServer, action: &str) -> i64 {
     server.count("SELECT count(*) FROM audit_events WHERE action = $1", params![action])
 }
 
-fn mails(server: &TestServer, subject: &str) -> i64 {
+pub fn mails(server: &TestServer, subject: &str) -> i64 {
     server.count("SELECT count(*) FROM outbox WHERE subject = $1", params![subject])
 }
 
@@ -490,7 +491,7 @@ fn no_lie_signs_in() {
 }
 
 /// The same credential, to be made a liar of.
-fn copy(server: &TestServer, truth: &Authenticator) -> Authenticator {
+pub fn copy(server: &TestServer, truth: &Authenticator) -> Authenticator {
     let Key::Es256(key) = &truth.key else {
         panic!("tests copy ES256 keys")
     };
@@ -1003,13 +1004,13 @@ fn what_this_account_got_for_linked_ones_elsewhere_ends_with_its_password() {
     let (alice, primary) = (server.user("alice").create(), server.user("primary").create());
     server.link(&primary, &alice);
     let client = server.client().confidential().create();
-    for path in [SECURITY, "/p/account/security/password"] {
+    for path in [SESSIONS, "/p/account/security/password"] {
         let (here, there) = (server.browser_of(&alice), server.browser_of(&alice));
         let tokens = client.tokens(&there, "openid email");
         assert_eq!(tokens.claims()["sub"], primary.id.to_string());
         here.get(path);
-        if path == SECURITY {
-            here.submit(&here.form_with("/p/account/security/sessions", "form_token"));
+        if path == SESSIONS {
+            here.submit(&here.form().set("session", "others"));
         } else {
             let new = "another very long and unlikely phrase";
             let form = here.form().set("password_now", &alice.password).set("password", new);
@@ -1025,11 +1026,14 @@ fn a_person_signs_out_everywhere_else() {
     let server = TestServer::new();
     let alice = server.user("alice").create();
     let (here, there) = (server.browser_of(&alice), server.browser_of(&alice));
-    here.get(SECURITY);
-    here.submit(&here.form_with("/p/account/security/sessions", "form_token"));
-    assert!(here.text().contains("You are signed out everywhere else."));
+    let link = format!("href=\"{SESSIONS}\"");
+    assert!(here.get(SECURITY).page().text().contains(&link));
+    here.get(SESSIONS);
+    here.submit(&here.form().set("session", "others"));
     assert!(is_signed_in(&here));
     assert!(!is_signed_in(&there));
+    assert_eq!(mails(&server, "You were signed out elsewhere"), 1);
+    assert_eq!(audited(&server, "session.end_others"), 1);
 }
 
 /// AA7: who came in with the password alone cannot take the new factor away.

@@ -2,11 +2,10 @@
 
 use portolan_db::params;
 use portolan_server::domain::client::registration::{self, Notice};
-use portolan_server::domain::keys::KeyKind;
-use portolan_server::domain::keys::rotation::Schedule;
+use portolan_server::domain::mail;
 use portolan_server::domain::project::{self, Manager};
-use portolan_server::jobs;
-use portolan_server::store::settings;
+use portolan_server::store::projects::{self, BUILT_IN};
+use portolan_server::store::{keys, settings};
 use portolan_types::api::{Change, ProjectChanges};
 
 use crate::support::{Mailbox, TestServer};
@@ -22,7 +21,10 @@ fn told(server: &TestServer, mailbox: &Mailbox) -> Vec<(String, String, String)>
 #[test]
 fn the_contact_of_a_project_is_told_of_its_admins_its_clients_and_new_keys() {
     let mailbox = Mailbox::open();
-    let server = TestServer::with_mail(&mailbox);
+    let server = TestServer::with(|config| {
+        mailbox.configure(config);
+        config.signing_key_rotation_days = Some(30);
+    });
     let (alice, bob) = (server.user("alice").create(), server.user("bob").create());
     let (ctx, ids) = (server.ctx(), (alice.id, bob.id));
     let beamline = server.write(move |tx| {
@@ -64,13 +66,26 @@ fn the_contact_of_a_project_is_told_of_its_admins_its_clients_and_new_keys() {
         };
         project::create(tx, &ctx, &Manager::operator(), &changes)
     });
-    server.advance_seconds(60);
-    let now = server.now();
-    let spare = jobs::keys::generate(&server.app().master_key, KeyKind::Ec, now).unwrap();
-    server.write(move |tx| jobs::keys::rotate(tx, now, Schedule::Now, &spare));
+    // Both kinds of keys have signed long enough.
+    server.advance_seconds(30 * 86_400);
+    server.reload_keys();
+    assert_eq!(server.read(keys::list).len(), 4);
     let messages = told(&server, &mailbox);
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert_eq!(messages[0].1, "A new signing key");
+}
+
+/// The contact of the built-in project is an address that nobody reads.
+#[test]
+fn nobody_is_told_of_the_built_in_project() {
+    let mailbox = Mailbox::open();
+    let server = TestServer::with_mail(&mailbox);
+    let ctx = server.ctx();
+    server.write(move |tx| {
+        assert!(projects::find(tx, BUILT_IN)?.is_some());
+        mail::notify_project(tx, &ctx, BUILT_IN, "A subject", "A text")
+    });
+    assert_eq!(server.count("SELECT count(*) FROM outbox", params![]), 0);
 }
 
 /// Anybody can make a project, name any address as its contact, and choose the names.

@@ -146,6 +146,11 @@ fn among_ten_thousand_providers_one_is_found_and_the_page_stays_small() {
     ] {
         assert!(search(&browser, nothing).is_empty(), "{nothing}");
     }
+    server.sql(
+        "UPDATE identity_providers SET enabled = 0 WHERE short_name = 'u1236'",
+        params![],
+    );
+    assert!(search(&browser, "spring 1236").is_empty(), "switched off");
     search(&browser, "<script>alert(1)</script>");
     assert!(!browser.text().contains("<script>alert"));
 }
@@ -211,6 +216,33 @@ fn an_app_and_its_request_decide_who_is_offered() {
     assert_eq!(
         offered_to(&required, "login_hint", "alice@p7.example"),
         (named(&[5]), 1)
+    );
+}
+
+/// What is demanded beside the domain may be proved anywhere.
+#[test]
+fn the_choice_is_narrowed_by_domain_until_the_domain_is_met() {
+    let server = TestServer::new();
+    for number in 0..3 {
+        let name = format!("Provider {number}");
+        add(
+            &server,
+            wanted(&name, &format!("p{number}"), &[&format!("p{number}.example")]),
+        );
+    }
+    let (alice, client) = (server.user("alice").create(), server.client().create());
+    let browser = server.browser_of(&alice);
+    let offered_for = |domain: &str| {
+        let params = client.params("openid").set("session_required_mfa", "true");
+        browser.authorize(&client, &params.set("session_required_single_domain", domain));
+        assert!(browser.path().starts_with("/p/login"), "{}", browser.path());
+        offered(&browser)
+    };
+    assert_eq!(offered_for("p1.example"), ["Provider 1"]);
+    assert_eq!(
+        offered_for("p1.example,portolan.local").len(),
+        3,
+        "only two factors are missing"
     );
 }
 

@@ -7,10 +7,11 @@ use http::StatusCode;
 use portolan_db::params;
 use portolan_server::app::App;
 use portolan_server::domain::mail;
+use portolan_server::jobs::mail::Mailer;
 use portolan_server::metrics::Metrics;
 use portolan_server::store::identities;
 
-use crate::support::{Auth, Mailbox, Message, Outcome, TestServer, TestUser, Tokens};
+use crate::support::{Auth, Mailbox, Message, Outcome, TestServer, TestUser, Tokens, runtime};
 
 const NEW: &str = "seven unlikely words of somebody else";
 
@@ -220,6 +221,129 @@ fn a_recipient_gets_five_links_in_an_hour_and_the_last_one_works() {
         .map(|message| message.subject().to_owned())
         .collect();
     assert!(subjects.contains(&"Choose a new password".to_owned()), "{subjects:?}");
+}
+
+/// A stranger who asks for an hour's worth of links locks nobody out: when these have
+/// expired, the owner gets another one, and there is never more than one at a time.
+#[test]
+fn strangers_cannot_use_up_the_links_of_an_owner() {
+    let (mailbox, server, _) = world();
+    for _ in 0..20 {
+        ask(&server, "alice");
+    }
+    server.send_mail();
+    assert_eq!(mailbox.take().len(), 5);
+
+    server.advance_seconds(601);
+    for _ in 0..20 {
+        ask(&server, "alice");
+    }
+    server.send_mail();
+    let messages = mailbox.take();
+    assert_eq!(messages.len(), 1, "none of the five works any more, so one is sent");
+    assert_eq!(choose(&server, &messages[0].link(), NEW).title(), "Password changed");
+}
+
+/// What is asked for with the address of somebody else does not use up their resets.
+#[test]
+fn links_count_by_what_they_are_for() {
+    let (mailbox, server, _) = world();
+    let bob = server.browser_of(&server.user("bob").create());
+    for _ in 0..6 {
+        let stranger = server.browser();
+        stranger.get("/p/sign-up");
+        stranger.submit(&stranger.form().set("email", "alice@example.org"));
+        bob.get("/p/address");
+        bob.submit(&bob.form().set("email", "alice@example.org"));
+    }
+    server.send_mail();
+    assert_eq!(mailbox.take().len(), 10, "five of each kind");
+    for _ in 0..2 {
+        asked(&server, &mailbox, "alice");
+    }
+}
+
+/// Whoever waits for a link does not wait for everybody's notices.
+#[test]
+fn a_link_goes_before_the_notices_that_wait() {
+    let (mailbox, server, _) = world();
+    for number in 0..30 {
+        let ctx = server.ctx();
+        server.write(move |tx| mail::queue(tx, &ctx, &format!("a{number}@example.org"), "A notice", "b"));
+    }
+    server.advance_seconds(1);
+    ask(&server, "alice");
+    assert_eq!(server.send_mail(), 31);
+    assert_eq!(mailbox.take()[0].subject(), "Choose a new password");
+}
+
+/// A node that dies while it sends holds up the message under way, for two minutes, and none
+/// of the others.
+#[test]
+fn a_node_that_stops_holds_up_one_message_for_two_minutes() {
+    let (mailbox, server, _) = world();
+    for number in 0..5 {
+        let ctx = server.ctx();
+        server.write(move |tx| mail::queue(tx, &ctx, &format!("a{number}@example.org"), "A notice", "b"));
+    }
+    let stuck = mailbox.hang();
+    let app = server.app().clone();
+    let node = runtime().spawn(async move {
+        let mailer = Mailer::new(&app).unwrap().unwrap();
+        mailer.run_once(&app).await
+    });
+    stuck.recv().unwrap();
+    node.abort();
+
+    assert_eq!(server.send_mail(), 4);
+    server.advance_seconds(119);
+    assert_eq!(server.send_mail(), 0);
+    server.advance_seconds(1);
+    assert_eq!(server.send_mail(), 1);
+}
+
+/// One request that cannot be answered stays, and stops none of the others.
+#[test]
+fn a_request_that_fails_stops_none_of_the_others() {
+    let (mailbox, server, _) = world();
+    server.user("bob").create();
+    server.sql(
+        "CREATE TRIGGER fault BEFORE INSERT ON outbox WHEN NEW.recipient = 'bob@example.org'
+         BEGIN SELECT RAISE(ABORT, 'a fault of the test'); END",
+        params![],
+    );
+    for _ in 0..12 {
+        ask(&server, "bob");
+    }
+    server.advance_seconds(1);
+    assert_eq!(asked(&server, &mailbox, "alice").recipient, "alice@example.org");
+
+    server.sql("DROP TRIGGER fault", params![]);
+    assert_eq!(server.send_mail(), 5, "as many links as Bob gets in an hour");
+    assert_eq!(server.count("SELECT count(*) FROM mail_requests", params![]), 0);
+}
+
+/// The bound for everybody together stops strangers; where somebody was signed in before,
+/// it does not count.
+#[test]
+fn strangers_who_use_up_all_mail_lock_out_strangers_only() {
+    let mailbox = Mailbox::open();
+    let server = TestServer::with(|config| {
+        mailbox.configure(config);
+        config.limits.mail_requests_in_all_per_hour = 1;
+    });
+    let alice = server.user("alice").create();
+    let home = server.browser_of(&alice);
+    assert_eq!(ask(&server, "bob").page().status, StatusCode::OK);
+    assert_eq!(ask(&server, "alice").page().status, StatusCode::TOO_MANY_REQUESTS);
+
+    home.get("/p/address");
+    assert_eq!(home.submit(&home.form()).title(), "Look into your mail");
+    home.get("/v2/web/logout");
+    home.submit(&home.form());
+    home.get("/p/reset");
+    let outcome = home.submit(&home.form().set("username", "alice"));
+    assert_eq!(outcome.title(), "Look into your mail");
 }
 
 #[test]

@@ -95,8 +95,16 @@ db_test!(
             (None, None)
         );
 
+        let has_live = |purpose: &'static str, now| {
+            db.read_blocking(move |tx| links::has_live(tx, ALICE, purpose, now))
+                .expect("the store works")
+        };
+        assert!(has_live(links::ADDRESS, NOW));
+        assert!(!has_live(links::ADDRESS, LATER) && !has_live(links::SIGN_UP, NOW));
+
         db.write_blocking(|tx| links::delete_of(tx, ALICE, links::ADDRESS))
             .expect("the store works");
+        assert!(!has_live(links::ADDRESS, NOW));
         db.write_blocking(|tx| links::consume(tx, &TokenHash([9; 32]), links::ADDRESS, NOW))
             .expect("the store works");
         assert_eq!(

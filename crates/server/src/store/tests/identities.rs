@@ -360,7 +360,14 @@ db_test!(providers_are_found_by_the_beginnings_of_their_words, MIGRATIONS, |db| 
         identity_providers::set_enabled(tx, IdentityProviderId::from_u128(3), false)
     });
     let search = |words: [&'static str; 3], limit| {
-        let mut found = names(read(db, move |tx| identity_providers::search(tx, words, limit)));
+        let mut found = names(read(db, move |tx| {
+            let ids = if words[1..] == [words[0]; 2] {
+                identity_providers::search_word(tx, words[0], limit)?
+            } else {
+                identity_providers::search(tx, words, limit)?
+            };
+            identity_providers::list_by_ids(tx, &ids)
+        }));
         found.sort();
         found
     };
@@ -369,9 +376,19 @@ db_test!(providers_are_found_by_the_beginnings_of_their_words, MIGRATIONS, |db| 
     assert_eq!(search(["chi", "edu", "uni"], 9), ["Chicago"]);
     assert_eq!(search(["zür", "zür", "zür"], 9), ["Chicago"]);
     assert_eq!(search(["university", "university", "university"], 1).len(), 1);
-    for nothing in ["old", "hicago", "chicagoo", "%", "_", "chad"] {
+    for nothing in ["old", "hicago", "chicagoo", "%", "_"] {
         assert!(search([nothing, nothing, nothing], 9).is_empty(), "{nothing}");
+        assert!(search(["chi", nothing, nothing], 9).is_empty(), "{nothing}");
     }
+    assert_eq!(
+        search(["chad", "chad", "chad"], 9),
+        ["Off"],
+        "whoever asks leaves it out"
+    );
+    let count = |word: &'static str, limit| read(db, move |tx| identity_providers::count_words(tx, word, limit));
+    assert_eq!((count("chi", 9), count("chi", 1), count("che", 9)), (2, 1, 0));
+    let choices = |limit| read(db, move |tx| identity_providers::count_choices(tx, limit));
+    assert_eq!((choices(9), choices(1)), (2, 1));
     assert_eq!(
         names(read(db, |tx| identity_providers::list_choices(tx, 9))),
         ["Chicago", "Chile"]

@@ -18,10 +18,10 @@ use crate::error::{Error, Result};
 use crate::http::browser::PagePolicy;
 use crate::http::extract::{Form, Params, Query};
 use crate::store::{clients, sessions};
+use crate::web::by_link::field_error;
 use crate::web::developers::{Page, recipes};
 use crate::web::pages::FormErrors;
 use crate::web::pages::console::{AddressStepPage, AppStepPage, TokenStepPage};
-use crate::web::reset::field_error;
 use crate::web::{developers, render};
 
 /// `GET /p/console/setup/address`

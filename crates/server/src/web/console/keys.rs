@@ -79,19 +79,29 @@ pub async fn rotate_keys(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
     let unit_ctx = visit.ctx.clone();
     let rotated = visit
         .change(move |tx, administrator| {
-            let mut rotated = false;
+            let mut all = jobs::keys::Rotated::default();
             for spare in &spares {
-                rotated |= jobs::keys::rotate_for(tx, &unit_ctx, administrator.actor(), schedule, spare)?;
+                let rotated = jobs::keys::rotate_for(tx, &unit_ctx, administrator.actor(), schedule, spare)?;
+                all.is_changed |= rotated.is_changed;
+                all.has_successor |= rotated.has_successor;
             }
-            Ok(rotated)
+            Ok(all)
         })
         .await??;
+    if rotated.has_successor {
+        let unit_ctx = visit.ctx.clone();
+        visit
+            .app
+            .db
+            .write(move |tx| jobs::keys::tell_projects(tx, &unit_ctx))
+            .await?;
+    }
     // Here at once; other nodes read the keys every half minute.
     let stored = visit.app.db.read(keys::list).await?;
     visit
         .app
         .set_keys(KeySet::load(&visit.app.master_key, &stored).map_err(Error::internal)?);
-    Ok(go_on(if rotated {
+    Ok(go_on(if rotated.is_changed {
         "keys?notice=rotated"
     } else {
         "keys?notice=waiting"
