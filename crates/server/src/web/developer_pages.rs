@@ -417,8 +417,8 @@ impl Removal {
     /// What the button says.
     fn verb(&self, layout: &Layout) -> &'static str {
         match self {
-            Removal::Admin { .. } | Removal::LastAdmin { .. } => layout.text("developers-remove"),
-            _ => layout.text("developers-delete"),
+            Removal::Admin { .. } | Removal::LastAdmin { .. } => layout.text("developers-remove-it"),
+            _ => layout.text("developers-delete-it"),
         }
     }
 }

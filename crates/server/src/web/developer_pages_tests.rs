@@ -32,6 +32,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
     let layout = |title: &str| Layout {
         language,
         title: language.text(title).to_owned(),
+        offers_languages: true,
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: Some(say("alice@portolan.local")),

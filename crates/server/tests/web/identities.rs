@@ -952,6 +952,8 @@ fn in_a_set_with_a_second_factor_linking_and_unlinking_need_one() {
     home.server.advance_seconds(601);
     assert_ne!(home.post(&form).status, StatusCode::SEE_OTHER);
     home.browser.get(&change("primary"));
+    home.browser.login(&home.alice);
+    assert_eq!(home.browser.title(), "Sign in", "the second factor is too long ago");
     sign_in_with_code(&home, &home.other, &secret);
     home.browser.submit(&home.browser.form());
     assert_eq!(home.browser.path(), "/v2/web/identities?notice=primary");

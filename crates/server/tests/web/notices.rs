@@ -223,14 +223,14 @@ fn the_pages_of_developers_cause_so_many_notices_in_an_hour() {
 
     assert!(!edit("Beamline", "another-victim@example.org"));
     assert!(
-        browser.text().contains("too many requests for mail"),
+        browser.text().contains("Too many requests for mail"),
         "{}",
         browser.text()
     );
     let removal = at(&format!("admins/{}", bob.id));
     browser.get(&removal);
     browser.submit(&browser.form_with(&removal, "form_token"));
-    assert!(browser.text().contains("too many requests for mail"));
+    assert!(browser.text().contains("Too many requests for mail"));
     let client = server.client().in_project(project.id).create();
     let removal = format!("/p/developers/apps/{}/delete", client.id);
     browser.get(&removal);
