@@ -95,10 +95,12 @@ pub async fn begin_provider_login(
         Some(waiting) => demands(&provider, waiting, &policies, &domains),
         None => Demands::default(),
     };
-    if let Some(limit) = max_age_of(&destination) {
-        // A provider may take a session of a minute ago for a recent sign-in; whoever sits at
-        // this browser now has to show who they are.
+    // A provider may take a session of a minute ago for a recent sign-in; whoever sits at this
+    // browser now has to show who they are.
+    if destination.changes_something() {
         demands.prompt = Some("login");
+    }
+    if let Some(limit) = max_age_of(&destination) {
         demands.max_age = Some(demands.max_age.map_or(limit, |seconds| seconds.min(limit)));
     }
     if provider.kind == OAUTH2 && demands.max_age.is_some() {
@@ -307,13 +309,11 @@ fn find_provider(tx: &mut ReadTx, app: &App, id: IdentityProviderId) -> Result<R
     }))
 }
 
-/// Pages that change an account want a recent login (decisions, section 6).
+/// Pages that change an account want a recent login (decisions, section 6). Of the second
+/// account of a link it is enough that the person has come from there.
 fn max_age_of(destination: &Destination) -> Option<u64> {
-    let only_shows = matches!(
-        destination,
-        Destination::Home | Destination::Consents(_) | Destination::Sessions
-    );
-    (!only_shows).then_some(session::FRESH.as_secs())
+    let wants_time = destination.changes_something() && !matches!(destination, Destination::Link(_));
+    wants_time.then_some(session::FRESH.as_secs())
 }
 
 /// What the app asked of the login is asked of the provider.
