@@ -95,15 +95,18 @@ pub async fn begin_provider_login(
         Some(waiting) => demands(&provider, waiting, &policies, &domains),
         None => Demands::default(),
     };
-    // A provider may take a session of a minute ago for a recent sign-in; whoever sits at this
-    // browser now has to show who they are.
-    if destination.changes_something() {
-        demands.prompt = Some("login");
-    }
     if let Some(limit) = max_age_of(&destination) {
         demands.max_age = Some(demands.max_age.map_or(limit, |seconds| seconds.min(limit)));
     }
-    if provider.kind == OAUTH2 && demands.max_age.is_some() {
+    // What the answer has to show.
+    let max_age = demands.max_age;
+    if destination.changes_something() {
+        // A provider may take a session of a minute ago for a recent sign-in; whoever sits at
+        // this browser now has to show who they are.
+        demands.prompt = Some("login");
+        demands.max_age = max_age.or(Some(session::FRESH.as_secs()));
+    }
+    if provider.kind == OAUTH2 && max_age.is_some() {
         return refuse(&app, &ctx, id, &provider.name, fault::NO_RECENT_SIGN_IN, &back).await;
     }
     let ticket = ticket(&app, id, Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<32>())));
@@ -136,7 +139,7 @@ pub async fn begin_provider_login(
                 browser_session_id,
                 request_id: request,
                 destination: destination.clone(),
-                max_age: demands.max_age.and_then(|seconds| i64::try_from(seconds).ok()),
+                max_age: max_age.and_then(|seconds| i64::try_from(seconds).ok()),
                 started_at: ctx.now,
             };
             upstream_logins::insert(tx, &state, &login, ctx.now + LIFETIME)?;

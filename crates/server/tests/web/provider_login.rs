@@ -419,7 +419,7 @@ fn an_account_of_plain_oauth_is_linked_by_signing_in_there() {
     let outcome = provider.login_by(&browser, &link(&browser, id));
 
     assert_eq!(outcome.title(), "Link these accounts?");
-    browser.submit(&browser.form());
+    browser.submit(&browser.form().set("decision", "link"));
     let alice_id = alice.id;
     let set = server.read(move |tx| Ok(tx.fetch(&identities::set_of(alice_id))?));
     assert_eq!(set.len(), 2);
