@@ -49,7 +49,6 @@ error-stale-form = Dieses Formular ist nicht mehr aktuell oder kommt von einer a
 error-expired = Diese Anmeldung ist abgelaufen oder schon abgeschlossen; gehen Sie zurück zur App und beginnen Sie von vorn.
 error-account-changed = Dieses Konto wurde geändert, während Sie sich anmeldeten; gehen Sie zurück und melden Sie sich noch einmal an.
 error-link-gone = Diese Verknüpfung zweier Konten ist abgelaufen oder schon abgeschlossen; beginnen Sie von vorn.
-error-link-no-time = Der Anbieter dieses Kontos sagt nicht, wann Sie sich dort angemeldet haben; deshalb lässt sich das Konto nicht verknüpfen.
 error-not-linked = Dieses Konto ist mit keinem anderen verknüpft.
 error-primary-stays = Die Verknüpfung des Hauptkontos lässt sich nicht lösen; machen Sie zuerst ein anderes zum Hauptkonto.
 error-primary-closed = Ein geschlossenes oder abgeschaltetes Konto kann nicht das Hauptkonto sein.

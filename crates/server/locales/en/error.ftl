@@ -52,7 +52,6 @@ error-stale-form = This form is out of date or comes from another site; go back,
 error-expired = This sign-in has expired or was finished already; go back to the app and start again.
 error-account-changed = This account was changed while you signed in; go back and sign in again.
 error-link-gone = This link of two accounts has expired or was finished already; begin again.
-error-link-no-time = The provider of this account does not say when you signed in there, so the account cannot be linked.
 error-not-linked = This account is not linked with another one.
 error-primary-stays = The primary account cannot be unlinked; make another one the primary first.
 error-primary-closed = An account that is closed or switched off cannot be the primary.

@@ -254,12 +254,6 @@ pub fn keep_proof(
     other: &Identity,
     proof: &Proof,
 ) -> Result<bool> {
-    if proof.undated {
-        return Err(Error::forbidden(
-            "the provider of this account does not say when you signed in there, so the account cannot be linked",
-        )
-        .said(words("error-link-no-time")));
-    }
     // A provider whose clock is ahead does not make a proof that stays fresh for longer.
     let at = proof.at.min(ctx.now);
     if !pending_links::prove(tx, link, browser, &authentication(other, proof, at), ctx.now)? {
@@ -278,7 +272,10 @@ pub fn keep_proof(
 
 fn authentication(identity: &Identity, proof: &Proof, at: Timestamp) -> Authentication {
     let amr: Vec<&str> = proof.amr.iter().map(String::as_str).collect();
-    Authentication::new(identity.id, identity.provider_id, at, &amr).with_acr(proof.acr.clone())
+    let mut authentication =
+        Authentication::new(identity.id, identity.provider_id, at, &amr).with_acr(proof.acr.clone());
+    authentication.undated = proof.undated;
+    authentication
 }
 
 /// Both sides of a link that waits for the person's last word.
@@ -306,7 +303,10 @@ pub fn find_proven(
         identities::get(tx, authentication.identity_id)?,
     );
     let signed_in = sessions::list_authentications(tx, browser)?;
-    let fresh = session::is_fresh(&authentication, ctx.now)
+    // That the second account is the person's own is proven by the way to its provider and
+    // back just now, also where the provider does not say when it saw them. Whose set it
+    // joins is what a stranger at this browser must not decide: there a time is wanted.
+    let fresh = ctx.now.since(authentication.authenticated_at) <= session::FRESH
         && signed_in
             .iter()
             .any(|known| known.identity_id == mine.id && session::is_fresh(known, ctx.now));

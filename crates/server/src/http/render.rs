@@ -353,7 +353,7 @@ fn advice(kind: Kind) -> &'static str {
 }
 
 /// Details are fragments; a page speaks in sentences.
-fn sentence(detail: &str) -> String {
+pub fn sentence(detail: &str) -> String {
     let mut characters = detail.chars();
     let Some(first) = characters.next() else {
         return String::new();

@@ -65,7 +65,7 @@ pub fn find(tx: &mut ReadTx, id: Uuid, browser: BrowserSessionId, now: Timestamp
 /// What was proven for it, if that has happened.
 pub fn find_proven(tx: &mut ReadTx, id: Uuid) -> Result<Option<Authentication>> {
     Ok(tx.fetch_optional(
-        "SELECT p.other_id, i.identity_provider_id, p.proven_at, p.acr, p.amr, cast(0 AS BIGINT)
+        "SELECT p.other_id, i.identity_provider_id, p.proven_at, p.acr, p.amr, p.undated
            FROM pending_links p JOIN identities i ON i.id = p.other_id
           WHERE p.id = $1 AND p.proven_at IS NOT NULL",
         params![id],
@@ -81,8 +81,8 @@ pub fn prove(
     now: Timestamp,
 ) -> Result<bool> {
     let proven = tx.execute(
-        "UPDATE pending_links SET other_id = $3, proven_at = $4, acr = $5, amr = $6
-          WHERE id = $1 AND browser_session_id = $2 AND expires_at > $7",
+        "UPDATE pending_links SET other_id = $3, proven_at = $4, acr = $5, amr = $6, undated = $7
+          WHERE id = $1 AND browser_session_id = $2 AND expires_at > $8",
         params![
             id,
             browser,
@@ -90,6 +90,7 @@ pub fn prove(
             proven.authenticated_at,
             proven.acr.clone(),
             proven.amr().map(|amr| serde_json::json!(amr).to_string()),
+            proven.undated,
             now
         ],
     )?;

@@ -17,6 +17,7 @@ use crate::domain::token_format;
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
 use crate::http::extract::Params;
+use crate::http::render::sentence;
 
 /// Keeps what was typed into a form that is answered by mail.
 pub async fn ask(app: &App, ctx: &Ctx, headers: &HeaderMap, kind: &'static str, typed: String) -> Result<()> {
@@ -104,6 +105,10 @@ pub fn field_error(ctx: &Ctx, error: &Error, fields: &[&'static str]) -> FormErr
     };
     match (fields.iter().find(names), error.words()) {
         (Some(field), Some(words)) => FormErrors::field(field, ctx.language.words(words)),
+        (Some(field), None) => {
+            let detail = error.detail()[field.len()..].trim_start_matches(": ");
+            FormErrors::foreign(field, ctx.language, sentence(detail))
+        }
         _ => FormErrors::refusal(ctx.language, error),
     }
 }

@@ -98,6 +98,19 @@ impl Inside {
 }
 
 impl Destination {
+    /// Whether it is a page to change an account, or what belongs to one; others only show.
+    pub fn changes_something(&self) -> bool {
+        let only_shows = matches!(
+            self,
+            Destination::Home
+                | Destination::Consents(_)
+                | Destination::Sessions
+                | Destination::Identities(_)
+                | Destination::Developers(_)
+        );
+        !only_shows
+    }
+
     /// What the login page was asked to lead to. Anything unknown is the start page.
     pub fn read(params: &Params) -> Self {
         let came_from = || CameFrom::read(params);

@@ -211,6 +211,15 @@ impl FormErrors {
         }])
     }
 
+    /// A sentence of the rules for which there are no words in other languages.
+    pub fn foreign(field: &'static str, language: Language, text: String) -> FormErrors {
+        FormErrors(vec![FieldError {
+            field: Some(field),
+            text,
+            is_foreign: language != Language::En,
+        }])
+    }
+
     pub fn field(field: &'static str, text: impl Into<String>) -> FormErrors {
         FormErrors::none().and(field, text)
     }

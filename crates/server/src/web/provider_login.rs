@@ -96,12 +96,17 @@ pub async fn begin_provider_login(
         None => Demands::default(),
     };
     if let Some(limit) = max_age_of(&destination) {
+        demands.max_age = Some(demands.max_age.map_or(limit, |seconds| seconds.min(limit)));
+    }
+    // What the answer has to show.
+    let max_age = demands.max_age;
+    if destination.changes_something() {
         // A provider may take a session of a minute ago for a recent sign-in; whoever sits at
         // this browser now has to show who they are.
         demands.prompt = Some("login");
-        demands.max_age = Some(demands.max_age.map_or(limit, |seconds| seconds.min(limit)));
+        demands.max_age = max_age.or(Some(session::FRESH.as_secs()));
     }
-    if provider.kind == OAUTH2 && demands.max_age.is_some() {
+    if provider.kind == OAUTH2 && max_age.is_some() {
         return refuse(&app, &ctx, id, &provider.name, fault::NO_RECENT_SIGN_IN, &back).await;
     }
     let ticket = ticket(&app, id, Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<32>())));
@@ -134,7 +139,7 @@ pub async fn begin_provider_login(
                 browser_session_id,
                 request_id: request,
                 destination: destination.clone(),
-                max_age: demands.max_age.and_then(|seconds| i64::try_from(seconds).ok()),
+                max_age: max_age.and_then(|seconds| i64::try_from(seconds).ok()),
                 started_at: ctx.now,
             };
             upstream_logins::insert(tx, &state, &login, ctx.now + LIFETIME)?;
@@ -307,13 +312,11 @@ fn find_provider(tx: &mut ReadTx, app: &App, id: IdentityProviderId) -> Result<R
     }))
 }
 
-/// Pages that change an account want a recent login (decisions, section 6).
+/// Pages that change an account want a recent login (decisions, section 6). Of the second
+/// account of a link it is enough that the person has come from there.
 fn max_age_of(destination: &Destination) -> Option<u64> {
-    let only_shows = matches!(
-        destination,
-        Destination::Home | Destination::Consents(_) | Destination::Sessions
-    );
-    (!only_shows).then_some(session::FRESH.as_secs())
+    let wants_time = destination.changes_something() && !matches!(destination, Destination::Link(_));
+    wants_time.then_some(session::FRESH.as_secs())
 }
 
 /// What the app asked of the login is asked of the provider.

@@ -384,18 +384,15 @@ fn a_provider_that_does_not_say_when_is_not_taken_for_fresh() {
     assert_eq!(outcome.title(), "Sign in", "no change to an account");
 }
 
-/// H6, H7: plain OAuth 2.0 has no word for any of it. GitHub signs in whoever is signed in there.
-#[test]
-fn plain_oauth_never_meets_a_demand_for_a_recent_sign_in() {
-    let server = server();
-    let provider = FakeProvider::start(&server);
+/// The fake provider as one of plain OAuth 2.0, with an account named octocat.
+fn hub(server: &TestServer, provider: &FakeProvider) -> IdentityProviderId {
     let endpoints = Endpoints {
         authorization: format!("{}/authorize", provider.url),
         token: format!("{}/token", provider.url),
         user: format!("{}/user", provider.url),
         emails: None,
     };
-    let id = provider.register_with(&server, "hub", &["hub.example"], OAUTH2, |c| {
+    let id = provider.register_with(server, "hub", &["hub.example"], OAUTH2, |c| {
         c.endpoints = Some(endpoints.clone());
         c.claims.subject = "id".into();
         c.claims.username = vec!["login".into()];
@@ -404,6 +401,44 @@ fn plain_oauth_never_meets_a_demand_for_a_recent_sign_in() {
         s.document = Value::Null;
         s.userinfo = json!({ "login": "octocat", "id": 583231 });
     });
+    id
+}
+
+/// Its owner comes from there just now; that is enough for the second account of a link. What
+/// it joins is the set of whoever has shown before who they are.
+#[test]
+fn an_account_of_plain_oauth_is_linked_by_signing_in_there() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = hub(&server, &provider);
+    let alice = server.user("alice").create();
+    let browser = server.browser_of(&alice);
+    assert_eq!(browser.get("/p/link").title(), "Link another account");
+    browser.submit(&browser.form());
+
+    let outcome = provider.login_by(&browser, &link(&browser, id));
+
+    assert_eq!(outcome.title(), "Link these accounts?");
+    browser.submit(&browser.form().set("decision", "link"));
+    let alice_id = alice.id;
+    let set = server.read(move |tx| Ok(tx.fetch(&identities::set_of(alice_id))?));
+    assert_eq!(set.len(), 2);
+    // Its time is still not known.
+    let policy = recent_policy(&server);
+    let client = server.client().create();
+    let params = client
+        .params("openid")
+        .set("session_required_policies", &policy.to_string())
+        .set("session_required_identities", &set[1].id.to_string());
+    assert_eq!(browser.authorize(&client, &params).title(), "Sign in");
+}
+
+/// H6, H7: plain OAuth 2.0 has no word for any of it. GitHub signs in whoever is signed in there.
+#[test]
+fn plain_oauth_never_meets_a_demand_for_a_recent_sign_in() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = hub(&server, &provider);
     let client = server.client().create();
     for (name, value) in [("max_age", "300"), ("max_age", "0"), ("prompt", "login")] {
         let browser = server.browser();
