@@ -271,6 +271,10 @@ fn the_session_gate_stands_exactly_before_the_changes_of_a_project() {
         "POST /p/developers/projects/new",
         "GET /p/developers/projects/{project_id}",
         "GET /p/developers/apps/{client_id}",
+        "GET /p/developers/apps/{client_id}/scopes",
+        "GET /p/developers/apps/{client_id}/domains",
+        "GET /p/developers/projects/{project_id}/policies",
+        "GET /p/developers/projects/{project_id}/policies/{policy_id}/try",
     ];
     let of_projects = |route: &str| route.contains(" /p/developers") && !LOOKING.contains(&route);
     // How a person signs in changes only within ten minutes after they did.

@@ -262,7 +262,7 @@ pub fn list_choices(tx: &mut ReadTx, limit: i64) -> Result<Vec<IdentityProvider>
 pub fn count_choices(tx: &mut ReadTx, limit: i64) -> Result<i64> {
     Ok(tx.fetch_one(
         "SELECT count(*) FROM (SELECT 1 FROM identity_providers
-                                WHERE enabled = 1 AND kind IN ('oidc', 'oauth2') LIMIT $1) AS some",
+                                WHERE enabled = 1 AND kind IN ('oidc', 'oauth2') LIMIT $1) AS found",
         params![limit],
     )?)
 }
@@ -275,7 +275,7 @@ fn end(word: &str) -> String {
 /// How many words begin like this, counted up to a limit.
 pub fn count_words(tx: &mut ReadTx, word: &str, limit: i64) -> Result<i64> {
     Ok(tx.fetch_one(
-        "SELECT count(*) FROM (SELECT 1 FROM idp_words WHERE word >= $1 AND word < $2 LIMIT $3) AS some",
+        "SELECT count(*) FROM (SELECT 1 FROM idp_words WHERE word >= $1 AND word < $2 LIMIT $3) AS found",
         params![word, end(word), limit],
     )?)
 }

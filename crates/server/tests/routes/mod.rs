@@ -619,11 +619,8 @@ fn calls_of_everybody() -> Vec<(&'static str, Call)> {
         ),
         (
             "GET /p/login/with/{provider_id}",
-            Page(|w| {
-                let waiting = w.waiting_at("/p/login").path;
-                let request = waiting.split_once('?').unwrap().1;
-                page(&format!("/p/login/with/{}?{request}", w.provider()))
-            }),
+            // Not for the request that waits: it wants a new sign-in, which this provider cannot prove.
+            Page(|w| page(&format!("/p/login/with/{}", w.provider()))),
         ),
         (
             "GET /p/callback/{provider_id}",
