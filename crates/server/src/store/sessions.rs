@@ -234,13 +234,15 @@ pub fn end_all_of_client(tx: &mut WriteTx, client_id: ClientId, now: Timestamp) 
     tx.execute(
         "INSERT INTO ended_grants (id, ended_at)
          SELECT id, cast($2 AS BIGINT) FROM app_sessions
-          WHERE client_id = $1 OR client_id IN (SELECT id FROM clients WHERE parent_client_id = $1 AND is_instance = 1)
+          WHERE client_id IN (SELECT id FROM clients WHERE id = $1 UNION ALL
+                              SELECT id FROM clients WHERE parent_client_id = $1 AND is_instance = 1)
              ON CONFLICT (id) DO NOTHING",
         params![client_id, now],
     )?;
     tx.execute(
         "DELETE FROM app_sessions
-          WHERE client_id = $1 OR client_id IN (SELECT id FROM clients WHERE parent_client_id = $1 AND is_instance = 1)",
+          WHERE client_id IN (SELECT id FROM clients WHERE id = $1 UNION ALL
+                              SELECT id FROM clients WHERE parent_client_id = $1 AND is_instance = 1)",
         params![client_id],
     )?;
     Ok(())
