@@ -133,7 +133,7 @@ async fn a_person_logs_in_and_is_looked_up() {
             .log_in(&format!("openid profile email {}", GroupsScopes::ALL))
             .await;
         let claims = response
-            .decode_id_token(&IdTokenDecoder::new(&land.program()).check_issuer())
+            .decode_id_token(&IdTokenDecoder::new(land.program()).check_issuer())
             .await
             .unwrap();
         let client = land.client(&access(&response, AuthClient::RESOURCE_SERVER));

@@ -134,7 +134,7 @@ async fn tokens_that_end_are_renewed_or_fetched_by_a_login() {
     client.userinfo().await.unwrap();
     server.clock.advance(200_000);
     // The ID token of the test would have ended, too.
-    let decoder = portolan_sdk::IdTokenDecoder::new(&server.native()).ignore_times();
+    let decoder = portolan_sdk::IdTokenDecoder::new(server.native()).ignore_times();
     assert!(short.login_required().await.unwrap());
 
     let long = config(&server)

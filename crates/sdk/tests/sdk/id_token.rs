@@ -56,7 +56,7 @@ async fn good_tokens_are_read() {
     server
         .discovery()
         .answer("/jwk.json", json!({"keys": [{"kty": "strange"}, signer.jwk]}));
-    let decoder = IdTokenDecoder::new(&server.native()).check_issuer();
+    let decoder = IdTokenDecoder::new(server.native()).check_issuer();
     let claims = claims(&server);
 
     for kid in [None, Some("1")] {
@@ -79,7 +79,7 @@ async fn bad_tokens_are_not() {
     let server = Server::start().await;
     let signer = Signer::new("1");
     server.discovery().answer("/jwk.json", json!({"keys": [signer.jwk]}));
-    let decoder = IdTokenDecoder::new(&server.native()).check_issuer();
+    let decoder = IdTokenDecoder::new(server.native()).check_issuer();
     let good = claims(&server);
 
     for (claims, expected) in [
@@ -149,7 +149,7 @@ async fn a_new_key_is_fetched_when_it_is_needed() {
     let server = Server::start().await;
     let (old, new) = (Signer::new("1"), Signer::new("2"));
     server.discovery().answer("/jwk.json", json!({"keys": [old.jwk]}));
-    let decoder = IdTokenDecoder::new(&server.native());
+    let decoder = IdTokenDecoder::new(server.native());
     decoder.decode(&old.sign(&claims(&server), Some("1"))).await.unwrap();
 
     server.answer("/jwk.json", json!({"keys": [new.jwk, old.jwk]}));
@@ -157,7 +157,7 @@ async fn a_new_key_is_fetched_when_it_is_needed() {
     decoder.decode(&old.sign(&claims(&server), None)).await.unwrap();
     assert_eq!(server.requests("/jwk.json").len(), 2);
 
-    let stored = IdTokenDecoder::new(&server.native());
+    let stored = IdTokenDecoder::new(server.native());
     stored
         .store_openid_configuration(decoder.get_openid_configuration().await.unwrap())
         .await;

@@ -60,7 +60,7 @@ async fn only_active_tokens_with_the_scope_come_in() {
         json!(["a"])
     );
     assert!(
-        portolan_sdk::gare::is_gare(&refusal.document()),
+        portolan_sdk::gare::is_gare(refusal.document()),
         "the SDKs know what to ask the person for"
     );
     server.answers(PATH, [Answer::error(401)]);

@@ -307,7 +307,7 @@ async fn answers_show_all_of_http() {
 }
 
 fn refreshing(server: &Server) -> RefreshTokenAuthorizer {
-    RefreshTokenAuthorizer::new("Rt", &server.native())
+    RefreshTokenAuthorizer::new("Rt", server.native())
 }
 
 /// `/x` takes only the newest token; each renewal makes another one.

@@ -30,7 +30,7 @@ impl Colour {
     pub const WHITE: Colour = Colour(0xff_ff_ff);
     /// The colours of text that stands on the background of every page, in the light scheme;
     /// the palest decides.
-    const TEXT_ON_PAGES: [Colour; 3] = [Colour(0x17_24_2c), Colour(0x4b_5b_64), Colour(0x0a_3b_4e)];
+    const TEXT_ON_PAGES: [Colour; 3] = [Colour(0x17242c), Colour(0x4b5b64), Colour(0x0a3b4e)];
 
     /// `#0f5069`
     pub fn parse(text: &str) -> Option<Self> {

@@ -25,6 +25,9 @@ mod developer_pages;
 const MINUTES: Duration = Duration::from_secs(60);
 const DAYS: Duration = Duration::from_secs(86_400);
 
+/// How what strangers choose is said.
+type Say = fn(&str) -> String;
+
 fn ordinary(words: &str) -> String {
     words.to_owned()
 }
@@ -1306,7 +1309,7 @@ fn right_to_left(words: &str) -> String {
 fn the_catalogue_can_be_looked_at_in_a_browser() {
     let thrown_away = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("PORTOLAN_PAGES").map_or(thrown_away.path().to_owned(), Into::into);
-    let kinds: [(&str, Language, fn(&str) -> String); 5] = [
+    let kinds: [(&str, Language, Say); 5] = [
         ("en", Language::En, ordinary),
         ("de", Language::De, ordinary),
         ("hostile", Language::En, hostile),

@@ -367,7 +367,7 @@ async fn show(visit: &Visit, project_id: String, subject: Subject, typed: Option
     };
     let page = PolicyPage {
         layout: visit.layout(visit.ctx.text(title), &developer),
-        trail: below_list(&visit, &project),
+        trail: below_list(visit, &project),
         action: inside(&subject.path(&project.id.to_string())),
         form_token: visit.form_token(),
         existing: existing.map(|policy| {

@@ -561,7 +561,7 @@ async fn ask_deletion(visit: &Visit, client_id: String, scope_id: String, errors
     let list = inside(&list_path(client.id));
     let page = ScopeDeletionPage {
         layout: visit.layout(visit.ctx.text("scopes-delete-title"), &developer),
-        trail: below_list(&visit, &project, &client),
+        trail: below_list(visit, &project, &client),
         action: inside(&format!("{}/{}/delete", list_path(client.id), scope.id)),
         form_token: visit.form_token(),
         app: client.name,

@@ -176,9 +176,11 @@ pub async fn token_step_page(State(app): State<App>, ctx: Ctx, headers: HeaderMa
 mod tests {
     use super::*;
 
+    type Headers = &'static [(&'static str, &'static str)];
+
     #[test]
     fn the_address_is_the_one_that_stands_in_the_browser() {
-        let table: [(&[(&str, &str)], Option<&str>); 8] = [
+        let table: [(Headers, Option<&str>); 8] = [
             (&[("host", "localhost:8080")], Some("http://localhost:8080")),
             (
                 &[

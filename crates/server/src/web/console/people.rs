@@ -138,7 +138,7 @@ impl Search {
         Ok(())
     }
 
-    fn fields<'a>(&'a self, by: Option<SearchBy>) -> [(&'static str, &'a str); 2] {
+    fn fields(&self, by: Option<SearchBy>) -> [(&'static str, &str); 2] {
         [("q", self.text.as_str()), ("by", by.map_or("", way_name))]
     }
 }

@@ -45,7 +45,7 @@ pub async fn server_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -
         report
     })
     .await
-    .map_err(|error| Error::internal(error))?;
+    .map_err(Error::internal)?;
     let stats = visit.app.db.stats();
     let page = ServerPage {
         layout: visit.layout(visit.ctx.text("console-server-title"), &administrator),

@@ -30,7 +30,7 @@ static DECODING: Semaphore = Semaphore::const_new(2);
 /// Whose look is looked at.
 #[derive(Clone)]
 enum Subject {
-    App(Client, Project),
+    App(Box<Client>, Project),
     Project(Project),
 }
 
@@ -85,7 +85,7 @@ impl Kind {
         Ok(match self {
             Kind::App => {
                 let (client, project) = developer.app_to_change(tx, ctx, id)?;
-                Subject::App(client, project)
+                Subject::App(Box::new(client), project)
             }
             Kind::Project => Subject::Project(developer.project_to_change(tx, ctx, id)?),
         })

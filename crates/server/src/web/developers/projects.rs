@@ -452,7 +452,7 @@ async fn show_new_admin(visit: &Visit, id: String, who: String, errors: FormErro
 
 /// Who is meant by what somebody typed: an id, or a username with or without the local domain.
 enum Named {
-    Somebody(Identity),
+    Somebody(Box<Identity>),
     SwitchedOff,
     Nobody,
 }
@@ -463,7 +463,7 @@ fn find_named(tx: &mut ReadTx, app: &App, typed: &str) -> Result<Named> {
         Err(_) => identities::find_by_username(tx, &typed_username(typed, &app.config.local_domain))?,
     };
     Ok(match found {
-        Some(identity) if identity.is_live() => Named::Somebody(identity),
+        Some(identity) if identity.is_live() => Named::Somebody(Box::new(identity)),
         Some(identity) if identity.status != "closed" => Named::SwitchedOff,
         _ => Named::Nobody,
     })
