@@ -1103,7 +1103,7 @@ fn identity_providers_come_and_go() {
         place.assert_refused(&state, 1, "this server sets itself");
         place.assert_refused(&other(&["--client-secret-file", "/nowhere"]), 1, "/nowhere");
         place.assert_refused(&other(&["--preset", "facebook"]), 2, "orcid");
-        place.assert_refused(&other(&["--tenant", "t"]), 1, "--preset microsoft");
+        place.assert_refused(&other(&["--tenant", "t"]), 1, "is for the preset microsoft");
         let tenant = "9188040d-6c67-4c5b-b112-36a304b66dad";
         let microsoft = [
             "--preset",

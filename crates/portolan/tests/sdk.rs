@@ -26,7 +26,18 @@ struct Land {
     _server: Server,
 }
 
-/// A place on each engine that there is.
+/// On each engine that there is. Places are made and removed outside of the runtime: they have
+/// one of their own for that.
+fn on_each(work: impl AsyncFn(&Land)) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for land in lands() {
+        runtime.block_on(work(&land));
+    }
+}
+
 fn lands() -> Vec<Land> {
     let places = [Some(Place::on_sqlite()), Place::on_postgres()];
     let land = |place: Place| {
@@ -88,9 +99,9 @@ fn access(response: &TokenResponse, resource_server: &str) -> String {
         .to_owned()
 }
 
-#[tokio::test]
-async fn a_service_account_works() {
-    for land in lands() {
+#[test]
+fn a_service_account_works() {
+    on_each(async |land| {
         let service = land.service();
         let response = service
             .client_credentials_tokens(["openid", "profile", "email"])
@@ -123,12 +134,12 @@ async fn a_service_account_works() {
         assert_eq!(client.userinfo().await.unwrap().sub.to_string(), land.people.service);
         app.logout(true).await.unwrap();
         assert!(app.token_storage().inner().all().unwrap().is_empty());
-    }
+    });
 }
 
-#[tokio::test]
-async fn a_person_logs_in_and_is_looked_up() {
-    for land in lands() {
+#[test]
+fn a_person_logs_in_and_is_looked_up() {
+    on_each(async |land| {
         let response = land
             .log_in(&format!("openid profile email {}", GroupsScopes::ALL))
             .await;
@@ -158,12 +169,12 @@ async fn a_person_logs_in_and_is_looked_up() {
         assert!(!forest.meets_scope_requirements(AuthScopes::MANAGE_PROJECTS).unwrap());
         let error = client.get_consents(None, true).await.unwrap_err();
         assert_eq!(error.api().unwrap().status(), 403);
-    }
+    });
 }
 
-#[tokio::test]
-async fn refresh_tokens_rotate_and_end() {
-    for land in lands() {
+#[test]
+fn refresh_tokens_rotate_and_end() {
+    on_each(async |land| {
         let response = land.log_in("openid").await;
         let program = land.program();
         let first = response.tokens().next().unwrap().refresh_token.clone().unwrap();
@@ -178,12 +189,12 @@ async fn refresh_tokens_rotate_and_end() {
         let error = program.refresh_token(second.expose()).await.unwrap_err();
         assert_eq!(error.api().unwrap().oauth_error(), Some("invalid_grant"));
         assert!(!program.validate_token(second.expose()).await.unwrap().active);
-    }
+    });
 }
 
-#[tokio::test]
-async fn a_developer_makes_a_service_and_the_service_lets_people_in() {
-    for land in lands() {
+#[test]
+fn a_developer_makes_a_service_and_the_service_lets_people_in() {
+    on_each(async |land| {
         let response = land.log_in(&format!("openid {}", AuthScopes::MANAGE_PROJECTS)).await;
         let developer = land.client(&access(&response, AuthClient::RESOURCE_SERVER));
         let me = developer.userinfo().await.unwrap().sub.into();
@@ -265,5 +276,5 @@ async fn a_developer_makes_a_service_and_the_service_lets_people_in() {
         developer.delete_project(project.id).await.unwrap();
         let error = developer.get_project(project.id).await.unwrap_err();
         assert_eq!(error.api().unwrap().code(), Some("PROJECT_NOT_FOUND"));
-    }
+    });
 }
