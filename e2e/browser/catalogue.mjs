@@ -243,7 +243,8 @@ async function look(scripted, scriptless, entry) {
   }
   await page.setViewportSize(NARROW);
   note('320 px', await unreadable(page));
-  note('320 px', await violations(page));
+  // What axe looks at does not change with the words that strangers choose.
+  if (kind === 'en' || kind === 'de') note('320 px', await violations(page));
   note('browser', complaints);
 
   if (kind === 'en') {
