@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use url::{Host, Url};
 
 use crate::domain::password;
@@ -17,13 +18,13 @@ use crate::domain::password;
 /// and the sample file is made from them.
 macro_rules! settings {
     ($(#[$meta:meta])* pub struct $name:ident {
-        $($(#[doc = $doc:literal])+ pub $field:ident: $type:ty = $default:expr $(; example $example:literal)?,)+
+        $($(#[doc = $doc:literal])+ $(#[serde($serde:meta)])? pub $field:ident: $type:ty = $default:expr $(; example $example:literal)?,)+
     }) => {
         $(#[$meta])*
         #[derive(Clone, Deserialize, Serialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct $name {
-            $($(#[doc = $doc])+ pub $field: $type,)+
+            $($(#[doc = $doc])+ $(#[serde($serde)])? pub $field: $type,)+
         }
 
         impl Default for $name {
@@ -81,6 +82,7 @@ settings! {
         /// The private key (PEM) of that certificate.
         pub tls_key_file: Option<PathBuf> = None; example "\"/etc/portolan/tls/privkey.pem\"",
         /// Peers (addresses or networks) whose `X-Forwarded-For` is believed; none by default.
+        #[serde(deserialize_with = "networks")]
         pub trusted_proxies: Vec<IpNet> = Vec::new(); example "[\"10.0.0.0/8\"]",
         /// The key that seals all other keys; empty: `master.key` in the data folder. Made at the first
         /// start on SQLite; on PostgreSQL every node gets the same file (`portolan keys master-key`).
@@ -144,6 +146,7 @@ settings! {
         pub sign_up: SignUp = SignUp::Off,
         /// Networks that this server may call although they are not public: identity providers and apps inside
         /// your own network. Only these may be called without https. None by default.
+        #[serde(deserialize_with = "networks")]
         pub outgoing_allow: Vec<IpNet> = Vec::new(); example "[\"10.20.0.0/16\"]",
         /// How long the audit trail is kept.
         pub audit_retention_days: u64 = 400,
@@ -239,6 +242,19 @@ pub const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(366 * 86_400);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
+
+/// Networks, of which a single address is the smallest.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: String| {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
+            D::Error::custom(format!(
+                "{text} is neither an address such as 10.0.0.5 nor a network such as 10.0.0.0/8"
+            ))
+        })
+    };
+    Vec::deserialize(deserializer)?.into_iter().map(network).collect()
+}
 
 /// Where settings come from, weakest first.
 #[derive(Clone, Debug, Default)]
@@ -876,7 +892,7 @@ mod tests {
         let config = flags(&[
             ("insecure_http", "true"),
             ("access_token_lifetime_seconds", "3600"),
-            ("trusted_proxies", "10.0.0.0/8, 192.168.1.1/32"),
+            ("trusted_proxies", "10.0.0.0/8, 192.168.1.1, ::1"),
             ("additional_public_urls", "[\"https://a.example\"]"),
             ("metrics_listen", "127.0.0.1:9464"),
             ("migrate", "check"),
@@ -885,7 +901,8 @@ mod tests {
         .unwrap();
         assert!(config.insecure_http);
         assert_eq!(config.access_token_lifetime_seconds, 3600);
-        assert_eq!(config.trusted_proxies.len(), 2);
+        let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(proxies, ["10.0.0.0/8", "192.168.1.1/32", "::1/128"]);
         assert_eq!(config.additional_public_urls, ["https://a.example"]);
         assert_eq!(config.metrics_listen.unwrap().port(), 9464);
         assert_eq!(config.migrate, Migrate::Check);
