@@ -1,7 +1,9 @@
-//! The chores of daily work: `cargo xtask test`, `e2e`, `soak`, `bench`, `postgres`.
+//! The chores of daily work: `cargo xtask test`, `e2e`, `soak`, `bench`, `package`, `postgres`.
 
 mod bench;
+mod debian;
 mod e2e;
+mod package;
 mod postgres;
 mod process;
 mod security_table;
@@ -30,6 +32,8 @@ enum Chore {
     Soak(test::SoakArgs),
     /// Measure the server
     Bench(bench::BenchArgs),
+    /// Make the Debian package, in target/debian
+    Package(package::PackageArgs),
     /// Take a picture of every page for docs/screens
     Screens,
     /// Start a private PostgreSQL and print its URL, until Ctrl-C
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Chore::E2e(args) => e2e::main(&args),
         Chore::Soak(args) => test::soak(&args),
         Chore::Bench(args) => bench::run(args),
+        Chore::Package(args) => package::main(&args),
         Chore::Screens => e2e::screens(),
         Chore::Postgres(args) => serve_postgres(&args),
     });
