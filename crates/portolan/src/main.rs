@@ -66,6 +66,7 @@ enum Command {
     /// Policies: what somebody's identities or login must be like
     #[command(subcommand)]
     Policy(commands::policy::Policy),
+    Apply(commands::apply::Apply),
     /// What people allowed, and taking it back
     #[command(subcommand)]
     Consent(commands::consent::Consent),
@@ -99,6 +100,10 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let CommandLine { options, command } = CommandLine::parse();
     let result = match command {
+        Command::Apply(command) => match command.run(&options) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Serve(command) => command.run(&options),
         Command::User(command) => command.run(&options),
         Command::Project(command) => command.run(&options),

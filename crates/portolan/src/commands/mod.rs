@@ -1,5 +1,6 @@
 //! One file for each command or group of commands.
 
+pub mod apply;
 pub mod audit;
 pub mod backup;
 pub mod client;
