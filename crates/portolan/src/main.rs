@@ -34,6 +34,7 @@ struct CommandLine {
 const EXAMPLES: &str = "\
 Examples:
   portolan serve
+  portolan tour
   portolan user add alice --name 'Alice Liddell' --email alice@example.org
   portolan project create --name Beamline --contact beamline@example.org --admin alice
   portolan client create --name Portal --type confidential_client --project Beamline
@@ -51,6 +52,8 @@ Settings can also be given in a file (--config) or as variables such as PORTOLAN
 enum Command {
     /// Run the server
     Serve(commands::serve::Serve),
+    /// See the whole idea played, on a throw-away store
+    Tour(commands::tour::Tour),
     /// Local accounts
     #[command(subcommand)]
     User(commands::user::User),
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
     let CommandLine { options, command } = CommandLine::parse();
     let result = match command {
         Command::Serve(command) => command.run(&options),
+        Command::Tour(command) => command.run(&options),
         Command::User(command) => command.run(&options),
         Command::Project(command) => command.run(&options),
         Command::Client(command) => command.run(&options),

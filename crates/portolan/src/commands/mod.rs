@@ -14,4 +14,5 @@ pub mod scope;
 pub mod serve;
 pub mod session;
 pub mod settings;
+pub mod tour;
 pub mod user;
