@@ -74,7 +74,7 @@ Exit status:
 enum Command {
     /// Run the server
     Serve(commands::serve::Serve),
-    /// Play the whole story once on a throw-away store
+    /// See the whole idea played, on a throw-away store
     Tour(commands::tour::Tour),
     /// Log in to a server
     Login(commands::login::Login),
