@@ -148,6 +148,9 @@ pub trait LoginFlow: Send + Sync {
 ///         Ok(Some("AgPC".to_owned()))
 ///     }
 /// }
+///
+/// let login = portolan_sdk::CommandLineLogin::with_terminal(Parrot);
+/// # let _ = login;
 /// ```
 pub trait Terminal: Send + Sync + 'static {
     /// Shows text.
@@ -330,6 +333,14 @@ impl LocalServerLogin {
     }
 
     /// How long the person may take: an hour, unless this says otherwise.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portolan_sdk::LocalServerLogin;
+    ///
+    /// let login = LocalServerLogin::default().patience(Duration::from_secs(300));
+    /// # let _ = login;
+    /// ```
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

@@ -81,6 +81,15 @@ impl AuthClient {
     }
 
     /// The same client with another authorizer.
+    ///
+    /// ```
+    /// use portolan_sdk::{AccessTokenAuthorizer, AuthClient};
+    ///
+    /// # fn main() -> portolan_sdk::Result<()> {
+    /// let robin = AuthClient::anonymous()?.with_authorizer(AccessTokenAuthorizer::new("Ag8mQ"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_authorizer(&self, authorizer: impl Authorizer + 'static) -> Self {
         let mut client = self.clone();
         client.service.authorizer = Arc::new(authorizer);
