@@ -34,7 +34,8 @@ struct Catalogue {
     project: ProjectEntry,
     identity_providers: Vec<ProviderEntry>,
     resource_servers: Vec<ResourceServerEntry>,
-    templates: Vec<TemplateEntry>,
+    apps: Vec<AppEntry>,
+    templates: Vec<AppEntry>,
 }
 
 #[derive(Deserialize)]
@@ -79,11 +80,17 @@ struct ScopeEntry {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TemplateEntry {
+struct AppEntry {
     id: Uuid,
     name: String,
     #[serde(default)]
     optional: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AppKind {
+    App,
+    Template,
 }
 
 fn entries() -> Catalogue {
@@ -112,12 +119,12 @@ pub fn install(tx: &mut WriteTx, ctx: &Ctx, config: &Config) -> Result<()> {
     {
         install_resource_server(tx, ctx, config, project_id, server)?;
     }
-    for template in catalogue
-        .templates
-        .iter()
-        .filter(|entry| config.catalogue || !entry.optional)
-    {
-        install_template(tx, ctx, project_id, template)?;
+    let apps = catalogue.apps.iter().map(|app| (app, AppKind::App));
+    let templates = catalogue.templates.iter().map(|app| (app, AppKind::Template));
+    for (app, kind) in apps.chain(templates) {
+        if config.catalogue || !app.optional {
+            install_app(tx, ctx, project_id, app, kind)?;
+        }
     }
     respell_addresses(tx, config)
 }
@@ -227,7 +234,8 @@ fn install_resource_server(
     Ok(())
 }
 
-fn install_template(tx: &mut WriteTx, ctx: &Ctx, project_id: ProjectId, entry: &TemplateEntry) -> Result<()> {
+/// A program on people's own machines; of a template each of them registers its own instance.
+fn install_app(tx: &mut WriteTx, ctx: &Ctx, project_id: ProjectId, entry: &AppEntry, kind: AppKind) -> Result<()> {
     let id = ClientId(entry.id);
     if clients::find(tx, id)?.is_some() || identities::find(tx, id.identity())?.is_some() {
         return Ok(());
@@ -238,7 +246,7 @@ fn install_template(tx: &mut WriteTx, ctx: &Ctx, project_id: ProjectId, entry: &
         client_type: PUBLIC_INSTALLED.into(),
         project_id: Some(project_id),
         visibility: Some("public".into()),
-        is_template: true,
+        is_template: kind == AppKind::Template,
         ..NewClient::default()
     };
     client::register(tx, ctx, &new)?;

@@ -57,6 +57,7 @@ fn ids_and_scopes_of_the_file_are_distinct_and_texts_are_for_people() {
         .collect();
     let ids = (catalogue.resource_servers.iter().map(|server| server.id))
         .chain(catalogue.templates.iter().map(|template| template.id))
+        .chain(catalogue.apps.iter().map(|app| app.id))
         .chain(scopes.iter().map(|scope| scope.id))
         .chain(catalogue.identity_providers.iter().map(|provider| provider.id))
         .chain([catalogue.project.id, LOCAL.0, CLIENTS.0]);
@@ -199,6 +200,8 @@ db_test!(clients_find_their_literals, MIGRATIONS, |db| {
         id_of("urn:globus:auth:scope:transfer.api.globus.org:all"),
         "89ecabba-4acf-4e2e-a98d-ce592ccc2818"
     );
+    let app = client(&db, "a16a7e29-8ad6-424b-ac7e-dad37a6ad120").unwrap();
+    assert!(app.is_public() && !app.is_template && app.name == "Portolan Command Line");
     let templates = [
         "95fdeba8-fac2-42bd-a357-e068d82ff78e",
         "33b6a241-bce4-4359-9c6d-09f88b3c9eef",
