@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderValue};
 
 use super::account_sessions::SESSIONS;
 use super::destination::{ADDRESS, CONSENTS, CONSOLE, DEVELOPERS, IDENTITIES, SECURITY};
-use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
+use super::pages::sign_in::{AuthCodeOutcome, AuthCodePage};
+use super::pages::{HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
 use crate::error::{Error, Result};

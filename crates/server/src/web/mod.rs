@@ -34,6 +34,7 @@ pub mod sign_up;
 pub mod skin;
 pub mod texts;
 pub mod user_agent;
+mod visit;
 
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};

@@ -5,7 +5,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use super::account::*;
+use super::consent::*;
+use super::security::*;
+use super::sign_in::*;
 use super::*;
 use crate::http::browser::{self, PagePolicy};
 
@@ -936,17 +941,17 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         ),
         page(
             "consents_revoke_all",
-            &account::RevokeAllPage {
+            &RevokeAllPage {
                 layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),
                 carried: revocation().carried,
                 apps: vec![
-                    account::AppLosses {
+                    AppLosses {
                         client: client(),
                         losses: revocation().losses,
                     },
-                    account::AppLosses {
+                    AppLosses {
                         client: command_line().registered_as(say("Globus CLI on laptop-7")),
                         losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
                     },
@@ -958,7 +963,7 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         ),
         page(
             "consents_revoke_all_none",
-            &account::RevokeAllPage {
+            &RevokeAllPage {
                 layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),

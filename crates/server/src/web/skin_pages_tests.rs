@@ -1,5 +1,9 @@
 //! Sample data for the look of apps and for the first steps, in every state.
 
+use std::time::Duration;
+
+use super::super::consent::*;
+use super::super::sign_in::*;
 use super::super::*;
 use crate::texts::Language;
 use crate::web::pages::console::{AddressStepPage, AppStepPage, TokenStepPage};
