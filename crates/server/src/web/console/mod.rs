@@ -68,6 +68,7 @@ impl Administrator {
                 person: SignedIn {
                     identity,
                     authentication,
+                    administers: true,
                 },
                 may_change,
             }));
