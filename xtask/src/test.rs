@@ -15,6 +15,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
+    api,
     e2e::{Suite, run_suite},
     postgres::Cluster,
     process::{capture, cargo, run},
@@ -33,7 +34,7 @@ pub enum Part {
     Clippy,
     /// Licences, banned crates, sources and known vulnerabilities of the dependencies
     Deny,
-    /// The documentation builds without a warning
+    /// The documentation builds without a warning, and the SDK has the public items written down
     Docs,
     /// The workspace's own tests, on SQLite and PostgreSQL
     Unit,
@@ -397,7 +398,8 @@ impl Part {
                 "portolan-sdk/blocking,portolan-sdk/sqlite,portolan-sdk/tower",
             ])
             .env("RUSTDOCFLAGS", "-D warnings");
-        self.run_logged(&mut command)
+        self.run_logged(&mut command)?;
+        api::check()
     }
 
     fn unit(self, cluster: &Cluster) -> Result<String> {

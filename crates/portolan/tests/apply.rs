@@ -178,7 +178,7 @@ fn the_sample_makes_everything_once() {
     on_each_engine(|served| {
         served.write("laboratory.secret", "hush\n");
 
-        let planned = served.apply_with(SAMPLE, &["--dry-run"], 3);
+        let planned = served.apply_with(SAMPLE, &["--dry-run"], 6);
         let made = served.apply(SAMPLE);
 
         let expected = [
@@ -261,7 +261,7 @@ fn the_sample_makes_everything_once() {
 fn a_dry_run_changes_no_row() {
     on_each_engine(|served| {
         let before = served.everything();
-        served.apply_with(SMALL, &["--dry-run"], 3);
+        served.apply_with(SMALL, &["--dry-run"], 6);
         assert_eq!(served.everything(), before);
         assert!(!served.path("portal.secret").exists());
 
@@ -271,7 +271,7 @@ fn a_dry_run_changes_no_row() {
             .replace("Put files", "Put all files")
             .replace("[project.Beamline.client.Portal]", "[project.Beamline.client.Gateway]")
             .replace("secret.deploy.secret_file", "# ");
-        let planned = served.apply_with(&other, &["--dry-run", "--prune"], 3);
+        let planned = served.apply_with(&other, &["--dry-run", "--prune"], 6);
         assert_eq!(
             changes(&planned),
             [
@@ -417,7 +417,7 @@ fn prune_deletes_exactly_the_strays() {
             "delete policy Beamline / Old",
         ];
         assert_eq!(changes(&served.apply(SMALL)), [""; 0], "nothing goes unasked");
-        let planned = served.apply_with(SMALL, &["--prune", "--dry-run"], 3);
+        let planned = served.apply_with(SMALL, &["--prune", "--dry-run"], 6);
         let mut listed = changes(&planned);
         listed.sort();
         let mut expected = strays;
@@ -882,7 +882,7 @@ fn text_for_people_comes_from_standard_input() {
         let text = "[project.P]\ncontact = 'p@example.org'\nadmins = ['alice']\n";
         process.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let output = process.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(output.status.code(), Some(6));
         let printed = String::from_utf8(output.stdout).unwrap();
         assert_eq!(
             printed,

@@ -14,7 +14,6 @@ mod work;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -27,13 +26,12 @@ use self::plan::{Action, Plan, Tense};
 use self::secrets::{Files, Written, discard};
 use self::source::{Finding, Findings, MAXIMUM_BYTES, Source};
 use self::work::Work;
+use crate::exit::Exit;
 use crate::options::{Options, context};
 use crate::output::{self, Confirmation};
 
 /// As many mistakes as are told at once.
 const MAXIMUM_FINDINGS: usize = 50;
-/// With --dry-run: something would change.
-const WOULD_CHANGE: u8 = 3;
 
 /// Make projects, clients, scopes, policies and identity providers what a file says.
 ///
@@ -56,8 +54,8 @@ Secrets are never in it. A secret that the client does not have yet is made and 
 the file that is named, once, readable for its owner only. Paths begin at the folder of the
 file that names them.
 
-Exit codes: 0 done, or nothing to do; 1 it failed, and nothing was changed; 2 the file must
-be corrected; 3 with --dry-run: something would change.
+Exit status: 0 done, or nothing to do; 1 it failed, and nothing was changed; 2 the file must
+be corrected; 6 with --dry-run: something would change.
 
 Examples:
   portolan apply -f beamline.toml --dry-run
@@ -116,13 +114,13 @@ struct Store {
 }
 
 impl Apply {
-    pub fn run(self, options: &Options) -> Result<ExitCode> {
+    pub fn run(self, options: &Options) -> Result<()> {
         let sources = self.read()?;
         let findings = Findings::default();
         let file = File::read(&sources, &findings);
         let findings = findings.into_inner();
         if !findings.is_empty() {
-            return Ok(refuse(findings));
+            return Err(refuse(findings));
         }
         let store = Store::open(options, !file.providers.is_empty())?;
         let file = Arc::new(file);
@@ -134,12 +132,13 @@ impl Apply {
         if self.dry_run {
             let json = plan.json(Tense::WouldBe);
             output::print(options.format, &json, || plan.text(Tense::WouldBe))?;
-            let code = if plan.is_empty() { 0 } else { WOULD_CHANGE };
-            return Ok(ExitCode::from(code));
+            if plan.is_empty() {
+                return Ok(());
+            }
+            return Err(Exit::WouldChange.because("a dry run: nothing was changed, and something would be"));
         }
         if plan.is_empty() {
-            output::print(options.format, &plan.json(Tense::Is), || plan.text(Tense::Is))?;
-            return Ok(ExitCode::SUCCESS);
+            return output::print(options.format, &plan.json(Tense::Is), || plan.text(Tense::Is));
         }
         let deletions = plan.deletions();
         if !deletions.is_empty() {
@@ -149,7 +148,7 @@ impl Apply {
             Ok((plan, files)) => {
                 let named = files.name();
                 output::print(options.format, &plan.json(Tense::Is), || plan.text(Tense::Is))?;
-                named.map(|()| ExitCode::SUCCESS)
+                named
             }
             other => ended(other.map(|_| ())),
         }
@@ -239,10 +238,10 @@ impl Store {
 }
 
 /// Tells why it came to nothing.
-fn ended(outcome: Result<(), Halt>) -> Result<ExitCode> {
+fn ended(outcome: Result<(), Halt>) -> Result<()> {
     match outcome {
-        Ok(()) | Err(Halt::Tried(_)) => Ok(ExitCode::SUCCESS),
-        Err(Halt::Refused(findings)) => Ok(refuse(findings)),
+        Ok(()) | Err(Halt::Tried(_)) => Ok(()),
+        Err(Halt::Refused(findings)) => Err(refuse(findings)),
         Err(Halt::Changed) => Err(anyhow!(
             "nothing was changed: the store has changed meanwhile, and other things would be deleted than those \
              that were shown; run it again"
@@ -257,7 +256,7 @@ fn ended(outcome: Result<(), Halt>) -> Result<ExitCode> {
 }
 
 /// All that is wrong, sorted by place.
-fn refuse(mut findings: Vec<Finding>) -> ExitCode {
+fn refuse(mut findings: Vec<Finding>) -> anyhow::Error {
     findings.sort();
     findings.dedup();
     for finding in findings.iter().take(MAXIMUM_FINDINGS) {
@@ -266,8 +265,7 @@ fn refuse(mut findings: Vec<Finding>) -> ExitCode {
     if findings.len() > MAXIMUM_FINDINGS {
         output::note(&format!("and {} more", findings.len() - MAXIMUM_FINDINGS));
     }
-    output::note("portolan: nothing was changed; correct the file");
-    ExitCode::from(2)
+    Exit::Usage.because("nothing was changed; correct the file")
 }
 
 fn what_ends(plan: &Plan) -> String {

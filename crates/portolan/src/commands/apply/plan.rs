@@ -203,7 +203,7 @@ mod tests {
     visibility: public
 ~ client A / c
     redirect_uris: none → https://a, https://b
-- client A / \\u{1b}d
+- client A / \u{fffd}d
 
 This would be: 1 created, 1 changed, 1 deleted; 1 thing is as described. Nothing was changed.";
         assert_eq!(plan.text(Tense::WouldBe), expected);

@@ -11,6 +11,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use uuid::Uuid;
 
+use crate::output;
+
 /// The most that is read of a file: some ten thousand clients.
 pub const MAXIMUM_BYTES: u64 = 4 << 20;
 /// Parts that a key may have; more than that nobody can mean.
@@ -48,26 +50,11 @@ impl Finding {
     }
 }
 
-/// Without what could move the cursor of a terminal, and not endless.
+/// On one line of a terminal, and not endless.
 pub fn shown(text: &str, length: usize) -> String {
-    let mut shown = String::new();
-    for (index, c) in text.chars().enumerate() {
-        if index == length {
-            shown.push('…');
-            break;
-        }
-        if c.is_control() || turns(c) {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
-/// Marks that turn the direction of writing, so that a text looks like another.
-fn turns(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let begin: String = text.chars().take(length).collect();
+    let more = if begin.len() < text.len() { "…" } else { "" };
+    format!("{}{more}", output::one_line(&begin))
 }
 
 /// One file.
@@ -474,7 +461,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_moves_no_cursor_and_has_an_end() {
-        assert_eq!(shown("a\u{1b}[2Jb\u{202e}", 80), "a\\u{1b}[2Jb\\u{202e}");
+        assert_eq!(shown("a\u{1b}[2Jb\n\u{202e}", 80), "a\u{fffd}[2Jb\u{fffd}\u{fffd}");
         assert_eq!(shown("abcdef", 3), "abc…");
     }
 
