@@ -49,6 +49,7 @@ For people and developers:
 
 For operators:
   portolan serve
+  portolan tour
   portolan user add alice --name 'Alice Liddell' --email alice@example.org
   portolan project create --name Beamline --contact beamline@example.org --admin alice
   portolan client create --name Portal --type confidential_client --project Beamline
@@ -73,6 +74,8 @@ Exit status:
 enum Command {
     /// Run the server
     Serve(commands::serve::Serve),
+    /// See the whole idea played, on a throw-away store
+    Tour(commands::tour::Tour),
     /// Log in to a server
     Login(commands::login::Login),
     /// Log out, here and at the server
@@ -156,6 +159,7 @@ impl Command {
         }
         match self {
             Command::Serve(command) => command.run(options),
+            Command::Tour(command) => command.run(options),
             Command::Login(command) => command.run(options),
             Command::Logout(command) => command.run(options),
             Command::Whoami(command) => command.run(options),
@@ -188,6 +192,7 @@ impl Command {
         matches!(
             self,
             Command::Serve(_)
+                | Command::Tour(_)
                 | Command::User(_)
                 | Command::Idp(_)
                 | Command::Audit(_)

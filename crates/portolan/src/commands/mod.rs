@@ -21,5 +21,6 @@ pub mod session;
 pub mod settings;
 pub mod shell;
 pub mod token;
+pub mod tour;
 pub mod user;
 pub mod whoami;

@@ -55,6 +55,8 @@ pub struct Layout {
     pub operator_contact: Option<String>,
     /// Username of the person who is signed in in this browser.
     pub signed_in_as: Option<String>,
+    /// Whether the way to the console is shown.
+    pub administers: bool,
     /// How the app looks that the page belongs to.
     pub skin: Option<skin::SkinView>,
     /// Whether the page leads back to itself in another language.

@@ -121,6 +121,7 @@ fn find_local(tx: &mut ReadTx, session: BrowserSessionId) -> Result<Found> {
         found.somebody = true;
         if identity.provider_id == LOCAL {
             found.local = Some(SignedIn {
+                administers: identities::is_administrator(tx, identity.id)?,
                 identity,
                 authentication,
             });

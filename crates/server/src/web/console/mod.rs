@@ -96,6 +96,7 @@ impl Visitor for Administrator {
                 person: SignedIn {
                     identity,
                     authentication,
+                    administers: true,
                 },
                 may_change,
             }));
