@@ -1,5 +1,6 @@
 //! The chores of daily work: `cargo xtask test`, `e2e`, `soak`, `bench`, `postgres`.
 
+mod api;
 mod bench;
 mod e2e;
 mod postgres;
@@ -32,6 +33,8 @@ enum Chore {
     Bench(bench::BenchArgs),
     /// Take a picture of every page for docs/screens
     Screens,
+    /// Compare the SDK's public items with those written down, or write them down
+    Api(api::ApiArgs),
     /// Start a private PostgreSQL and print its URL, until Ctrl-C
     Postgres(PostgresArgs),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Chore::Soak(args) => test::soak(&args),
         Chore::Bench(args) => bench::run(args),
         Chore::Screens => e2e::screens(),
+        Chore::Api(args) => api::main(&args),
         Chore::Postgres(args) => serve_postgres(&args),
     });
     match outcome {

@@ -112,6 +112,13 @@ impl Error {
 }
 
 /// What is wrong with a token storage.
+///
+/// ```
+/// use portolan_sdk::StorageError;
+///
+/// let error = StorageError::Format { path: "tokens.json".to_owned(), reason: "it is empty".to_owned() };
+/// assert_eq!(error.to_string(), "tokens.json: it is empty");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
@@ -250,6 +257,9 @@ impl std::error::Error for NetworkError {
 /// assert_eq!(error.message().as_deref(), Some("No project with this id"));
 /// assert_eq!(error.request_id(), Some("6f1c"));
 /// assert_eq!(error.oauth_error(), Some("project_not_found"));
+/// assert_eq!(error.oauth_error_description(), None);
+/// assert_eq!(error.messages(), ["No project with this id"]);
+/// assert!(error.raw_json().is_some());
 /// ```
 #[derive(Clone)]
 pub struct AuthApiError {

@@ -37,7 +37,8 @@ struct Catalogue {
     project: ProjectEntry,
     identity_providers: Vec<ProviderEntry>,
     resource_servers: Vec<ResourceServerEntry>,
-    templates: Vec<TemplateEntry>,
+    apps: Vec<AppEntry>,
+    templates: Vec<AppEntry>,
 }
 
 #[derive(Deserialize)]
@@ -82,11 +83,17 @@ struct ScopeEntry {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TemplateEntry {
+struct AppEntry {
     id: Uuid,
     name: String,
     #[serde(default)]
     optional: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AppKind {
+    App,
+    Template,
 }
 
 fn entries() -> Catalogue {
@@ -115,12 +122,12 @@ pub fn install(tx: &mut WriteTx, ctx: &Ctx, config: &Config) -> Result<()> {
     {
         install_resource_server(tx, ctx, config, project_id, server)?;
     }
-    for template in catalogue
-        .templates
-        .iter()
-        .filter(|entry| config.catalogue || !entry.optional)
-    {
-        install_template(tx, ctx, project_id, template)?;
+    let apps = catalogue.apps.iter().map(|app| (app, AppKind::App));
+    let templates = catalogue.templates.iter().map(|app| (app, AppKind::Template));
+    for (app, kind) in apps.chain(templates) {
+        if config.catalogue || !app.optional {
+            install_app(tx, ctx, project_id, app, kind)?;
+        }
     }
     respell_addresses(tx, config)
 }
@@ -274,7 +281,8 @@ fn rename(tx: &mut WriteTx, id: ScopeId, scope_string: &str) -> Result<()> {
     scopes::update(tx, &scope)
 }
 
-fn install_template(tx: &mut WriteTx, ctx: &Ctx, project_id: ProjectId, entry: &TemplateEntry) -> Result<()> {
+/// A program on people's own machines; of a template each of them registers its own instance.
+fn install_app(tx: &mut WriteTx, ctx: &Ctx, project_id: ProjectId, entry: &AppEntry, kind: AppKind) -> Result<()> {
     let id = ClientId(entry.id);
     if clients::find(tx, id)?.is_some() || identities::find(tx, id.identity())?.is_some() {
         return Ok(());
@@ -285,7 +293,7 @@ fn install_template(tx: &mut WriteTx, ctx: &Ctx, project_id: ProjectId, entry: &
         client_type: PUBLIC_INSTALLED.into(),
         project_id: Some(project_id),
         visibility: Some("public".into()),
-        is_template: true,
+        is_template: kind == AppKind::Template,
         ..NewClient::default()
     };
     client::register(tx, ctx, &new)?;
@@ -373,6 +381,7 @@ mod tests {
             .collect();
         let ids = (catalogue.resource_servers.iter().map(|server| server.id))
             .chain(catalogue.templates.iter().map(|template| template.id))
+            .chain(catalogue.apps.iter().map(|app| app.id))
             .chain(scopes.iter().map(|scope| scope.id))
             .chain(catalogue.identity_providers.iter().map(|provider| provider.id))
             .chain([catalogue.project.id, LOCAL.0, CLIENTS.0]);
@@ -515,6 +524,8 @@ mod tests {
             id_of("urn:globus:auth:scope:transfer.api.globus.org:all"),
             "89ecabba-4acf-4e2e-a98d-ce592ccc2818"
         );
+        let app = client(&db, "a16a7e29-8ad6-424b-ac7e-dad37a6ad120").unwrap();
+        assert!(app.is_public() && !app.is_template && app.name == "Portolan Command Line");
         let templates = [
             "95fdeba8-fac2-42bd-a357-e068d82ff78e",
             "33b6a241-bce4-4359-9c6d-09f88b3c9eef",

@@ -251,7 +251,15 @@ pub struct Sources {
 }
 
 /// Variables of ours that are no settings.
-const OTHER_VARIABLES: &[&str] = &["PORTOLAN_CONFIG", "PORTOLAN_FORMAT", "PORTOLAN_BIN"];
+const OTHER_VARIABLES: &[&str] = &[
+    "PORTOLAN_CONFIG",
+    "PORTOLAN_FORMAT",
+    "PORTOLAN_PROFILE",
+    "PORTOLAN_SERVER",
+    "PORTOLAN_CLIENT_ID",
+    "PORTOLAN_CLIENT_SECRET",
+    "PORTOLAN_BIN",
+];
 const OTHER_PREFIXES: &[&str] = &["PORTOLAN_TEST_", "PORTOLAN_E2E_", "PORTOLAN_CRASH_", "PORTOLAN_BENCH_"];
 
 impl Config {
