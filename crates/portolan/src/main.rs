@@ -192,6 +192,7 @@ impl Command {
         matches!(
             self,
             Command::Serve(_)
+                | Command::Tour(_)
                 | Command::User(_)
                 | Command::Idp(_)
                 | Command::Audit(_)

@@ -14,7 +14,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use serde_json::{Value, json};
-use support::{AUTH_RESOURCE_SERVER, Browser, Connection, PATIENCE, People, Place, Server, Terminal};
+use support::{Browser, Connection, PATIENCE, People, Place, Server, Terminal};
 use tempfile::TempDir;
 
 /// A person with a home folder, and nothing else in their surroundings.
@@ -350,7 +350,15 @@ fn any_call_can_be_made_and_what_it_needs_is_said() {
 fn a_service_looks_at_tokens_and_gets_those_behind_it() {
     on_each(|land| {
         let home = Home::new();
-        let (id, secret) = (&land.people.service, &land.people.service_secret);
+        let made = land.place.run(
+            &["client", "create", "--name", "Cluster", "--type", "resource_server"],
+            "",
+        );
+        let id = made["client"]["id"].as_str().unwrap();
+        let made = land
+            .place
+            .run(&["client", "secret", "create", id, "--name", "test"], "");
+        let secret = made["credential"]["secret"].as_str().unwrap();
         let scope = [
             "scope",
             "create",
@@ -364,6 +372,7 @@ fn a_service_looks_at_tokens_and_gets_those_behind_it() {
             "Runs it.",
             "--depends-on",
             "73320ffe-4cb4-4b25-a0a3-83d53d59ce4f",
+            "--advertised",
         ];
         let made = land.place.run(&scope, "");
         let run = made["scope"]["scope_string"].as_str().unwrap();
@@ -383,7 +392,6 @@ fn a_service_looks_at_tokens_and_gets_those_behind_it() {
         };
         let json_of = |line: &[&str]| as_service(&[line, &["--format", "json"]].concat()).json();
 
-        assert_eq!(json_of(&["whoami"])["sub"], json!(id));
         let seen = json_of(&["token", "introspect", &token, "--include", "session_info"]);
         assert_eq!(
             (&seen["active"], &seen["username"]),
@@ -401,9 +409,14 @@ fn a_service_looks_at_tokens_and_gets_those_behind_it() {
 
         // Its own token, by the names that the SDKs read.
         let mut own = home.command(&["token", "get", "--scope", "openid"]);
-        own.env("GLOBUS_SDK_CLIENT_ID", id)
-            .env("GLOBUS_SDK_CLIENT_SECRET", secret);
+        let robot = (&land.people.service, &land.people.service_secret);
+        own.env("GLOBUS_SDK_CLIENT_ID", robot.0)
+            .env("GLOBUS_SDK_CLIENT_SECRET", robot.1);
         assert!(land.is_active(Answer::of(own).text().trim()));
+        let mut who = home.command(&["whoami", "--format", "json"]);
+        who.env("PORTOLAN_CLIENT_ID", robot.0)
+            .env("PORTOLAN_CLIENT_SECRET", robot.1);
+        assert_eq!(Answer::of(who).json()["sub"], json!(robot.0));
         home.run(&["token", "introspect", &token])
             .fails(2, &["PORTOLAN_CLIENT_SECRET"]);
         let mut wrong = home.command(&["whoami"]);
@@ -460,7 +473,7 @@ fn a_fresh_login_keeps_to_the_person() {
         land.log_in(&home, &[]);
         let shown = home.run(&["login", "--server", &land.url()]);
         assert!(
-            shown.errors.contains("is logged in at") && shown.errors.contains("--force"),
+            shown.errors.contains("You are logged in at") && shown.errors.contains("--force"),
             "{}",
             shown.errors
         );
@@ -758,7 +771,7 @@ fn shells_complete_and_man_explains() {
     let home = Home::new();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = home.run(&["completions", shell]).text();
-        assert!(script.contains("whoami") && script.contains("--no-browser"), "{shell}");
+        assert!(script.contains("whoami") && script.contains("no-browser"), "{shell}");
     }
     let bash = home.run(&["completions", "bash"]).text();
     fs::write(home.path("portolan.bash"), bash).unwrap();

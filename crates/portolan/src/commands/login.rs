@@ -80,24 +80,35 @@ impl Login {
         }
         let runtime = place::runtime()?;
         let browser = Browser::of(self.no_browser);
-        let client = app(&name, &profile, &browser)?;
-        let needed = runtime.block_on(client.login_required()).unwrap_or(true);
-        if !needed && !self.force && self.scopes.is_empty() {
-            let who = profile.username.as_deref().unwrap_or("somebody");
-            output::note(&format!(
-                "{who} is logged in at {} already; --force logs in again.",
-                profile.server
-            ));
-        } else {
-            check_client(&runtime, &profile)?;
-            let parameters = AuthorizationParameters {
-                required_scopes: Some(self.scopes).filter(|scopes| !scopes.is_empty()),
-                ..AuthorizationParameters::default()
-            };
-            log_in(&runtime, &name, &profile, parameters, browser)?;
-        }
-        let person = runtime.block_on(client.auth_client("").map_err(explain)?.userinfo());
-        let person = person.map_err(explain)?;
+        let client = app(&name, &profile, &browser)?.auth_client("").map_err(explain)?;
+        let known = match runtime.block_on(client.userinfo()) {
+            Ok(person) => Some(person),
+            // Whatever else is wrong with the tokens that are here: a login mends it.
+            Err(error @ Error::Network(_)) => return Err(explain(error)),
+            Err(_) => None,
+        };
+        let person = match known {
+            Some(person) if !self.force && self.scopes.is_empty() => {
+                output::note(&format!(
+                    "You are logged in at {} already; --force logs in again.",
+                    profile.server
+                ));
+                person
+            }
+            _ => {
+                check_client(&runtime, &profile)?;
+                let parameters = AuthorizationParameters {
+                    required_scopes: Some(self.scopes).filter(|scopes| !scopes.is_empty()),
+                    ..AuthorizationParameters::default()
+                };
+                log_in(&runtime, &name, &profile, parameters, browser)?;
+                // What the app before it knows of tokens is what was stored before.
+                let client = app(&name, &profile, &Browser::Elsewhere)?
+                    .auth_client("")
+                    .map_err(explain)?;
+                runtime.block_on(client.userinfo()).map_err(explain)?
+            }
+        };
         let id = person.sub;
         profile.username = Some(person.preferred_username.clone().unwrap_or_else(|| id.to_string()));
         let document = document(&name, &profile, json!({ "identity_id": id }));

@@ -374,14 +374,15 @@ pub fn sign_up(tx: &mut WriteTx, ctx: &Ctx, local_domain: &str, hash: &TokenHash
     if !username.is_ascii() {
         return Err(
             Error::invalid_parameters("username: must have letters a to z, digits or the characters . _ - +")
-                .said(words("account-username-ascii")),
+                .said(words("account-username-ascii"))
+                .about("username"),
         );
     }
     // Also a name that somebody has prepared permissions for: strangers do not get them.
     if identities::find_by_username(tx, &username)?.is_some() {
-        return Err(
-            Error::conflict("username: this name is taken; choose another one").said(words("account-name-taken"))
-        );
+        return Err(Error::conflict("username: this name is taken; choose another one")
+            .said(words("account-name-taken"))
+            .about("username"));
     }
     let new = NewLocalIdentity {
         username,

@@ -19,7 +19,8 @@ use super::demands::Demands;
 use super::destination::Destination;
 use super::device::Device;
 use super::linking::Linking;
-use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
+use super::pages::sign_in::{LoginPage, LoginReason};
+use super::pages::{FormErrors, Href, Link};
 use super::{
     SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in, speaking,
 };
