@@ -154,7 +154,10 @@ class Reader:
         self.browser: Browser = person.browser()
         self.folder = folder
         # What the guide itself starts listens elsewhere, so that several can run at once.
-        self.ports = {port: str(free_port()) for port in ports}
+        free: set[int] = set()
+        while len(free) < len(ports):
+            free.add(free_port())
+        self.ports = dict(zip(ports, map(str, free)))
         tools = folder / "bin"
         tools.mkdir()
         (tools / "portolan").symlink_to(server.binary)

@@ -10,6 +10,7 @@ import base64
 import dataclasses
 import hashlib
 import hmac
+import logging
 import os
 import pathlib
 import secrets
@@ -18,6 +19,7 @@ import urllib.parse
 
 import flask
 import globus_sdk
+import jwt
 import requests
 from globus_sdk.gare import GlobusAuthorizationParameters, to_gare
 
@@ -41,6 +43,8 @@ MOST = 10_000
 auth = globus_sdk.ConfidentialAppAuthClient(CLIENT_ID, CLIENT_SECRET)
 AUTH_ORIGIN = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(auth.base_url))
 app = flask.Flask(__name__)
+# The line for each request would have the whole address in it, and with it the code of a login.
+logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
 
 @dataclasses.dataclass
@@ -158,8 +162,12 @@ def end():
     if "code" not in query:
         return page("You did not allow it, so nothing was done.", 403)
     form = {"grant_type": "authorization_code", "code": query["code"], "redirect_uri": REDIRECT_URI}
-    tokens = auth.oauth2_token(form, body_params={"code_verifier": login.verifier})
-    claims = tokens.decode_id_token()
+    try:
+        tokens = auth.oauth2_token(form, body_params={"code_verifier": login.verifier})
+        claims = tokens.decode_id_token()
+    except (globus_sdk.GlobusError, jwt.PyJWTError) as error:
+        app.logger.warning("login: %s", type(error).__name__)
+        return page("Signing in did not work. Please try again later.", 502)
     if not hmac.compare_digest(claims.get("nonce", "").encode(), login.nonce.encode()):
         return page("This is not the end of a sign-in that was begun here.", 400)
     token = tokens.by_resource_server.get(SERVICE_ID)
