@@ -25,8 +25,10 @@ async function inspect(page, name) {
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme });
       await page.evaluate(AXE);
-      const values = LEVELS;
-      const found = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: { type: 'tag', values: tags } }), values);
+      const found = await page.evaluate(
+        (values) => globalThis.axe.run(document, { runOnly: { type: 'tag', values } }),
+        LEVELS,
+      );
       assert.ok(found.passes.length >= 5, 'axe looked at almost nothing');
       assert.deepEqual(found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html)}`), []);
     }
@@ -69,7 +71,7 @@ async function usePortal(browser) {
 
   await page.goto(work.portal);
   await inspect(page, 'signed-out');
-  await check('the portal asks for itself only what has not been allowed, and nobody types a password again', async () => {
+  await check('whoever is signed in at the server is asked what the portal may do, and nothing else', async () => {
     await page.getByRole('link', { name: 'Sign in' }).click();
     assert.match(await heading(page), new RegExp(`^${work.name} asks for your permission$`));
     const asked = await page.locator('main').innerText();
@@ -93,7 +95,8 @@ async function usePortal(browser) {
 
   await check('what is withdrawn is gone with the next call, and asked for again', async () => {
     await page.goto(`${work.auth}/v2/web/consents`);
-    const app = page.locator('section.app').filter({ has: page.getByRole('heading', { name: work.name, exact: true }) });
+    const name = page.getByRole('heading', { name: work.name, exact: true });
+    const app = page.locator('section.app').filter({ has: name });
     await app.locator('li.scope', { hasText: 'Make findable' }).last().getByRole('link').click();
     assert.equal(await heading(page), 'Withdraw this part?');
     await page.click('main form button[type=submit]');
@@ -143,7 +146,8 @@ async function usePortal(browser) {
     await elsewhere.goto(work.portal);
     assert.equal(await elsewhere.getByRole('link', { name: 'Sign in' }).count(), 1);
     // One that this browser did begin does not end with the answer to another login.
-    await elsewhere.route(`${work.auth}/**`, (route) => route.fulfill({ contentType: 'text/html', body: '<h1>Auth</h1>' }));
+    const auth = { contentType: 'text/html', body: '<h1>Auth</h1>' };
+    await elsewhere.route(`${work.auth}/**`, (route) => route.fulfill(auth));
     await elsewhere.goto(`${work.portal}/login`);
     assert.equal((await elsewhere.goto(callback)).status(), 400);
     await other.close();

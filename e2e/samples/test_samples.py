@@ -154,9 +154,8 @@ class Provider:
             "GLOBUS_SDK_SERVICE_URL_AUTH": samples.server.base_url,
             "GLOBUS_SDK_SERVICE_URL_GROUPS": groups.base_url,
         }
-        self.process = subprocess.Popen(
-            [samples.folder / "bin" / "sample-action-provider"], env=variables | lists, stdout=subprocess.PIPE, text=True
-        )
+        program = samples.folder / "bin" / "sample-action-provider"
+        self.process = subprocess.Popen([program], env=variables | lists, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline().startswith("ready at")
 
     def call(self, method, path, token=None, document=None):
