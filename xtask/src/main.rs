@@ -1,5 +1,6 @@
 //! The chores of daily work: `cargo xtask test`, `e2e`, `soak`, `bench`, `package`, `postgres`.
 
+mod api;
 mod bench;
 mod debian;
 mod e2e;
@@ -36,6 +37,8 @@ enum Chore {
     Package(package::PackageArgs),
     /// Take a picture of every page for docs/screens
     Screens,
+    /// Compare the SDK's public items with those written down, or write them down
+    Api(api::ApiArgs),
     /// Start a private PostgreSQL and print its URL, until Ctrl-C
     Postgres(PostgresArgs),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Chore::Bench(args) => bench::run(args),
         Chore::Package(args) => package::main(&args),
         Chore::Screens => e2e::screens(),
+        Chore::Api(args) => api::main(&args),
         Chore::Postgres(args) => serve_postgres(&args),
     });
     match outcome {

@@ -15,6 +15,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
+    api,
     e2e::{Suite, run_suite},
     postgres::Cluster,
     process::{capture, cargo, run},
@@ -33,7 +34,7 @@ pub enum Part {
     Clippy,
     /// Licences, banned crates, sources and known vulnerabilities of the dependencies
     Deny,
-    /// The documentation builds without a warning
+    /// The documentation builds without a warning, and the SDK has the public items written down
     Docs,
     /// The workspace's own tests, on SQLite and PostgreSQL
     Unit,
@@ -48,6 +49,8 @@ pub enum Part {
     E2eActionProvider,
     /// The commands of docs/guides, as printed
     Guides,
+    /// The samples of examples/, by the commands of their READMEs, and the portals in a browser
+    Samples,
     /// openid-client and @globus/sdk against the server
     #[value(name = "e2e-node")]
     E2eNode,
@@ -308,7 +311,7 @@ impl Part {
     fn log(self) -> PathBuf {
         match self {
             // Written by the suites themselves.
-            Part::Guides | Part::FirstRun | Part::Pages | Part::Packages | Part::Secrets => {
+            Part::Guides | Part::Samples | Part::FirstRun | Part::Pages | Part::Packages | Part::Secrets => {
                 setup::log(&format!("e2e-{}", self.name()))
             }
             _ => setup::log(&self.name()),
@@ -341,6 +344,7 @@ impl Part {
             Part::E2eCli => run_suite(workshop, Suite::Cli, None, versions),
             Part::E2eActionProvider => run_suite(workshop, Suite::ActionProvider, None, versions),
             Part::Guides => run_suite(workshop, Suite::Guides, None, Versions::Pinned),
+            Part::Samples => run_suite(workshop, Suite::Samples, None, Versions::Pinned),
             Part::E2eNode => run_suite(workshop, Suite::Node, None, versions),
             Part::E2eSchemathesis => run_suite(workshop, Suite::Schemathesis, None, Versions::Pinned),
             Part::FirstRun => run_suite(workshop, Suite::FirstRun, None, Versions::Pinned),
@@ -401,7 +405,8 @@ impl Part {
                 "portolan-sdk/blocking,portolan-sdk/sqlite,portolan-sdk/tower",
             ])
             .env("RUSTDOCFLAGS", "-D warnings");
-        self.run_logged(&mut command)
+        self.run_logged(&mut command)?;
+        api::check()
     }
 
     fn unit(self, cluster: &Cluster) -> Result<String> {

@@ -9,26 +9,30 @@ use portolan_server::config::{ConfigError, Sources};
 use portolan_server::texts::Language;
 use portolan_server::{App, Config, Ctx, start};
 
+const RUNNING: &str = "Over the network, as who you are logged in";
+const STORE: &str = "On the store of a server, as its operator";
+
+// Variables are read by hand where it matters whether a variable or a flag named the place.
 #[derive(Args)]
 pub struct Options {
+    /// A server that somebody logged in to: `portolan profile list` [env: PORTOLAN_PROFILE]
+    #[arg(long, global = true, value_name = "NAME", help_heading = RUNNING)]
+    pub(crate) profile: Option<String>,
+    /// The same by its address [env: PORTOLAN_SERVER]
+    #[arg(long, global = true, value_name = "URL", help_heading = RUNNING)]
+    pub(crate) server: Option<String>,
     /// The folder of the server [default: ./portolan-data]
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Which server")]
-    data_dir: Option<String>,
+    #[arg(long, global = true, value_name = "DIR", help_heading = STORE)]
+    pub(crate) data_dir: Option<String>,
     /// sqlite:PATH or postgres://USER@HOST/DATABASE [default: a file in the folder]
-    #[arg(long, global = true, value_name = "URL", help_heading = "Which server")]
-    database: Option<String>,
-    /// A configuration file (TOML); variables and flags override it
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "PORTOLAN_CONFIG",
-        help_heading = "Which server"
-    )]
-    config: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "URL", help_heading = STORE)]
+    pub(crate) database: Option<String>,
+    /// A configuration file (TOML); variables and flags override it [env: PORTOLAN_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = STORE)]
+    pub(crate) config: Option<PathBuf>,
     /// The file of the master key [default: master.key in the folder]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Which server")]
-    master_key_file: Option<String>,
+    #[arg(long, global = true, value_name = "FILE", help_heading = STORE)]
+    pub(crate) master_key_file: Option<String>,
     /// How results are printed
     #[arg(
         long,
@@ -45,7 +49,8 @@ pub struct Options {
 pub enum Format {
     /// For people
     #[default]
-    Table,
+    #[value(alias = "table")]
+    Text,
     /// For programs
     Json,
 }
@@ -58,7 +63,10 @@ impl Options {
             ("master_key_file", &self.master_key_file),
         ];
         Sources {
-            file: self.config.clone(),
+            file: self
+                .config
+                .clone()
+                .or_else(|| variable("PORTOLAN_CONFIG").map(PathBuf::from)),
             // A variable that is not Unicode cannot be one of ours.
             environment: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -85,6 +93,11 @@ impl Options {
     pub fn app(&self) -> anyhow::Result<App> {
         Ok(start::open(self.config()?, Clock::System)?)
     }
+}
+
+/// A variable; an empty one is as good as none.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The context of a command.

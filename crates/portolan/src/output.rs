@@ -13,10 +13,40 @@ use crate::options::Format;
 /// Prints a result in the form that was asked for. The table is made only if needed.
 pub fn print(format: Format, json: &Value, table: impl FnOnce() -> String) -> Result<()> {
     let text = match format {
-        Format::Json => serde_json::to_string_pretty(json)?,
-        Format::Table => table(),
+        Format::Json => escaped(&serde_json::to_string_pretty(json)?),
+        Format::Text => shown(&table()),
     };
     line(&text)
+}
+
+/// What steers a terminal instead of being shown, or turns the reading direction of what
+/// follows. Names come from anybody, and a terminal obeys them.
+fn is_hostile(character: char) -> bool {
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    let breaks = matches!(character, '\u{2028}' | '\u{2029}');
+    character.is_control() || turns || breaks
+}
+
+/// A text of several lines as it may reach a terminal.
+pub fn shown(text: &str) -> String {
+    text.replace(|character| character != '\n' && is_hostile(character), "\u{fffd}")
+}
+
+/// The same JSON with escapes: what JSON lets stand may still steer a terminal.
+pub fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character != '\n' && is_hostile(character) {
+            // All of these are in the basic plane, so that one escape is enough.
+            text.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            text.push(character);
+        }
+    }
+    text
 }
 
 /// A reader that has gone away, as `head` does, is no error.
@@ -29,7 +59,7 @@ pub fn line(text: &str) -> Result<()> {
 
 /// Hints for people; not part of the result.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", shown(text));
 }
 
 pub fn error(error: &anyhow::Error) {
@@ -48,14 +78,18 @@ pub fn error(error: &anyhow::Error) {
 pub fn list(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = new_table();
     table.set_header(header.iter().copied());
-    table.add_rows(rows);
+    // Before the widths are measured.
+    table.add_rows(
+        rows.into_iter()
+            .map(|row| row.iter().map(|cell| shown(cell)).collect::<Vec<_>>()),
+    );
     table.to_string()
 }
 
 /// One row for each fact about one thing.
 pub fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut table = new_table();
-    table.add_rows(facts.into_iter().map(|(name, value)| [name.to_owned(), value]));
+    table.add_rows(facts.into_iter().map(|(name, value)| [name.to_owned(), shown(&value)]));
     table.to_string()
 }
 
@@ -101,10 +135,15 @@ fn grow(branches: &[Branch], before: &str, text: &mut String) {
             } else {
                 format!("{inner}{more}")
             };
-            text.push_str(&format!("{begin}{line}\n"));
+            text.push_str(&format!("{begin}{}\n", one_line(line)));
         }
         grow(&branch.children, &inner, text);
     }
+}
+
+/// A name that keeps its place in a line.
+pub fn one_line(text: &str) -> String {
+    shown(text).replace('\n', "\u{fffd}")
 }
 
 /// `no secrets`, `1 secret`, `2 secrets`.
@@ -183,6 +222,29 @@ mod tests {
    e, more
 ";
         assert_eq!(drawn, expected);
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_not_printed() {
+        let hostile = "a\u{1b}[2Jb\u{9b}2Jc\u{202e}d\u{2066}e\rf\u{7f}g\u{2028}h";
+        assert_eq!(
+            shown(hostile),
+            "a\u{fffd}[2Jb\u{fffd}2Jc\u{fffd}d\u{fffd}e\u{fffd}f\u{fffd}g\u{fffd}h"
+        );
+        assert_eq!(
+            shown("two\nlines, große Wörter, العربية"),
+            "two\nlines, große Wörter, العربية"
+        );
+        assert_eq!(one_line("a\nb"), "a\u{fffd}b");
+
+        let json = escaped(&serde_json::to_string_pretty(&serde_json::json!({ "name": hostile })).expect("a value"));
+
+        assert!(
+            !json.chars().any(|character| character != '\n' && is_hostile(character)),
+            "{json}"
+        );
+        let read: Value = serde_json::from_str(&json).expect("JSON as before");
+        assert_eq!(read["name"], hostile);
     }
 
     #[test]

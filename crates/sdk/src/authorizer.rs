@@ -321,6 +321,13 @@ impl RefreshTokenAuthorizer {
     }
 
     /// Renews the token now if it is about to end, and returns it.
+    ///
+    /// ```no_run
+    /// # async fn run(authorizer: portolan_sdk::RefreshTokenAuthorizer) -> portolan_sdk::Result<()> {
+    /// let header = format!("Bearer {}", authorizer.ensure_valid_token().await?.expose());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn ensure_valid_token(&self) -> Result<Secret> {
         let now = self.client.now();
         let fetch = async |refresh_token: Option<Secret>| {
@@ -403,6 +410,13 @@ impl ClientCredentialsAuthorizer {
     }
 
     /// Renews the token now if it is about to end, and returns it.
+    ///
+    /// ```no_run
+    /// # async fn run(authorizer: portolan_sdk::ClientCredentialsAuthorizer) -> portolan_sdk::Result<()> {
+    /// let header = format!("Bearer {}", authorizer.ensure_valid_token().await?.expose());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn ensure_valid_token(&self) -> Result<Secret> {
         let now = self.client.now();
         let fetch = async |_| self.client.client_credentials_tokens(self.scopes.as_str()).await;

@@ -14,6 +14,7 @@
 //! for token in app.client_credentials_tokens("openid profile")?.tokens() {
 //!     println!("{} until {}", token.resource_server, token.expires_at_seconds);
 //! }
+//! println!("{} keys", app.wait(app.inner().get_jwk())?.keys.len());
 //! # Ok(())
 //! # }
 //! ```

@@ -44,6 +44,12 @@ pub enum Environment {
 
 impl Environment {
     /// The name, as `GLOBUS_SDK_ENVIRONMENT` has it.
+    ///
+    /// ```
+    /// use portolan_sdk::Environment;
+    ///
+    /// assert_eq!(Environment::Preview.as_str(), "preview");
+    /// ```
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Production => "production",

@@ -83,6 +83,14 @@ impl ConsentForest {
     }
 
     /// The ids of those directly below it.
+    ///
+    /// ```no_run
+    /// # fn show(forest: portolan_sdk::ConsentForest) {
+    /// for tree in forest.trees() {
+    ///     println!("{} services directly below {}", forest.children(tree.root().id).count(), tree.root().scope_name);
+    /// }
+    /// # }
+    /// ```
     pub fn children(&self, id: ConsentId) -> impl Iterator<Item = ConsentId> {
         self.edges.get(&id).into_iter().flatten().copied()
     }

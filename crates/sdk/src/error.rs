@@ -1,6 +1,8 @@
 //! What can go wrong, in one type. Whatever the service answered is an [`AuthApiError`];
 //! everything else says what to do about it in its text.
 
+mod document;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +11,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
 
+pub(crate) use self::document::text_list;
+pub use self::document::{ErrorInfo, ErrorSubdocument, ParameterInfo};
+use self::document::{common, common_code, is_json, lenient_parameters, listed_errors, media_type, messages};
 use crate::flow::FlowError;
 use crate::gare::{self, Gare};
 use crate::id_token::IdTokenError;
@@ -112,6 +117,13 @@ impl Error {
 }
 
 /// What is wrong with a token storage.
+///
+/// ```
+/// use portolan_sdk::StorageError;
+///
+/// let error = StorageError::Format { path: "tokens.json".to_owned(), reason: "it is empty".to_owned() };
+/// assert_eq!(error.to_string(), "tokens.json: it is empty");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
@@ -250,6 +262,9 @@ impl std::error::Error for NetworkError {
 /// assert_eq!(error.message().as_deref(), Some("No project with this id"));
 /// assert_eq!(error.request_id(), Some("6f1c"));
 /// assert_eq!(error.oauth_error(), Some("project_not_found"));
+/// assert_eq!(error.oauth_error_description(), None);
+/// assert_eq!(error.messages(), ["No project with this id"]);
+/// assert!(error.raw_json().is_some());
 /// ```
 #[derive(Clone)]
 pub struct AuthApiError {
@@ -493,263 +508,5 @@ impl fmt::Debug for AuthApiError {
 
 impl std::error::Error for AuthApiError {}
 
-/// One error of a document.
-///
-/// ```
-/// use portolan_sdk::AuthApiError;
-/// use serde_json::json;
-///
-/// let error = AuthApiError::from_document(400, json!({"errors": [
-///     {"code": "INVALID_PARAMETERS", "title": "Bad", "detail": "'name' is missing", "field": "name"}
-/// ]}));
-/// let first = &error.errors()[0];
-/// assert_eq!(first.code(), Some("INVALID_PARAMETERS"));
-/// assert_eq!(first.message(), Some("'name' is missing"));
-/// assert_eq!(first.get("field").unwrap(), "name");
-/// ```
-#[derive(Clone, Debug)]
-pub struct ErrorSubdocument {
-    raw: Map<String, Value>,
-    fields: &'static [&'static str],
-}
-
-impl ErrorSubdocument {
-    const FIELDS: [&'static str; 3] = ["message", "detail", "title"];
-    const JSON_API_FIELDS: [&'static str; 2] = ["detail", "title"];
-
-    fn new(raw: Map<String, Value>, fields: &'static [&'static str]) -> Self {
-        Self { raw, fields }
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.raw.get(name)?.as_str()
-    }
-
-    /// The code of this error.
-    pub fn code(&self) -> Option<&str> {
-        self.text("code")
-    }
-
-    /// The message of this error.
-    pub fn message(&self) -> Option<&str> {
-        self.fields.iter().find_map(|field| self.text(field))
-    }
-
-    /// Any member.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.raw.get(name)
-    }
-
-    /// The whole of it.
-    pub fn raw(&self) -> &Map<String, Value> {
-        &self.raw
-    }
-}
-
-/// What an error says beyond code and message.
-///
-/// ```
-/// use portolan_sdk::AuthApiError;
-/// use serde_json::json;
-///
-/// let error = AuthApiError::from_document(403, json!({"code": "ConsentRequired", "required_scope": "a[b]"}));
-/// assert_eq!(error.info().consent_required.unwrap(), ["a[b]"]);
-/// assert!(error.info().authorization_parameters.is_none());
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ErrorInfo {
-    /// The parameters, as far as they have the type that they should have.
-    pub authorization_parameters: Option<ParameterInfo>,
-    /// The scopes that the person has to consent to.
-    pub consent_required: Option<Vec<String>>,
-}
-
-/// Authorization parameters as far as they can be read. Policies stay texts here; a service
-/// may send what is no id.
-///
-/// ```
-/// let nothing = portolan_sdk::ParameterInfo::default();
-/// assert!(nothing.session_message.is_none());
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ParameterInfo {
-    /// Shown to the person.
-    pub session_message: Option<String>,
-    /// Who has to be logged in.
-    pub session_required_identities: Option<Vec<String>>,
-    /// Domains, one of which the person must log in with.
-    pub session_required_single_domain: Option<Vec<String>>,
-    /// Policies that have to be met.
-    pub session_required_policies: Option<Vec<String>>,
-    /// Whether a second factor is needed.
-    pub session_required_mfa: Option<bool>,
-}
-
-fn lenient_parameters(document: &Map<String, Value>) -> ParameterInfo {
-    let policies = document.get("session_required_policies");
-    let joined = policies
-        .and_then(Value::as_str)
-        .map(|text| text.split(',').map(str::to_owned).collect());
-    ParameterInfo {
-        session_message: document
-            .get("session_message")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
-        session_required_identities: document.get("session_required_identities").and_then(text_list),
-        session_required_single_domain: document.get("session_required_single_domain").and_then(text_list),
-        session_required_policies: joined.or_else(|| policies.and_then(text_list)),
-        session_required_mfa: document.get("session_required_mfa").and_then(Value::as_bool),
-    }
-}
-
-/// The list, if it is one of texts only.
-pub(crate) fn text_list(value: &Value) -> Option<Vec<String>> {
-    let elements = value.as_array()?;
-    elements
-        .iter()
-        .map(|element| element.as_str().map(str::to_owned))
-        .collect()
-}
-
-fn listed_errors(document: &Map<String, Value>) -> Option<Vec<Map<String, Value>>> {
-    let elements = document.get("errors")?.as_array()?;
-    elements.iter().map(|element| element.as_object().cloned()).collect()
-}
-
-fn messages(errors: &[ErrorSubdocument]) -> Vec<String> {
-    errors
-        .iter()
-        .filter_map(|error| error.message().map(str::to_owned))
-        .collect()
-}
-
-fn common_code(errors: &[ErrorSubdocument]) -> Option<String> {
-    common(errors.iter().map(ErrorSubdocument::code))
-}
-
-/// The one text that all that have one agree on.
-fn common<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
-    let mut found: Option<&str> = None;
-    for text in texts.flatten() {
-        if found.is_some_and(|known| known != text) {
-            return None;
-        }
-        found = Some(text);
-    }
-    found.map(str::to_owned)
-}
-
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next()?.trim().to_ascii_lowercase())
-}
-
-fn is_json(media_type: &str) -> bool {
-    media_type == "application/json" || (media_type.starts_with("application/") && media_type.ends_with("+json"))
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(content_type: &'static str, body: &str) -> AuthApiError {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, reqwest::header::HeaderValue::from_static(content_type))]);
-        AuthApiError::new(
-            Method::POST,
-            "https://auth.example.org/v2/oauth2/token".to_owned(),
-            Some("Basic".to_owned()),
-            StatusCode::FORBIDDEN,
-            headers,
-            body.as_bytes().to_vec(),
-        )
-    }
-
-    fn summary(document: &Value) -> (Option<String>, Option<String>, Option<String>) {
-        let error = AuthApiError::from_document(403, document.clone());
-        (
-            error.code().map(str::to_owned),
-            error.message(),
-            error.request_id().map(str::to_owned),
-        )
-    }
-
-    /// The table of wire.md 3.6.1.
-    #[test]
-    fn documents_give_code_message_and_request_id() {
-        let text = |text: &str| Some(text.to_owned());
-        for (document, expected) in [
-            (json!({"error": "invalid_grant"}), (None, None, None)),
-            (
-                json!({"errors": [{"id": "1", "code": "UNAUTHORIZED", "title": "t", "detail": "d"}], "error": "x"}),
-                (text("UNAUTHORIZED"), text("d"), text("1")),
-            ),
-            (
-                json!({"errors": [{"id": "1", "code": "A", "title": "t"}, {"id": "2", "code": "B", "detail": "d"}]}),
-                (None, text("t; d"), None),
-            ),
-            (
-                json!({"code": "ConsentRequired", "message": "m", "request_id": "r", "required_scopes": ["a"]}),
-                (text("ConsentRequired"), text("m"), text("r")),
-            ),
-            (
-                json!({"code": "C", "message": "m", "request_id": 7}),
-                (text("C"), text("m"), None),
-            ),
-            (json!({"code": 7, "title": "t"}), (None, text("t"), None)),
-            (json!({"errors": []}), (None, None, None)),
-            (json!([1]), (None, None, None)),
-        ] {
-            assert_eq!(summary(&document), expected, "{document}");
-        }
-    }
-
-    #[test]
-    fn json_api_documents_leave_message_aside() {
-        let body = r#"{"errors": [{"message": "m", "title": "t"}]}"#;
-        assert_eq!(read("application/vnd.api+json", body).message().as_deref(), Some("t"));
-        assert_eq!(read("application/json", body).message().as_deref(), Some("m"));
-    }
-
-    #[test]
-    fn what_is_no_json_has_text_and_nothing_else() {
-        let error = read("text/html", "<h1>Bad gateway</h1>");
-        assert_eq!(error.raw_json(), None);
-        assert_eq!(error.text(), "<h1>Bad gateway</h1>");
-        assert_eq!(
-            error.to_string(),
-            "POST https://auth.example.org/v2/oauth2/token: 403 (with Basic): Forbidden"
-        );
-        assert_eq!(read("application/json", "{").raw_json(), None);
-    }
-
-    #[test]
-    fn errors_print_what_one_needs() {
-        let body = r#"{"errors": [{"id": "6f1c", "code": "FORBIDDEN", "detail": "no"}]}"#;
-        assert_eq!(
-            read("application/json; charset=utf-8", body).to_string(),
-            "POST https://auth.example.org/v2/oauth2/token: 403 (with Basic) FORBIDDEN: no [request 6f1c]"
-        );
-    }
-
-    #[test]
-    fn members_of_the_wrong_type_are_left_out() {
-        let error = AuthApiError::from_document(
-            403,
-            json!({"authorization_parameters": {
-                "session_message": 7,
-                "session_required_identities": ["a", 1],
-                "session_required_policies": "p,q",
-                "session_required_single_domain": ["x.org"],
-                "session_required_mfa": "yes",
-            }}),
-        );
-        let expected = ParameterInfo {
-            session_required_policies: Some(vec!["p".to_owned(), "q".to_owned()]),
-            session_required_single_domain: Some(vec!["x.org".to_owned()]),
-            ..ParameterInfo::default()
-        };
-        assert_eq!(error.info().authorization_parameters, Some(expected));
-    }
-}
+mod tests;

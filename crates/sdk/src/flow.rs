@@ -86,6 +86,14 @@ impl FlowOptions {
 
     /// Leaves PKCE out. Only clients with a secret may, and only where the server does not
     /// know it.
+    ///
+    /// ```
+    /// use portolan_sdk::FlowOptions;
+    ///
+    /// let options = FlowOptions::new("openid")?.without_pkce();
+    /// # let _ = options;
+    /// # Ok::<(), portolan_sdk::Error>(())
+    /// ```
     pub fn without_pkce(mut self) -> Self {
         self.pkce = false;
         self
@@ -109,6 +117,14 @@ impl FlowOptions {
     }
 
     /// Does with fewer scopes than were asked for.
+    ///
+    /// ```
+    /// use portolan_sdk::FlowOptions;
+    ///
+    /// let options = FlowOptions::new("openid email")?.allow_fewer_scopes();
+    /// # let _ = options;
+    /// # Ok::<(), portolan_sdk::Error>(())
+    /// ```
     pub fn allow_fewer_scopes(mut self) -> Self {
         self.fewer_scopes = true;
         self

@@ -173,12 +173,27 @@ impl IdTokenDecoder {
     }
 
     /// How wrong the clocks may be.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # fn with(decoder: portolan_sdk::IdTokenDecoder) {
+    /// let strict = decoder.leeway(Duration::from_secs(10));
+    /// # }
+    /// ```
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
     /// Expects another audience than the client; `None` takes tokens for anybody.
+    ///
+    /// ```no_run
+    /// # fn with(decoder: portolan_sdk::IdTokenDecoder) {
+    /// let other = decoder.audience(Some("5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f".to_owned()));
+    /// assert_eq!(other.get_jwt_audience(), Some("5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f"));
+    /// # }
+    /// ```
     pub fn audience(mut self, audience: Option<String>) -> Self {
         self.audience = audience;
         self
@@ -192,6 +207,12 @@ impl IdTokenDecoder {
     }
 
     /// Takes tokens that have ended: to read one that was stored.
+    ///
+    /// ```no_run
+    /// # fn with(decoder: portolan_sdk::IdTokenDecoder) {
+    /// let archivist = decoder.ignore_times();
+    /// # }
+    /// ```
     pub fn ignore_times(mut self) -> Self {
         self.checks_times = false;
         self
@@ -222,6 +243,13 @@ impl IdTokenDecoder {
     }
 
     /// Uses these keys instead of fetching some.
+    ///
+    /// ```no_run
+    /// # async fn run(decoder: portolan_sdk::IdTokenDecoder, app: portolan_sdk::NativeAppAuthClient) -> portolan_sdk::Result<()> {
+    /// decoder.store_jwk(app.get_jwk().await?.into_inner()).await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn store_jwk(&self, keys: Jwks) {
         *self.keys.lock().await = Some(keys);
     }

@@ -114,6 +114,12 @@ impl IdentityMap {
     }
 
     /// How many are looked up at once; a service refuses too many.
+    ///
+    /// ```no_run
+    /// # fn with(client: portolan_sdk::AuthClient) {
+    /// let people = portolan_sdk::IdentityMap::new(client).batch_size(20);
+    /// # }
+    /// ```
     pub fn batch_size(mut self, size: usize) -> Self {
         self.batch_size = size.max(1);
         self
@@ -149,6 +155,13 @@ impl IdentityMap {
     }
 
     /// Puts an identity in that is known from elsewhere.
+    ///
+    /// ```no_run
+    /// # fn with(mut people: portolan_sdk::IdentityMap, robin: portolan_sdk::documents::Identity) {
+    /// people.insert(robin);
+    /// assert!(!people.add("rdoe@example.edu"));
+    /// # }
+    /// ```
     pub fn insert(&mut self, identity: Identity) {
         self.cache.with(|cache| {
             cache.insert(identity.id.to_string(), identity.clone());

@@ -122,11 +122,27 @@ impl<T> Response<T> {
     }
 
     /// The words that belong to the status.
+    ///
+    /// ```no_run
+    /// # async fn run(client: portolan_sdk::AuthClient) -> portolan_sdk::Result<()> {
+    /// let answer = client.get_projects().await?;
+    /// println!("{} {:?}", answer.status(), answer.reason());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reason(&self) -> Option<&'static str> {
         self.http.status.canonical_reason()
     }
 
     /// The headers; names are found in any spelling.
+    ///
+    /// ```no_run
+    /// # async fn run(client: portolan_sdk::AuthClient) -> portolan_sdk::Result<()> {
+    /// let answer = client.get_projects().await?;
+    /// println!("{:?} {:?}", answer.content_type(), answer.headers().get("date"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn headers(&self) -> &HeaderMap {
         &self.http.headers
     }
@@ -157,6 +173,14 @@ impl<T> Response<T> {
     }
 
     /// A member of the body.
+    ///
+    /// ```no_run
+    /// # async fn run(client: portolan_sdk::AuthClient) -> portolan_sdk::Result<()> {
+    /// let answer = client.send(portolan_sdk::Request::get("v2/oauth2/userinfo")).await?;
+    /// println!("{:?}", answer.get_member("organization"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_member(&self, name: &str) -> Option<&Value> {
         self.json()?.get(name)
     }
@@ -327,6 +351,14 @@ impl TokenResponse {
     }
 
     /// The ID token, if the person's identity was asked for.
+    ///
+    /// ```no_run
+    /// # fn show(response: portolan_sdk::TokenResponse) {
+    /// if response.id_token().is_none() {
+    ///     println!("the login did not ask for openid");
+    /// }
+    /// # }
+    /// ```
     pub fn id_token(&self) -> Option<&Secret> {
         self.id_token.as_ref()
     }
@@ -439,6 +471,15 @@ impl<'a> ByScopes<'a> {
     }
 
     /// The tokens that allow any of these, by resource server.
+    ///
+    /// ```no_run
+    /// # fn show(response: portolan_sdk::TokenResponse) -> portolan_sdk::Result<()> {
+    /// for (scope, token) in response.by_scopes().matching("openid email")? {
+    ///     println!("{scope}: {}", token.resource_server);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn matching(&self, scopes: impl ScopeList) -> Result<BTreeMap<&'a str, &'a Token>> {
         let tokens = self.names(scopes)?.into_iter().filter_map(|name| self.token_of(&name));
         Ok(tokens.map(|token| (token.resource_server.as_str(), token)).collect())

@@ -4,12 +4,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::domain::password;
@@ -82,7 +81,7 @@ settings! {
         /// The private key (PEM) of that certificate.
         pub tls_key_file: Option<PathBuf> = None; example "\"/etc/portolan/tls/privkey.pem\"",
         /// Peers (addresses or networks) whose `X-Forwarded-For` is believed; none by default.
-        #[serde(deserialize_with = "networks")]
+        #[serde(deserialize_with = "text::networks")]
         pub trusted_proxies: Vec<IpNet> = Vec::new(); example "[\"10.0.0.0/8\"]",
         /// The key that seals all other keys; empty: `master.key` in the data folder. Made at the first
         /// start on SQLite; on PostgreSQL every node gets the same file (`portolan keys master-key`).
@@ -146,7 +145,7 @@ settings! {
         pub sign_up: SignUp = SignUp::Off,
         /// Networks that this server may call although they are not public: identity providers and apps inside
         /// your own network. Only these may be called without https. None by default.
-        #[serde(deserialize_with = "networks")]
+        #[serde(deserialize_with = "text::networks")]
         pub outgoing_allow: Vec<IpNet> = Vec::new(); example "[\"10.20.0.0/16\"]",
         /// How long the audit trail is kept.
         pub audit_retention_days: u64 = 400,
@@ -235,6 +234,12 @@ pub enum LogFormat {
     Json,
 }
 
+mod checks;
+mod sample;
+mod text;
+
+use text::{read_file, set, setting_path};
+
 /// No token can outlive this: what marks ended grants is kept longer (`jobs::cleanup`).
 pub const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(366 * 86_400);
 
@@ -242,19 +247,6 @@ pub const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(366 * 86_400);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
-
-/// Networks, of which a single address is the smallest.
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    let network = |text: String| {
-        let address = text.parse::<IpAddr>().map(IpNet::from);
-        address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
-            D::Error::custom(format!(
-                "{text} is neither an address such as 10.0.0.5 nor a network such as 10.0.0.0/8"
-            ))
-        })
-    };
-    Vec::deserialize(deserializer)?.into_iter().map(network).collect()
-}
 
 /// Where settings come from, weakest first.
 #[derive(Clone, Debug, Default)]
@@ -267,7 +259,15 @@ pub struct Sources {
 }
 
 /// Variables of ours that are no settings.
-const OTHER_VARIABLES: &[&str] = &["PORTOLAN_CONFIG", "PORTOLAN_FORMAT", "PORTOLAN_BIN"];
+const OTHER_VARIABLES: &[&str] = &[
+    "PORTOLAN_CONFIG",
+    "PORTOLAN_FORMAT",
+    "PORTOLAN_PROFILE",
+    "PORTOLAN_SERVER",
+    "PORTOLAN_CLIENT_ID",
+    "PORTOLAN_CLIENT_SECRET",
+    "PORTOLAN_BIN",
+];
 const OTHER_PREFIXES: &[&str] = &["PORTOLAN_TEST_", "PORTOLAN_E2E_", "PORTOLAN_CRASH_", "PORTOLAN_BENCH_"];
 
 impl Config {
@@ -317,133 +317,6 @@ impl Config {
             .collect()
     }
 
-    /// Every finding names its setting and says what to do.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let mut findings = Vec::new();
-        self.check_urls(&mut findings);
-        self.check_files(&mut findings);
-        self.check_names(&mut findings);
-        self.check_ranges(&mut findings);
-        self.check_mail(&mut findings);
-        if findings.is_empty() {
-            Ok(())
-        } else {
-            Err(ConfigError(findings.join("\n")))
-        }
-    }
-
-    fn check_urls(&self, findings: &mut Vec<String>) {
-        if !self.public_url.is_empty()
-            && let Err(reason) = check_public_url(&self.public_url, self.insecure_http)
-        {
-            findings.push(format!("public_url = \"{}\": {reason}", self.public_url));
-        }
-        for url in &self.additional_public_urls {
-            if let Err(reason) = check_public_url(url, self.insecure_http) {
-                findings.push(format!("additional_public_urls: \"{url}\": {reason}"));
-            }
-        }
-        if self.public_url.is_empty() && !self.listen.ip().is_loopback() {
-            findings.push(format!(
-                "listen = \"{}\": other machines can reach this server, so it must know its public address: \
-                 set public_url (or listen on 127.0.0.1)",
-                self.listen
-            ));
-        }
-        if self
-            .metrics_listen
-            .is_some_and(|metrics| metrics == self.listen && metrics.port() != 0)
-        {
-            findings.push("metrics_listen: the same address as listen; choose another port".into());
-        }
-        if !(self.database.is_empty() || self.is_postgres() || self.database.starts_with("sqlite:")) {
-            findings.push("database: write sqlite:PATH or postgres://USER@HOST/DATABASE".into());
-        } else if self.is_postgres() && Url::parse(&self.database).is_err() {
-            findings.push("database: not an address of the form postgres://USER@HOST/DATABASE".into());
-        }
-        if self.database_password_file.is_some() && !self.is_postgres() {
-            findings.push("database_password_file: only for PostgreSQL; remove it or set database".into());
-        }
-    }
-
-    fn check_files(&self, findings: &mut Vec<String>) {
-        match (&self.tls_certificate_file, &self.tls_key_file) {
-            (Some(_), None) => findings.push("tls_certificate_file: set tls_key_file too, or neither".into()),
-            (None, Some(_)) => findings.push("tls_key_file: set tls_certificate_file too, or neither".into()),
-            _ => {}
-        }
-        if self.data_dir.as_os_str().is_empty() {
-            findings.push("data_dir: is empty; name a folder".into());
-        }
-    }
-
-    fn check_names(&self, findings: &mut Vec<String>) {
-        if !is_domain(&self.local_domain) {
-            findings.push(format!(
-                "local_domain = \"{}\": write a domain in lower case such as portolan.local",
-                self.local_domain
-            ));
-        }
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-        if self.resource_server_name.is_empty() || !self.resource_server_name.bytes().all(is_name) {
-            findings.push(format!(
-                "resource_server_name = \"{}\": letters, digits, dots, dashes and underscores only",
-                self.resource_server_name
-            ));
-        }
-        let prefix = &self.scope_url_prefix;
-        let is_url = Url::parse(prefix).is_ok_and(|url| url.query().is_none() && url.fragment().is_none());
-        if !is_url || !prefix.ends_with('/') || prefix.contains([' ', '[', ']', ',', '*']) {
-            findings.push(format!(
-                "scope_url_prefix = \"{prefix}\": write an https address that ends with /"
-            ));
-        }
-        if !["RS256", "RS512", "ES256"].contains(&self.id_token_algorithm.as_str()) {
-            findings.push(format!(
-                "id_token_algorithm = \"{}\": choose RS256, RS512 or ES256",
-                self.id_token_algorithm
-            ));
-        }
-        if let Err(error) = self.log_level.parse::<tracing_subscriber::EnvFilter>() {
-            findings.push(format!(
-                "log_level = \"{}\": {error}; write for example info",
-                self.log_level
-            ));
-        }
-    }
-
-    fn check_mail(&self, findings: &mut Vec<String>) {
-        let server = self.smtp_server().unwrap_or_else(|reason| {
-            findings.push(reason);
-            None
-        });
-        if self.smtp_url.is_some() && self.mail_from.is_none() {
-            findings.push("mail_from: set it too: messages need a sender".into());
-        }
-        if self.smtp_url.is_none() && (self.smtp_username.is_some() || self.smtp_password_file.is_some()) {
-            findings.push("smtp_username, smtp_password_file: only with smtp_url".into());
-        }
-        if self.smtp_username.is_some() != self.smtp_password_file.is_some() {
-            findings.push("smtp_username, smtp_password_file: set both or neither".into());
-        }
-        if self.smtp_username.is_some()
-            && server.is_some_and(|server| server.tls == SmtpTls::None && !is_this_machine(&server.host))
-        {
-            findings.push("smtp_url: without TLS the password would cross the network in the clear".into());
-        }
-        if let Some(from) = &self.mail_from
-            && !is_sender(from)
-        {
-            findings.push(format!(
-                "mail_from = \"{from}\": write an address such as Portolan <portolan@example.org>"
-            ));
-        }
-        if self.sign_up == SignUp::Open && self.smtp_url.is_none() {
-            findings
-                .push("sign_up: opening accounts needs mail: set smtp_url and mail_from, or sign_up = \"off\"".into());
-        }
-    }
-
     /// The mail server; none if no mail is sent.
     pub fn smtp_server(&self) -> Result<Option<SmtpServer>, String> {
         let Some(text) = &self.smtp_url else { return Ok(None) };
@@ -469,107 +342,6 @@ impl Config {
     /// Whether messages reach anybody.
     pub fn sends_mail(&self) -> bool {
         self.smtp_url.is_some()
-    }
-
-    fn check_ranges(&self, findings: &mut Vec<String>) {
-        let mut check = |name: &str, value: u64, least: u64, most: u64| {
-            if !(least..=most).contains(&value) {
-                findings.push(format!("{name} = {value}: choose a value from {least} to {most}"));
-            }
-        };
-        let longest = MAX_TOKEN_LIFETIME.as_secs();
-        check(
-            "access_token_lifetime_seconds",
-            self.access_token_lifetime_seconds,
-            60,
-            longest,
-        );
-        check(
-            "authorization_code_lifetime_seconds",
-            self.authorization_code_lifetime_seconds,
-            10,
-            600,
-        );
-        check(
-            "display_code_lifetime_seconds",
-            self.display_code_lifetime_seconds,
-            30,
-            3_600,
-        );
-        check("refresh_grace_seconds", self.refresh_grace_seconds, 0, 3_600);
-        check(
-            "refresh_idle_lifetime_seconds",
-            self.refresh_idle_lifetime_seconds,
-            60,
-            longest,
-        );
-        if let Some(seconds) = self.refresh_absolute_lifetime_seconds {
-            check("refresh_absolute_lifetime_seconds", seconds, 60, 100 * longest);
-        }
-        check(
-            "session_idle_lifetime_seconds",
-            self.session_idle_lifetime_seconds,
-            60,
-            90 * 86_400,
-        );
-        check(
-            "session_absolute_lifetime_seconds",
-            self.session_absolute_lifetime_seconds,
-            60,
-            366 * 86_400,
-        );
-        if let Some(days) = self.signing_key_rotation_days {
-            check("signing_key_rotation_days", days, 1, 3_660);
-        }
-        check("audit_retention_days", self.audit_retention_days, 1, 36_600);
-        check("database_connections", self.database_connections as u64, 0, 256);
-        let limits = &self.limits;
-        check(
-            "limits.logins_per_minute",
-            limits.logins_per_minute.into(),
-            1,
-            1_000_000,
-        );
-        check(
-            "limits.failed_logins_per_minute",
-            limits.failed_logins_per_minute.into(),
-            1,
-            1_000_000,
-        );
-        let failures = limits.failed_client_authentications_per_minute;
-        check(
-            "limits.failed_client_authentications_per_minute",
-            failures.into(),
-            1,
-            1_000_000,
-        );
-        check(
-            "limits.template_registrations_per_hour",
-            limits.template_registrations_per_hour.into(),
-            1,
-            1_000_000,
-        );
-        check(
-            "limits.mail_requests_per_hour",
-            limits.mail_requests_per_hour.into(),
-            1,
-            1_000_000,
-        );
-        check(
-            "limits.mail_requests_in_all_per_hour",
-            limits.mail_requests_in_all_per_hour.into(),
-            1,
-            1_000_000,
-        );
-        check(
-            "limits.body_bytes",
-            limits.body_bytes as u64,
-            16 * 1024,
-            16 * 1024 * 1024,
-        );
-        check("limits.header_seconds", limits.header_seconds, 1, 300);
-        check("limits.request_seconds", limits.request_seconds, 1, 300);
-        check("limits.connections", limits.connections as u64, 16, 1_000_000);
     }
 
     /// The address that people and programs use, without a slash at the end.
@@ -661,23 +433,6 @@ impl Config {
     pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
-
-    /// The documented sample file: every setting with its default, commented out.
-    pub fn sample() -> String {
-        let mut text = String::from(
-            "# Portolan's settings with their defaults. Remove the # in front of what you change.\n\
-             # Each setting can also be given as a variable (PORTOLAN_LISTEN, PORTOLAN_LIMITS_CONNECTIONS)\n\
-             # and some as a flag (--listen): flags override variables, which override this file.\n\
-             # Show this text: portolan config sample\n",
-        );
-        let defaults = toml::Table::try_from(Config::default()).expect("the defaults are TOML");
-        let limits = defaults["limits"].as_table().expect("limits are a table");
-        let is_plain = |setting: &&Setting| setting.name != "limits";
-        write_sample(&mut text, Config::SETTINGS.iter().filter(is_plain), &defaults);
-        text.push_str("\n[limits]\n");
-        write_sample(&mut text, LimitsConfig::SETTINGS.iter(), limits);
-        text
-    }
 }
 
 /// Shows no values: an address of the database may hold a password.
@@ -690,131 +445,6 @@ impl fmt::Debug for Config {
     }
 }
 
-fn write_sample<'a>(text: &mut String, settings: impl Iterator<Item = &'a Setting>, defaults: &toml::Table) {
-    for setting in settings {
-        text.push('\n');
-        for line in setting.doc {
-            text.push_str(&format!("#{line}\n"));
-        }
-        match (setting.example, defaults.get(setting.name)) {
-            (Some(example), _) => text.push_str(&format!("#{} = {example}\n", setting.name)),
-            (None, Some(value)) => text.push_str(&format!("#{} = {value}\n", setting.name)),
-            (None, None) => unreachable!("a setting without a default has an example"),
-        }
-    }
-}
-
-fn read_file(path: &Path) -> Result<toml::Table, ConfigError> {
-    let named = |reason: String| ConfigError(format!("{}: {reason}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-    // Read as the struct first: only then an error knows its line.
-    toml::from_str::<Config>(&text).map_err(|error| named(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| named(error.to_string()))
-}
-
-/// `limits_connections` is the setting `connections` in the table `limits`.
-fn setting_path(name: &str) -> Option<Vec<&'static str>> {
-    let find = |settings: &'static [Setting], name: &str| {
-        settings
-            .iter()
-            .map(|setting| setting.name)
-            .find(|setting| *setting == name)
-    };
-    if let Some(limit) = name.strip_prefix("limits_") {
-        return Some(vec!["limits", find(LimitsConfig::SETTINGS, limit)?]);
-    }
-    find(Config::SETTINGS, name)
-        .filter(|name| *name != "limits")
-        .map(|name| vec![name])
-}
-
-/// Puts a value given as text into the table, in the form that the setting takes: text,
-/// else a TOML value (a number, `true`, a list), else a list separated by commas.
-fn set(table: &mut toml::Table, path: &[&'static str], value: &str) -> Result<(), String> {
-    let list = value
-        .split(',')
-        .map(|part| toml::Value::String(part.trim().to_owned()))
-        .collect();
-    let mut forms = vec![toml::Value::String(value.to_owned())];
-    forms.extend(value.parse::<toml::Value>());
-    forms.push(toml::Value::Array(list));
-    let mut error = None;
-    for form in forms {
-        let mut candidate = toml::Table::new();
-        insert(&mut candidate, path, form.clone());
-        match candidate.try_into::<Config>() {
-            Ok(_) => {
-                insert(table, path, form);
-                return Ok(());
-            }
-            // The first form that a person can have meant tells best what is wrong.
-            Err(reason) if error.is_none() => error = Some(reason.message().to_owned()),
-            Err(_) => {}
-        }
-    }
-    Err(error.unwrap_or_default())
-}
-
-fn insert(table: &mut toml::Table, path: &[&'static str], value: toml::Value) {
-    match path {
-        [outer, inner] => {
-            let outer = table.entry(*outer).or_insert_with(|| toml::Table::new().into());
-            if let Some(outer) = outer.as_table_mut() {
-                outer.insert((*inner).to_owned(), value);
-            }
-        }
-        [name] => {
-            table.insert((*name).to_owned(), value);
-        }
-        _ => unreachable!("settings are at most one table deep"),
-    }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// `a@b` or `Name <a@b>`, on one line.
-fn is_sender(text: &str) -> bool {
-    let address = match text.split_once('<') {
-        Some((_, rest)) => match rest.strip_suffix('>') {
-            Some(address) => address,
-            None => return false,
-        },
-        None => text,
-    };
-    let well_formed = address
-        .split_once('@')
-        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    well_formed
-        && !text.contains(char::is_control)
-        && !address.contains(|c: char| c.is_whitespace() || "<>,;".contains(c))
-}
-
-fn check_public_url(text: &str, insecure_http: bool) -> Result<(), String> {
-    let url = Url::parse(text).map_err(|error| format!("{error}; write for example https://auth.example.org"))?;
-    if !["http", "https"].contains(&url.scheme()) {
-        return Err("begin it with https://".into());
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || text.contains(['?', '#']) {
-        return Err("leave out everything after the host and port: the issuer has no path".into());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("leave out user name and password".into());
-    }
-    // Compared as text by every client: only one spelling is right.
-    let origin = url.origin().ascii_serialization();
-    if text.trim_end_matches('/') != origin {
-        return Err(format!("write it as {origin}"));
-    }
-    if url.scheme() == "http" && !is_loopback(&url) && !insecure_http {
-        return Err(
-            "use https, or accept that passwords and tokens cross the network in the clear: insecure_http".into(),
-        );
-    }
-    Ok(())
-}
-
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -824,320 +454,6 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn is_domain(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let is_valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !label.is_empty()
-            && label.len() <= 63
-            && label.bytes().all(is_valid)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    fn flags(flags: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
-        let flags = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Config::load(&Sources {
-            flags,
-            ..Sources::default()
-        })
-    }
-
-    fn file(text: &str) -> tempfile::NamedTempFile {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        file
-    }
-
-    #[test]
-    fn defaults_are_valid() {
-        let config = Config::load(&Sources::default()).unwrap();
-        assert_eq!(config.public_url(), "http://localhost:8080");
-        assert_eq!(config.issuer(), "http://localhost:8080");
-        assert_eq!(config.database_url().unwrap(), "sqlite:./portolan-data/portolan.db");
-        assert!(config.is_loopback() && !config.cookie_secure());
-    }
-
-    #[test]
-    fn flags_override_variables_which_override_the_file() {
-        let file = file("listen = \"127.0.0.1:1111\"\nlocal_domain = \"file.example\"\n[limits]\nconnections = 100\n");
-        let variables = [
-            ("PORTOLAN_LISTEN", "127.0.0.1:2222"),
-            ("PORTOLAN_LIMITS_BODY_BYTES", "20000"),
-            ("LISTEN", "x"),
-        ];
-        let config = Config::load(&Sources {
-            file: Some(file.path().into()),
-            environment: variables
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            flags: vec![("listen", "127.0.0.1:3333".into())],
-        })
-        .unwrap();
-        assert_eq!(config.listen.port(), 3333);
-        assert_eq!(config.local_domain, "file.example");
-        assert_eq!((config.limits.connections, config.limits.body_bytes), (100, 20_000));
-    }
-
-    #[test]
-    fn every_form_of_value_can_be_given_as_text() {
-        let config = flags(&[
-            ("insecure_http", "true"),
-            ("access_token_lifetime_seconds", "3600"),
-            ("trusted_proxies", "10.0.0.0/8, 192.168.1.1, ::1"),
-            ("additional_public_urls", "[\"https://a.example\"]"),
-            ("metrics_listen", "127.0.0.1:9464"),
-            ("migrate", "check"),
-            ("operator_contact", "42"),
-        ])
-        .unwrap();
-        assert!(config.insecure_http);
-        assert_eq!(config.access_token_lifetime_seconds, 3600);
-        let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
-        assert_eq!(proxies, ["10.0.0.0/8", "192.168.1.1/32", "::1/128"]);
-        assert_eq!(config.additional_public_urls, ["https://a.example"]);
-        assert_eq!(config.metrics_listen.unwrap().port(), 9464);
-        assert_eq!(config.migrate, Migrate::Check);
-        assert_eq!(config.operator_contact.as_deref(), Some("42"));
-    }
-
-    #[test]
-    fn errors_name_the_setting_and_say_what_to_do() {
-        let cases: &[(&str, &str, &str)] = &[
-            (
-                "public_url",
-                "auth.example.org",
-                "write for example https://auth.example.org",
-            ),
-            (
-                "public_url",
-                "https://auth.example.org/base",
-                "leave out everything after the host",
-            ),
-            (
-                "public_url",
-                "https://auth.example.org/?x=1",
-                "leave out everything after the host",
-            ),
-            (
-                "public_url",
-                "https://auth.example.org?",
-                "leave out everything after the host",
-            ),
-            ("public_url", "http://auth.example.org", "use https"),
-            ("public_url", "https://user:pw@auth.example.org", "leave out user name"),
-            (
-                "public_url",
-                "https://AUTH.example.org",
-                "write it as https://auth.example.org",
-            ),
-            (
-                "public_url",
-                "https://auth.example.org:443",
-                "write it as https://auth.example.org",
-            ),
-            ("public_url", "ftp://auth.example.org", "begin it with https://"),
-            ("listen", "0.0.0.0:8080", "set public_url"),
-            ("listen", "8080", "--listen 8080"),
-            ("tls_key_file", "k.pem", "set tls_certificate_file too"),
-            ("tls_certificate_file", "c.pem", "set tls_key_file too"),
-            ("database", "mysql://x", "write sqlite:PATH or postgres://"),
-            ("database_password_file", "p", "only for PostgreSQL"),
-            ("local_domain", "Not A Domain", "local_domain"),
-            ("local_domain", "a..b", "local_domain"),
-            ("resource_server_name", "a b", "resource_server_name"),
-            ("scope_url_prefix", "https://x.example/scopes", "ends with /"),
-            ("id_token_algorithm", "none", "choose RS256, RS512 or ES256"),
-            ("access_token_lifetime_seconds", "5", "choose a value from 60"),
-            (
-                "access_token_lifetime_seconds",
-                "-5",
-                "--access-token-lifetime-seconds -5",
-            ),
-            ("refresh_idle_lifetime_seconds", "99999999999", "to 31622400"),
-            ("metrics_listen", "127.0.0.1:8080", "choose another port"),
-            ("log_level", "info,=", "log_level"),
-            ("trusted_proxies", "10.0.0.0/99", "--trusted-proxies"),
-        ];
-        for (name, value, words) in cases {
-            let error = flags(&[(name, value)])
-                .expect_err(&format!("{name} = {value} is refused"))
-                .to_string();
-            assert!(error.contains(words), "{name} = {value}: {error}");
-            assert!(
-                error.contains(&name.replace('_', "-")) || error.contains(name),
-                "{name} = {value}: {error}"
-            );
-        }
-    }
-
-    #[test]
-    fn every_finding_is_told_at_once() {
-        let error = flags(&[("local_domain", "X"), ("id_token_algorithm", "none")])
-            .unwrap_err()
-            .to_string();
-        assert_eq!(error.lines().count(), 2, "{error}");
-    }
-
-    #[test]
-    fn a_key_that_is_not_known_is_refused_with_its_line() {
-        let file = file("local_domain = \"a.example\"\nlisten_adress = \"127.0.0.1:80\"\n");
-        let error = Config::load(&Sources {
-            file: Some(file.path().into()),
-            ..Sources::default()
-        })
-        .unwrap_err();
-        let error = error.to_string();
-        assert!(
-            error.contains("line 2") && error.contains("unknown field `listen_adress`"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn unknown_variables_are_found_but_those_of_tests_are_left_alone() {
-        let names = [
-            "PORTOLAN_LISTN",
-            "PORTOLAN_LISTEN",
-            "PORTOLAN_TEST_POSTGRES_URL",
-            "PORTOLAN_CONFIG",
-            "HOME",
-        ];
-        let environment = names.map(|name| (name.to_owned(), "x".to_owned())).into();
-        let sources = Sources {
-            environment,
-            ..Sources::default()
-        };
-        assert_eq!(Config::unknown_variables(&sources), ["PORTOLAN_LISTN"]);
-    }
-
-    #[test]
-    fn loopback_and_insecure_addresses() {
-        for url in [
-            "http://localhost:1",
-            "http://127.0.0.1:8080",
-            "http://[::1]:8080",
-            "http://a.localhost:9",
-        ] {
-            assert!(flags(&[("public_url", url)]).unwrap().is_loopback(), "{url}");
-        }
-        let config = flags(&[
-            ("public_url", "http://auth.lab.example:8080"),
-            ("insecure_http", "true"),
-        ])
-        .unwrap();
-        assert!(!config.is_loopback() && !config.cookie_secure());
-        let config = flags(&[("public_url", "https://auth.example.org/")]).unwrap();
-        assert_eq!(config.issuer(), "https://auth.example.org");
-        assert!(config.cookie_secure());
-    }
-
-    #[test]
-    fn the_password_of_the_database_comes_from_its_file() {
-        let password = file("p@ss word\n");
-        let path = password.path().to_str().unwrap();
-        let config = flags(&[
-            ("database", "postgres://portolan@db.example/portolan"),
-            ("database_password_file", path),
-        ])
-        .unwrap();
-        assert_eq!(
-            config.database_url().unwrap(),
-            "postgres://portolan:p%40ss%20word@db.example/portolan"
-        );
-        assert!(!format!("{config:?}").contains("db.example"));
-    }
-
-    #[test]
-    fn the_sample_in_the_documentation_is_up_to_date_and_valid() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/portolan.sample.toml");
-        let written = std::fs::read_to_string(path).unwrap();
-        assert_eq!(
-            written,
-            Config::sample(),
-            "run: portolan config sample > docs/portolan.sample.toml"
-        );
-        // As it is, and with every setting uncommented.
-        toml::from_str::<Config>(&written).unwrap();
-        let uncommented: String = written
-            .lines()
-            .map(|line| match line.strip_prefix('#') {
-                Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
-        let config: Config = toml::from_str(&uncommented).unwrap();
-        config.validate().unwrap_err();
-        assert_eq!(config.limits.connections, LimitsConfig::default().connections);
-        assert_eq!(config.signing_key_rotation_days, Some(90));
-    }
-
-    #[test]
-    fn a_mail_server_is_named_with_a_sender_and_never_gets_a_password_in_the_clear() {
-        let config = |url: &str| Config {
-            smtp_url: Some(url.into()),
-            mail_from: Some("Portolan <p@example.org>".into()),
-            ..Config::default()
-        };
-        let server = |url: &str| {
-            config(url)
-                .smtp_server()
-                .map(|server| server.map(|server| (server.host, server.port, server.tls)))
-        };
-        let named = |host: &str, port, tls| Ok(Some((host.to_owned(), port, tls)));
-        assert_eq!(
-            server("smtp://mail.example.org"),
-            named("mail.example.org", 587, SmtpTls::StartTls)
-        );
-        assert_eq!(server("smtp://[::1]:2525?tls=none"), named("::1", 2525, SmtpTls::None));
-        assert_eq!(
-            server("smtps://mail.example.org"),
-            named("mail.example.org", 465, SmtpTls::FromTheStart)
-        );
-        for wrong in [
-            "mail.example.org",
-            "smtp://",
-            "http://x",
-            "smtp://x?tls=maybe",
-            "smtp://me:secret@x",
-            "smtps://x?tls=none",
-        ] {
-            assert!(config(wrong).validate().is_err(), "{wrong}");
-        }
-        let with_password = |url: &str| Config {
-            smtp_username: Some("me".into()),
-            smtp_password_file: Some("/nowhere".into()),
-            ..config(url)
-        };
-        assert!(with_password("smtp://mail.example.org").validate().is_ok());
-        assert!(with_password("smtp://localhost?tls=none").validate().is_ok());
-        assert!(with_password("smtp://mail.example.org?tls=none").validate().is_err());
-        for from in [None, Some("nobody"), Some("a@b\r\nBcc: c@d"), Some("A <a@b")] {
-            let from = from.map(str::to_owned);
-            assert!(
-                Config {
-                    mail_from: from,
-                    ..config("smtps://x")
-                }
-                .validate()
-                .is_err()
-            );
-        }
-        assert!(
-            Config {
-                sign_up: SignUp::Open,
-                ..Config::default()
-            }
-            .validate()
-            .is_err()
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! `portolan consent`: what people allowed, seen as trees, and taken back by the operator.
+//! `portolan consent`: what people allowed, seen as trees, and taken back by the operator. Over
+//! the network it is about oneself: my_consents.rs.
 //!
 //! Revoking says what ends: the consent with all below it, or the whole tree where a part
 //! cannot go alone (wire.md 1.12). What was shown is what ends: if it has changed in
@@ -21,24 +22,32 @@ use portolan_server::{Error, Kind};
 use portolan_types::{ClientId, ConsentId, ScopeId};
 use serde_json::{Value, json};
 
+use super::my_consents;
+use crate::exit::Exit;
 use crate::find;
 use crate::options::{Options, context};
 use crate::output::{self, Branch, Confirmation};
+use crate::place::{Place, Session};
 
 #[derive(Subcommand)]
 pub enum Consent {
     /// Show what somebody allowed, as a tree for each app
-    #[command(after_help = "\
+    #[command(
+        visible_alias = "tree",
+        after_help = "\
 At the top stands what an app may use, below each what the service behind it may use on.
-A service account has consents of its own: name it by id or name of its client.
+Over the network it is what you allowed yourself. On the store somebody is named; a service
+account, which has consents of its own, by id or name of its client.
 
 Examples:
+  portolan consent tree
   portolan consent list alice
   portolan consent list alice --client Portal
-  portolan consent list alice --format json")]
+  portolan consent list alice --format json"
+    )]
     List {
-        /// Username or id; for a service account also its name
-        identity: String,
+        /// Username or id; for a service account also its name [default: you]
+        identity: Option<String>,
         /// Only what this app was allowed: id, domain name or name
         #[arg(long)]
         client: Option<String>,
@@ -68,8 +77,33 @@ Examples:
 
 impl Consent {
     pub fn run(self, options: &Options) -> Result<()> {
+        match options.place()? {
+            Place::Server(session) => self.over_the_network(options, &session),
+            Place::Store => self.on_the_store(options),
+        }
+    }
+
+    fn over_the_network(self, options: &Options, session: &Session) -> Result<()> {
         match self {
-            Consent::List { identity, client } => list(options, identity, client),
+            Consent::List { identity, client } => {
+                my_consents::list(options, session, identity.as_deref(), client.as_deref())
+            }
+            Consent::Show { id } => my_consents::show(options, session, id),
+            Consent::Revoke { id, confirmation } => my_consents::revoke(options, session, id, &confirmation),
+        }
+    }
+
+    fn on_the_store(self, options: &Options) -> Result<()> {
+        match self {
+            Consent::List { identity, client } => {
+                let identity = identity.ok_or_else(|| {
+                    Exit::Usage.because(
+                        "whose consents? On the store, name somebody: portolan consent list USERNAME; your own at a \
+                         server: portolan login --server URL",
+                    )
+                })?;
+                list(options, identity, client)
+            }
             Consent::Show { id } => show(options, id),
             Consent::Revoke { id, confirmation } => revoke(options, id, &confirmation),
         }

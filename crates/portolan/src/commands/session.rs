@@ -1,4 +1,5 @@
-//! `portolan session`: where somebody is signed in, seen and ended by the operator.
+//! `portolan session`: the own login (my_session.rs), and where somebody is signed in, seen and
+//! ended by the operator.
 
 use anyhow::{Result, anyhow};
 use clap::Subcommand;
@@ -13,19 +14,32 @@ use portolan_server::{Config, Error};
 use portolan_types::BrowserSessionId;
 use serde_json::{Value, json};
 
+use super::my_session;
 use crate::find;
 use crate::options::{Options, context};
 use crate::output::{self, Confirmation};
 
 #[derive(Subcommand)]
 pub enum Session {
-    /// Show in which browsers somebody is signed in, and what apps got there
+    /// Show with which accounts you logged in, and when
+    Show,
+    /// Log in again, in the way that a server demands
+    #[command(after_help = "\
+Some things need a fresh login, a certain account or a second factor. The command that was
+refused says what to type.
+
+Examples:
+  portolan session update
+  portolan session update --policy 7a1fcb0d-38d5-4f4b-a1c9-4e7f5f0d2d11
+  portolan session update --domain example.edu --mfa")]
+    Update(my_session::Update),
+    /// On the store: show in which browsers somebody is signed in, and what apps got there
     List {
         /// Username or id
         #[arg(long)]
         user: String,
     },
-    /// Sign somebody out, and end what apps got through those sessions
+    /// On the store: sign somebody out, and end what apps got through those sessions
     #[command(after_help = "\
 Without the id of a session all of them end. Access and refresh tokens that came from them
 are inactive from the next request on, on every node; consents stay.
@@ -47,7 +61,12 @@ Examples:
 
 impl Session {
     pub fn run(self, options: &Options) -> Result<()> {
+        if matches!(self, Session::List { .. } | Session::End { .. }) {
+            options.refuse_server()?;
+        }
         match self {
+            Session::Show => my_session::show(options),
+            Session::Update(update) => update.run(options),
             Session::List { user } => list(options, user),
             Session::End {
                 user,

@@ -7,6 +7,7 @@ mod http;
 mod load;
 mod place;
 mod proxy;
+mod terminal;
 
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ pub use self::load::{
     FAMILIES_EACH, Family, Line, Log, REFRESHERS, Token, Verdict, judge_continuation, judge_families, judge_tokens,
     load, verdict,
 };
-pub use self::place::{People, Place, Server};
+pub use self::place::{People, Place, Server, free_port};
 pub use self::proxy::Proxy;
+pub use self::terminal::Terminal;
 
 pub const PASSWORD: &str = "seven quiet lanterns drift north";
 /// Far more than anything here takes, also on a busy machine.

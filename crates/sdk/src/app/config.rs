@@ -126,6 +126,15 @@ impl AppConfig {
     }
 
     /// The person opens an address and copies a code.
+    ///
+    /// ```
+    /// use portolan_sdk::AppConfig;
+    ///
+    /// # fn main() -> portolan_sdk::Result<()> {
+    /// let config = AppConfig::new()?.command_line_login();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn command_line_login(self) -> Self {
         self.login_flow(CommandLineLogin::default())
     }
@@ -166,12 +175,31 @@ impl AppConfig {
     }
 
     /// What happens when the stored tokens do not do.
+    ///
+    /// ```
+    /// use portolan_sdk::{AppConfig, OnInvalidTokens};
+    ///
+    /// # fn main() -> portolan_sdk::Result<()> {
+    /// let config = AppConfig::new()?.on_invalid_tokens(OnInvalidTokens::Fail);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_invalid_tokens(mut self, what: OnInvalidTokens) -> Self {
         self.on_invalid_tokens = what;
         self
     }
 
     /// Checks ID tokens in another way.
+    ///
+    /// ```
+    /// use portolan_sdk::{AppConfig, IdTokenDecoder, NativeAppAuthClient};
+    ///
+    /// # fn main() -> portolan_sdk::Result<()> {
+    /// let client = NativeAppAuthClient::new("95fdeba8-fac2-42bd-a357-e068d82ff78e")?;
+    /// let config = AppConfig::new()?.id_token_decoder(IdTokenDecoder::new(&client).check_issuer());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn id_token_decoder(mut self, decoder: IdTokenDecoder) -> Self {
         self.id_token_decoder = Some(Arc::new(decoder));
         self

@@ -148,6 +148,9 @@ pub trait LoginFlow: Send + Sync {
 ///         Ok(Some("AgPC".to_owned()))
 ///     }
 /// }
+///
+/// let login = portolan_sdk::CommandLineLogin::with_terminal(Parrot);
+/// # let _ = login;
 /// ```
 pub trait Terminal: Send + Sync + 'static {
     /// Shows text.
@@ -186,6 +189,8 @@ impl Terminal for StandardTerminal {
 #[derive(Clone)]
 pub struct CommandLineLogin {
     terminal: Arc<dyn Terminal>,
+    invitation: String,
+    prompt: String,
 }
 
 impl Default for CommandLineLogin {
@@ -199,6 +204,24 @@ impl CommandLineLogin {
     pub fn with_terminal(terminal: impl Terminal) -> Self {
         Self {
             terminal: Arc::new(terminal),
+            invitation: "Please authenticate with Globus here:".to_owned(),
+            prompt: "Enter the resulting Authorization Code here: ".to_owned(),
+        }
+    }
+
+    /// What stands before the address, and what asks for the code.
+    ///
+    /// ```
+    /// use portolan_sdk::CommandLineLogin;
+    ///
+    /// let login = CommandLineLogin::default().words("Open this to sign in to the lab:", "Code: ");
+    /// # let _ = login;
+    /// ```
+    pub fn words(self, invitation: impl Into<String>, prompt: impl Into<String>) -> Self {
+        Self {
+            invitation: invitation.into(),
+            prompt: prompt.into(),
+            ..self
         }
     }
 }
@@ -210,11 +233,11 @@ impl LoginFlow for CommandLineLogin {
             let redirect_uri = login.redirect_uri.clone().unwrap_or(display_page);
             let (flow, address) = login.start(&redirect_uri)?;
             let line = "-".repeat(36);
-            let text = format!("\nPlease authenticate with Globus here:\n{line}\n{address}\n{line}\n");
-            let terminal = self.terminal.clone();
+            let text = format!("\n{}\n{line}\n{address}\n{line}\n", self.invitation);
+            let (terminal, prompt) = (self.terminal.clone(), self.prompt.clone());
             let asked = tokio::task::spawn_blocking(move || {
                 terminal.print(&text);
-                terminal.ask("Enter the resulting Authorization Code here: ")
+                terminal.ask(&prompt)
             });
             let typed = match asked.await {
                 Ok(Ok(Some(typed))) => typed,
@@ -226,6 +249,9 @@ impl LoginFlow for CommandLineLogin {
                 }
             };
             let typed = typed.trim();
+            if typed.is_empty() {
+                return Err(Error::Login("no code was typed".into()));
+            }
             // Some copy the whole address that the browser ended at.
             if typed.starts_with(&redirect_uri) {
                 flow.complete(typed).await
@@ -246,6 +272,7 @@ impl LoginFlow for CommandLineLogin {
 }
 
 type Opener = Arc<dyn Fn(&str) -> io::Result<()> + Send + Sync>;
+type Announcer = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A browser opens on this machine, and comes back to a server that listens on 127.0.0.1 for
 /// this login only. Not over SSH: the browser would be on another machine.
@@ -261,6 +288,7 @@ type Opener = Arc<dyn Fn(&str) -> io::Result<()> + Send + Sync>;
 #[derive(Clone)]
 pub struct LocalServerLogin {
     open: Option<Opener>,
+    announce: Option<Announcer>,
     patience: Duration,
 }
 
@@ -269,6 +297,7 @@ impl Default for LocalServerLogin {
         let minutes = if cfg!(windows) { 15 } else { 60 };
         Self {
             open: None,
+            announce: None,
             patience: Duration::from_secs(60 * minutes),
         }
     }
@@ -290,7 +319,28 @@ impl LocalServerLogin {
         self
     }
 
+    /// Is told the address when the browser opens, in case the person does not see it.
+    ///
+    /// ```
+    /// use portolan_sdk::LocalServerLogin;
+    ///
+    /// let login = LocalServerLogin::default().announce(|address| eprintln!("Or open this: {address}"));
+    /// # let _ = login;
+    /// ```
+    pub fn announce(mut self, announce: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.announce = Some(Arc::new(announce));
+        self
+    }
+
     /// How long the person may take: an hour, unless this says otherwise.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portolan_sdk::LocalServerLogin;
+    ///
+    /// let login = LocalServerLogin::default().patience(Duration::from_secs(300));
+    /// # let _ = login;
+    /// ```
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -353,8 +403,8 @@ async fn target_of(mut stream: TcpStream) -> Option<(String, TcpStream)> {
 
 async fn answer(mut stream: TcpStream, status: &str, text: &str) {
     let page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Globus Login</title></head>\
-         <body><main><h1>Globus Login</h1><p>{text}</p></main></body></html>\n"
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Login</title></head>\
+         <body><main><h1>Login</h1><p>{text}</p></main></body></html>\n"
     );
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
@@ -379,11 +429,15 @@ impl LoginFlow for LocalServerLogin {
             let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
             let port = listener.local_addr().map_err(failed)?.port();
             let (flow, address) = login.start(&format!("http://127.0.0.1:{port}"))?;
+            let shown = address.clone();
             let opened = tokio::task::spawn_blocking(move || open(&address)).await;
             if !matches!(opened, Ok(Ok(()))) {
                 return Err(Error::Login(
                     "no browser can be opened here: log in by copying a code".into(),
                 ));
+            }
+            if let Some(announce) = &self.announce {
+                announce(&shown);
             }
             let waited = tokio::time::timeout(self.patience, self.wait(listener, &flow)).await;
             waited.unwrap_or_else(|_| Err(Error::Login("the login took too long: try again".into())))

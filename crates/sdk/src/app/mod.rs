@@ -176,6 +176,13 @@ impl GlobusApp {
     }
 
     /// The client that it logs in with.
+    ///
+    /// ```no_run
+    /// # async fn run(app: portolan_sdk::UserApp) -> portolan_sdk::Result<()> {
+    /// println!("{} logs in at {}", app.login_client().client_id(), app.login_client().base_url());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn login_client(&self) -> &AuthLoginClient {
         self.inner.kind.client()
     }
@@ -215,6 +222,15 @@ impl GlobusApp {
     }
 
     /// Whether tokens are missing for anything that the app needs.
+    ///
+    /// ```no_run
+    /// # async fn run(app: portolan_sdk::UserApp) -> portolan_sdk::Result<()> {
+    /// if app.login_required().await? {
+    ///     println!("a browser will be needed");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn login_required(&self) -> Result<bool> {
         for resource_server in self.scope_requirements().into_keys() {
             match self.inner.authorizer(&resource_server, false).await {
@@ -565,6 +581,17 @@ impl UserApp {
     }
 
     /// An app that logs in with this client.
+    ///
+    /// ```no_run
+    /// use portolan_sdk::{AppConfig, ClientOptions, NativeAppAuthClient, UserApp};
+    ///
+    /// # fn main() -> portolan_sdk::Result<()> {
+    /// let options = ClientOptions::new()?.base_url("http://localhost:8080");
+    /// let client = NativeAppAuthClient::with_options("95fdeba8-fac2-42bd-a357-e068d82ff78e", options.clone())?;
+    /// let app = UserApp::with_client("tour", client, AppConfig::with_options(options))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_client(name: &str, client: impl Into<LoginClient>, config: AppConfig) -> Result<Self> {
         let client = client.into();
         config.login_flow.check(&client, config.login_redirect_uri.as_deref())?;
@@ -607,6 +634,16 @@ impl ClientApp {
     }
 
     /// With a client that is there.
+    ///
+    /// ```no_run
+    /// use portolan_sdk::{AppConfig, ClientApp, ConfidentialAppAuthClient};
+    ///
+    /// # fn main() -> portolan_sdk::Result<()> {
+    /// let client = ConfidentialAppAuthClient::new("5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f", "secret")?;
+    /// let app = ClientApp::with_client("nightly", client, AppConfig::new()?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_client(name: &str, client: ConfidentialAppAuthClient, config: AppConfig) -> Result<Self> {
         GlobusApp::new(name, Kind::Client(client), config, ScopeRequirements::new()).map(Self)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portolan_types::api::{Client, Consent, Credential, IdentitiesAnswer, IdentityProvider, Policy, Project, Scope};
 use portolan_types::oauth::UserInfo;
-use portolan_types::{ClientId, CredentialId, IdentityId, PolicyId, ProjectId, ScopeId};
+use portolan_types::{ClientId, ConsentId, CredentialId, IdentityId, PolicyId, ProjectId, ScopeId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -81,6 +81,15 @@ impl AuthClient {
     }
 
     /// The same client with another authorizer.
+    ///
+    /// ```
+    /// use portolan_sdk::{AccessTokenAuthorizer, AuthClient};
+    ///
+    /// # fn main() -> portolan_sdk::Result<()> {
+    /// let robin = AuthClient::anonymous()?.with_authorizer(AccessTokenAuthorizer::new("Ag8mQ"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_authorizer(&self, authorizer: impl Authorizer + 'static) -> Self {
         let mut client = self.clone();
         client.service.authorizer = Arc::new(authorizer);
@@ -585,6 +594,25 @@ impl AuthClient {
             let consents = serde_json::from_value(listed).map_err(|error| error.to_string())?;
             Ok(Consents(consents))
         })
+    }
+
+    /// Takes a consent of a person back; what rests on it ends at once. An optional branch
+    /// goes alone, anything else takes its whole tree with it. Portolan has this, for a token
+    /// with the scope `urn:globus:auth:scope:auth.globus.org:manage_consents`; Globus does not.
+    ///
+    /// ```no_run
+    /// # async fn run(client: portolan_sdk::AuthClient) -> portolan_sdk::Result<()> {
+    /// for consent in client.get_consents(None, true).await?.iter() {
+    ///     if consent.dependency_path.len() == 1 {
+    ///         client.revoke_consent(consent.effective_identity, consent.id).await?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn revoke_consent(&self, identity: IdentityId, consent: ConsentId) -> Result<Response<Consent>> {
+        self.delete(format!("v2/api/identities/{identity}/consents/{consent}"), "consent")
+            .await
     }
 }
 

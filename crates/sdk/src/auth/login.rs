@@ -66,6 +66,16 @@ impl AuthLoginClient {
     }
 
     /// Whether it proves who it is.
+    ///
+    /// ```
+    /// use portolan_sdk::{ConfidentialAppAuthClient, NativeAppAuthClient};
+    ///
+    /// # fn main() -> portolan_sdk::Result<()> {
+    /// assert!(!NativeAppAuthClient::new("95fdeba8-fac2-42bd-a357-e068d82ff78e")?.has_secret());
+    /// assert!(ConfidentialAppAuthClient::new("5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f", "secret")?.has_secret());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn has_secret(&self) -> bool {
         self.has_secret
     }
@@ -544,6 +554,13 @@ impl DependentTokenRequest {
     }
 
     /// Adds any other field.
+    ///
+    /// ```
+    /// use portolan_sdk::DependentTokenRequest;
+    ///
+    /// let request = DependentTokenRequest::new("Ag8mQ").param("access_type", "offline");
+    /// # let _ = request;
+    /// ```
     pub fn param(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.params.push((name.into(), value.to_string()));
         self
@@ -587,6 +604,13 @@ impl IntrospectionRequest {
     }
 
     /// Adds all identities of the person with their names.
+    ///
+    /// ```
+    /// use portolan_sdk::IntrospectionRequest;
+    ///
+    /// let request = IntrospectionRequest::new("Ag8mQ").include_identity_set_detail();
+    /// # let _ = request;
+    /// ```
     pub fn include_identity_set_detail(mut self) -> Self {
         self.include.push("identity_set_detail");
         self
@@ -605,6 +629,13 @@ impl IntrospectionRequest {
     }
 
     /// Adds any other field.
+    ///
+    /// ```
+    /// use portolan_sdk::IntrospectionRequest;
+    ///
+    /// let request = IntrospectionRequest::new("Ag8mQ").param("include", "session_info");
+    /// # let _ = request;
+    /// ```
     pub fn param(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.params.push((name.into(), value.to_string()));
         self

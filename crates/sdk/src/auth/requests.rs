@@ -87,6 +87,13 @@ impl IdentityLookup {
     }
 
     /// Adds any other parameter.
+    ///
+    /// ```
+    /// use portolan_sdk::IdentityLookup;
+    ///
+    /// let lookup = IdentityLookup::usernames(["rdoe@example.edu"]).param("include", "identity_provider");
+    /// # let _ = lookup;
+    /// ```
     pub fn param(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.pairs.push((name.into(), value.to_string()));
         self
@@ -130,6 +137,13 @@ impl IdentityProviderLookup {
     }
 
     /// Adds any other parameter.
+    ///
+    /// ```
+    /// use portolan_sdk::IdentityProviderLookup;
+    ///
+    /// let lookup = IdentityProviderLookup::domains(["example.edu"]).param("per_page", 10);
+    /// # let _ = lookup;
+    /// ```
     pub fn param(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.pairs.push((name.into(), value.to_string()));
         self
@@ -177,6 +191,13 @@ impl ScopeLookup {
     }
 
     /// Adds any other parameter.
+    ///
+    /// ```
+    /// use portolan_sdk::ScopeLookup;
+    ///
+    /// let lookup = ScopeLookup::all().param("per_page", 10);
+    /// # let _ = lookup;
+    /// ```
     pub fn param(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.pairs.push((name.into(), value.to_string()));
         self
@@ -258,6 +279,14 @@ impl ProjectRequest {
     }
 
     /// The groups whose members are admins, instead of those before.
+    ///
+    /// ```
+    /// use portolan_sdk::ProjectRequest;
+    ///
+    /// let group = "3d1b0c52-6ff2-11e8-9cba-0242ac110002".parse().expect("a uuid");
+    /// let request = ProjectRequest::new("Beamlines", "b@example.org").admin_group_ids([group]);
+    /// # let _ = request;
+    /// ```
     pub fn admin_group_ids(mut self, ids: impl IntoIterator<Item = uuid::Uuid>) -> Self {
         self.changes.admin_group_ids = Change::Set(strings(ids));
         self
@@ -300,6 +329,13 @@ impl ClientRequest {
     }
 
     /// A new client that says only whether it keeps no secret.
+    ///
+    /// ```
+    /// use portolan_sdk::ClientRequest;
+    ///
+    /// let request = ClientRequest::with_public_client("Terminal", true);
+    /// # let _ = request;
+    /// ```
     pub fn with_public_client(name: impl Into<String>, public_client: bool) -> Self {
         let mut request = Self::changes().name(name);
         request.changes.public_client = Change::Set(public_client);
@@ -354,18 +390,40 @@ impl ClientRequest {
     }
 
     /// Where people must have an account; `None` lifts it.
+    ///
+    /// ```
+    /// use portolan_sdk::ClientRequest;
+    ///
+    /// let request = ClientRequest::changes().required_idp(None);
+    /// # let _ = request;
+    /// ```
     pub fn required_idp(mut self, provider: Option<IdentityProviderId>) -> Self {
         self.changes.required_idp = provider.map_or(Change::Clear, Change::Set);
         self
     }
 
     /// What the login page offers first; `None` lifts it.
+    ///
+    /// ```
+    /// use portolan_sdk::ClientRequest;
+    ///
+    /// let campus = "41143743-f3c8-4d60-bbdb-eeecaba85bd9".parse().expect("a uuid");
+    /// let request = ClientRequest::changes().preselect_idp(Some(campus));
+    /// # let _ = request;
+    /// ```
     pub fn preselect_idp(mut self, provider: Option<IdentityProviderId>) -> Self {
         self.changes.preselect_idp = provider.map_or(Change::Clear, Change::Set);
         self
     }
 
     /// Any other member.
+    ///
+    /// ```
+    /// use portolan_sdk::ClientRequest;
+    ///
+    /// let request = ClientRequest::changes().additional_field("userinfo_from_effective_identity", false);
+    /// # let _ = request;
+    /// ```
     pub fn additional_field(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.extra.insert(name.into(), value.into());
         self
@@ -429,12 +487,26 @@ impl ScopeRequest {
     }
 
     /// The last part of its scope string: lower-case letters, digits and underscores.
+    ///
+    /// ```
+    /// use portolan_sdk::ScopeRequest;
+    ///
+    /// let request = ScopeRequest::changes().scope_suffix("action_all");
+    /// # let _ = request;
+    /// ```
     pub fn scope_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.changes.scope_suffix = Change::Set(suffix.into());
         self
     }
 
     /// The domains of which the person must have an identity, instead of those before.
+    ///
+    /// ```
+    /// use portolan_sdk::ScopeRequest;
+    ///
+    /// let request = ScopeRequest::changes().required_domains(["example.edu"]);
+    /// # let _ = request;
+    /// ```
     pub fn required_domains(mut self, domains: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.changes.required_domains = Change::Set(domains.into_iter().map(Into::into).collect());
         self
@@ -551,6 +623,14 @@ impl PolicyRequest {
     }
 
     /// The project that it belongs to.
+    ///
+    /// ```
+    /// use portolan_sdk::PolicyRequest;
+    ///
+    /// let project = "7c3d5a5e-0b0a-4a8e-9a3f-1f2e3d4c5b6a".parse().expect("a uuid");
+    /// let request = PolicyRequest::changes().project_id(project);
+    /// # let _ = request;
+    /// ```
     pub fn project_id(mut self, project: ProjectId) -> Self {
         self.changes.project_id = Change::Set(project);
         self
@@ -581,6 +661,13 @@ impl PolicyRequest {
     }
 
     /// Whether a second factor is demanded; only with high assurance.
+    ///
+    /// ```
+    /// use portolan_sdk::PolicyRequest;
+    ///
+    /// let request = PolicyRequest::changes().required_mfa(true);
+    /// # let _ = request;
+    /// ```
     pub fn required_mfa(mut self, required: bool) -> Self {
         self.changes.required_mfa = Change::Set(required);
         self
@@ -593,6 +680,13 @@ impl PolicyRequest {
     }
 
     /// The domains whose identities do not count; `None` lifts the restriction.
+    ///
+    /// ```
+    /// use portolan_sdk::PolicyRequest;
+    ///
+    /// let request = PolicyRequest::changes().domain_constraints_exclude(Some(["guests.example.edu"]));
+    /// # let _ = request;
+    /// ```
     pub fn domain_constraints_exclude(mut self, domains: Option<impl IntoIterator<Item = impl Into<String>>>) -> Self {
         self.changes.domain_constraints_exclude = constraint(domains);
         self

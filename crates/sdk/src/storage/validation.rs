@@ -425,6 +425,12 @@ impl ValidatingTokenStorage {
     }
 
     /// Whose tokens these are.
+    ///
+    /// ```no_run
+    /// # fn show(app: portolan_sdk::UserApp) {
+    /// println!("logged in: {:?}", app.token_storage().identity_id());
+    /// # }
+    /// ```
     pub fn identity_id(&self) -> Option<String> {
         self.identity_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

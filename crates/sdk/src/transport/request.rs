@@ -100,6 +100,14 @@ impl Request {
     }
 
     /// A PATCH.
+    ///
+    /// ```
+    /// use portolan_sdk::Request;
+    /// use serde_json::json;
+    ///
+    /// let request = Request::patch("v2/x").json(json!({"a": 1}));
+    /// # let _ = request;
+    /// ```
     pub fn patch(path: impl Into<String>) -> Self {
         Self::new(Method::PATCH, path)
     }
@@ -158,12 +166,26 @@ impl Request {
     }
 
     /// Does not say who makes it.
+    ///
+    /// ```
+    /// use portolan_sdk::Request;
+    ///
+    /// let request = Request::get("jwk.json").without_authorization();
+    /// # let _ = request;
+    /// ```
     pub fn without_authorization(mut self) -> Self {
         self.automatic_authorization = false;
         self
     }
 
     /// Follows redirects. The token stays behind where one leads to another server.
+    ///
+    /// ```
+    /// use portolan_sdk::Request;
+    ///
+    /// let request = Request::get("v2/x").follow_redirects();
+    /// # let _ = request;
+    /// ```
     pub fn follow_redirects(mut self) -> Self {
         self.follow_redirects = true;
         self

@@ -347,14 +347,16 @@ async fn a_service_account_gets_its_tokens_itself() {
     assert!(matches!(app.get_authorizer("unknown").await, Err(Error::Usage(_))));
 }
 
-struct Typed(Mutex<Vec<String>>, Option<&'static str>);
+/// What is on the screen, and what is typed.
+struct Typed(Arc<Mutex<Vec<String>>>, Option<&'static str>);
 
 impl Terminal for Typed {
     fn print(&self, text: &str) {
         self.0.lock().unwrap().push(text.to_owned());
     }
 
-    fn ask(&self, _prompt: &str) -> io::Result<Option<String>> {
+    fn ask(&self, prompt: &str) -> io::Result<Option<String>> {
+        self.print(prompt);
         Ok(self.1.map(str::to_owned))
     }
 }
@@ -362,7 +364,8 @@ impl Terminal for Typed {
 #[tokio::test]
 async fn a_code_is_copied_in_the_terminal() {
     let server = server().await;
-    let login = |typed| CommandLineLogin::with_terminal(Typed(Mutex::default(), typed));
+    let screen = Arc::default();
+    let login = |typed| CommandLineLogin::with_terminal(Typed(Arc::clone(&screen), typed));
     let app = UserApp::new("test", CLIENT, config(&server).login_flow(login(Some(" AgPC \n")))).unwrap();
     app.login(None, false).await.unwrap();
     let request = &server.requests("/v2/oauth2/token")[0];
@@ -374,6 +377,13 @@ async fn a_code_is_copied_in_the_terminal() {
 
     let app = UserApp::new("test", CLIENT, config(&server).login_flow(login(None))).unwrap();
     assert!(matches!(app.login(None, false).await, Err(Error::Login(_))));
+    let words = login(Some(" \n")).words("Open this:", "Code: ");
+    let app = UserApp::new("test", CLIENT, config(&server).login_flow(words)).unwrap();
+    let error = app.login(None, false).await.unwrap_err();
+    assert_eq!(error.to_string(), "no code was typed");
+    let shown = screen.lock().unwrap().clone();
+    assert!(shown[shown.len() - 2].starts_with("\nOpen this:\n---"), "{shown:?}");
+    assert_eq!(shown[shown.len() - 1], "Code: ");
     let secret = UserApp::with_secret("test", CLIENT, "s", config(&server).command_line_login());
     assert!(
         matches!(secret, Err(Error::Usage(_))),
@@ -417,12 +427,15 @@ async fn a_browser_comes_back_to_a_server_of_the_login() {
     let server = server().await;
     for (end, good) in [("code=AgPC", true), ("error=access_denied", false)] {
         let (opened, mut addresses) = tokio::sync::mpsc::unbounded_channel::<String>();
+        let (told, mut announced) = tokio::sync::mpsc::unbounded_channel::<String>();
         let login = LocalServerLogin::default()
-            .open_with(move |address| opened.send(address.to_owned()).map_err(io::Error::other));
+            .open_with(move |address| opened.send(address.to_owned()).map_err(io::Error::other))
+            .announce(move |address| told.send(address.to_owned()).unwrap());
         let app = UserApp::new("test", CLIENT, config(&server).login_flow(login)).unwrap();
         let running = tokio::spawn(async move { app.login(None, false).await });
 
         let address = addresses.recv().await.unwrap();
+        assert_eq!(announced.recv().await.unwrap(), address);
         let redirect_uri = parameter(&address, "redirect_uri");
         assert!(redirect_uri.starts_with("http://127.0.0.1:"));
         assert!(browse(&redirect_uri, "/favicon.ico").await.starts_with("HTTP/1.1 404"));

@@ -316,7 +316,7 @@ async fn consents_are_those_of_the_token_unless_somebody_is_named() {
         "atomically_revocable": false, "created": time, "updated": time, "last_used": time});
     server.answer("/v2/oauth2/userinfo", json!({"sub": PERSON}));
     let path = format!("/v2/api/identities/{PERSON}/consents");
-    server.answer(&path, json!({"consents": [consent]}));
+    server.answer(&path, json!({"consents": [&consent]}));
     let client = client(&server);
 
     let own = client.get_consents(None, true).await.unwrap();
@@ -328,6 +328,14 @@ async fn consents_are_those_of_the_token_unless_somebody_is_named() {
         .await
         .unwrap();
     assert_eq!(server.requests("/v2/oauth2/userinfo").len(), 1);
+
+    server.answer(&format!("{path}/7"), json!({"consent": consent}));
+    let person = PERSON.parse::<portolan_sdk::IdentityId>().unwrap();
+    let gone = client.revoke_consent(person, portolan_sdk::ConsentId(7)).await.unwrap();
+    assert_eq!(
+        (gone.scope_name.as_str(), server.last().method.as_str()),
+        ("a", "DELETE")
+    );
 
     server.answer(&path, json!({"consents": [{"id": 7}]}));
     let error = client.get_consents(None, false).await.unwrap_err();

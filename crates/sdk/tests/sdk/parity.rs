@@ -253,3 +253,77 @@ fn scope_names_are_those_of_wire() {
     );
     assert_eq!(FlowsScopes::RESOURCE_SERVER, "flows.globus.org");
 }
+
+/// The lines of all examples in the documentation.
+fn examples(sources: &[String]) -> String {
+    let mut examples = String::new();
+    for text in sources {
+        let mut inside = false;
+        for line in text.lines().map(str::trim_start) {
+            let Some(line) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else {
+                continue;
+            };
+            if line.trim_start().starts_with("```") {
+                inside = !inside;
+            } else if inside {
+                examples.push_str(line);
+                examples.push('\n');
+            }
+        }
+    }
+    examples
+}
+
+/// The public item that a line defines.
+fn defined(line: &str) -> Option<&str> {
+    let line = line.trim_start().strip_prefix("pub ")?;
+    let line = line.strip_prefix("async ").unwrap_or(line);
+    let line = line.strip_prefix("const ").unwrap_or(line);
+    let name = ["fn ", "struct ", "enum ", "trait "]
+        .iter()
+        .find_map(|kind| line.strip_prefix(kind))?;
+    let end = name.find(|character: char| !character.is_alphanumeric() && character != '_')?;
+    Some(&name[..end]).filter(|name| !name.is_empty())
+}
+
+#[test]
+fn every_public_item_stands_in_an_example() {
+    let mut found = BTreeMap::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = vec![folder];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let shipped = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            found.insert(path, shipped.to_owned());
+        }
+    }
+    let texts: Vec<String> = found.values().cloned().collect();
+    let examples = examples(&texts);
+    let mut missing = Vec::new();
+    let mut items = 0;
+    for (path, text) in &found {
+        let mut own = false;
+        for line in text.lines() {
+            let start = line.trim_start();
+            if start.starts_with("///") || start.starts_with("#[") {
+                own |= start.contains("```");
+                continue;
+            }
+            let Some(name) = defined(line) else {
+                own = false;
+                continue;
+            };
+            items += 1;
+            let mut places = examples.match_indices(name);
+            if !own && !places.any(|(at, _)| is_word(&examples, at, name.len())) {
+                missing.push(format!("{}: {name}", path.display()));
+            }
+            own = false;
+        }
+    }
+    assert!(items > 450, "{items} items: the search has lost most of them");
+    assert!(missing.is_empty(), "in no example: {missing:#?}");
+}
