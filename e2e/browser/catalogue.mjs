@@ -5,21 +5,22 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 
 import { launch } from './chromium.mjs';
+import { english, keyboard, structure, unreadable, violations, withoutScript } from './eyes.mjs';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const STATIC = new URL('../../crates/server/static/', import.meta.url);
 const TYPES = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml' };
 const NARROW = { width: 320, height: 640 };
 const WIDE = { width: 1280, height: 900 };
 // A page with its style sheet, scripts and pictures (issue of a slow line in a laboratory).
 const MOST_BYTES = 150 * 1024;
-// A picture shows the beginning of a long page.
-const TALLEST = 2400;
+// Pictures are small enough for a repository and still legible: they show the beginning of a long page, scaled down.
+const TALLEST = 1600;
+const SCALES = { narrow: 0.7, wide: 0.66 };
+const QUALITY = 25;
+const MOST_PICTURES = 12_000_000;
 const WORKERS = 3;
 
 const folder = process.env.PORTOLAN_PAGES;
@@ -97,130 +98,6 @@ function weight(page) {
   });
 }
 
-// Text that cannot be read: beyond the edge of the window, or cut off by an element that does not scroll.
-function unreadable(page) {
-  return page.evaluate(() => {
-    const found = [];
-    const width = document.documentElement.clientWidth;
-    if (document.documentElement.scrollWidth > width) {
-      found.push(`the page is ${document.documentElement.scrollWidth} px wide in a window of ${width} px`);
-    }
-    const told = (node) => node.outerHTML.replace(/\s+/g, ' ').slice(0, 160);
-    const hiddenFromSight = (style) => style.clip !== 'auto' || style.clipPath !== 'none';
-    const scrolls = (node) => {
-      for (let up = node; up && up !== document.body; up = up.parentElement) {
-        const { overflowX } = getComputedStyle(up);
-        if (overflowX === 'auto' || overflowX === 'scroll') return true;
-      }
-      return false;
-    };
-    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    const range = document.createRange();
-    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-      const node = text.parentElement;
-      if (!text.data.trim() || !node.checkVisibility() || ['SCRIPT', 'OPTION'].includes(node.tagName)) continue;
-      let hidden = false;
-      for (let up = node; up && up !== document.body; up = up.parentElement) {
-        if (hiddenFromSight(getComputedStyle(up))) hidden = true;
-      }
-      if (hidden || node.closest('.skip-link') || scrolls(node)) continue;
-      range.selectNodeContents(text);
-      for (const box of range.getClientRects()) {
-        if (box.right > width + 1 || box.left < -1) {
-          found.push(`beyond the edge: ${told(node)}`);
-          break;
-        }
-      }
-      for (let up = node; up && up !== document.body; up = up.parentElement) {
-        const style = getComputedStyle(up);
-        if (style.overflowX !== 'visible' || style.overflowY !== 'visible') {
-          const cut = up.scrollWidth > up.clientWidth + 1 || up.scrollHeight > up.clientHeight + 1;
-          if (cut) found.push(`cut off: ${told(up)}`);
-        }
-      }
-    }
-    for (const control of document.querySelectorAll('button, select, input[type=submit]')) {
-      if (control.checkVisibility() && control.scrollWidth > control.clientWidth + 1) {
-        found.push(`does not hold its words: ${told(control)}`);
-      }
-    }
-    return [...new Set(found)];
-  });
-}
-
-async function violations(page) {
-  await page.evaluate(AXE);
-  const result = await page.evaluate(
-    (values) => globalThis.axe.run(document, { runOnly: { type: 'tag', values } }),
-    LEVELS,
-  );
-  assert.ok(result.passes.length >= 5, 'axe looked at almost nothing');
-  return result.violations.map(
-    ({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.slice(0, 3).map((node) => node.html).join('\n  ')}`,
-  );
-}
-
-// Tab reaches everything that can be used, in the order of the page, and each stop can be seen.
-async function keyboard(page) {
-  const wanted = await page.evaluate(() => {
-    const groups = new Set();
-    const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')];
-    return all.filter((node) => {
-      if (node.disabled || node.type === 'hidden' || !node.checkVisibility()) return false;
-      if (node.type === 'radio') {
-        const group = `${node.form?.action} ${node.name}`;
-        if (groups.has(group)) return false;
-        groups.add(group);
-      }
-      node.dataset.stop = 'wanted';
-      return true;
-    }).length;
-  });
-  await page.evaluate(() => document.activeElement?.blur());
-  const problems = [];
-  // A page may begin at a field with autofocus; going round once reaches everything anyway.
-  for (let presses = 0; presses < wanted + 3; presses += 1) {
-    await page.keyboard.press('Tab');
-    const unseen = await page.evaluate(() => {
-      const node = document.activeElement;
-      if (!node || node === document.body) return null;
-      delete node.dataset.stop;
-      if (node.type === 'radio') {
-        for (const other of document.getElementsByName(node.name)) delete other.dataset.stop;
-      }
-      const style = getComputedStyle(node);
-      const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
-      return outlined || style.boxShadow !== 'none' ? null : node.outerHTML.slice(0, 120);
-    });
-    if (unseen) problems.push(`the focus cannot be seen on ${unseen}`);
-  }
-  const missed = await page.$$eval('[data-stop]', (nodes) => nodes.map((node) => node.outerHTML.slice(0, 120)));
-  return [...problems, ...missed.map((html) => `the keyboard does not reach ${html}`)];
-}
-
-// What is there without script must work without script.
-function withoutScript(page) {
-  return page.evaluate(() => {
-    const dead = [...document.querySelectorAll('button:not([type=submit])')].filter((node) => node.checkVisibility());
-    return dead.map((node) => `does nothing without script: ${node.outerHTML.slice(0, 120)}`);
-  });
-}
-
-function structure(page, language) {
-  return page.evaluate((expected) => {
-    const found = [];
-    const { lang } = document.documentElement;
-    if (lang !== expected) found.push(`the language is ${lang}, not ${expected}`);
-    for (const [selector, count] of [['h1', 1], ['main', 1]]) {
-      const there = document.querySelectorAll(selector).length;
-      if (there !== count) found.push(`${there} ${selector}`);
-    }
-    if (document.title.length < 4) found.push('the page has no title');
-    if (parseFloat(getComputedStyle(document.body).fontSize) < 16) found.push('the text is small');
-    return found;
-  }, language);
-}
-
 async function look(scripted, scriptless, entry) {
   const { page, complaints, visit } = scripted;
   const { kind } = entry;
@@ -245,6 +122,12 @@ async function look(scripted, scriptless, entry) {
   note('320 px', await unreadable(page));
   // What axe looks at does not change with the words that strangers choose.
   if (kind === 'en' || kind === 'de') note('320 px', await violations(page));
+  if (kind === 'de') {
+    note('language', await english(page));
+    await page.emulateMedia({ colorScheme: 'dark' });
+    note('320 px, dark', await violations(page));
+    await page.emulateMedia({ colorScheme: 'light' });
+  }
   note('browser', complaints);
 
   if (kind === 'en') {
@@ -298,7 +181,7 @@ async function theChecksSeeSomething(browser) {
 
 async function takeScreens(browser, target) {
   mkdirSync(target, { recursive: true });
-  const context = await browser.newContext({ reducedMotion: 'reduce' });
+  const context = await browser.newContext({ reducedMotion: 'reduce', bypassCSP: true });
   const page = await context.newPage();
   const protocol = await context.newCDPSession(page);
   const ordinary = pages.filter(({ kind }) => kind === 'en');
@@ -309,9 +192,11 @@ async function takeScreens(browser, target) {
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });
         await page.goto(`${origin}/${kind}/${name}`);
+        // The fine lines behind the page would be most of the file.
+        await page.addStyleTag({ content: 'body::before { display: none }' });
         const height = await page.evaluate(() => document.documentElement.scrollHeight);
-        const clip = { x: 0, y: 0, width: viewport.width, height: Math.min(height, TALLEST), scale: 1 };
-        const options = { format: 'webp', quality: 60, captureBeyondViewport: true, clip };
+        const clip = { x: 0, y: 0, width: viewport.width, height: Math.min(height, TALLEST), scale: SCALES[size] };
+        const options = { format: 'webp', quality: QUALITY, captureBeyondViewport: true, clip };
         const { data } = await protocol.send('Page.captureScreenshot', options);
         const picture = Buffer.from(data, 'base64');
         bytes += picture.length;
@@ -321,7 +206,24 @@ async function takeScreens(browser, target) {
     console.log(`      ${name}`);
   }
   await context.close();
+  writeFileSync(join(target, 'README.md'), index(ordinary.map(({ name }) => name)));
   console.log(`${ordinary.length} pages, ${(bytes / 1e6).toFixed(1)} MB`);
+  assert.ok(bytes < MOST_PICTURES, `the pictures take ${bytes} bytes`);
+}
+
+function index(names) {
+  const row = (name) => {
+    const cell = (look) => `[![${name}, ${look}](${name}-${look}.webp)](${name}-${look}.webp)`;
+    return `## ${name}\n\n${['narrow-light', 'narrow-dark', 'wide-light', 'wide-dark'].map(cell).join('\n')}\n`;
+  };
+  return `# Every page
+
+Each page of the catalogue (\`crates/server/src/web/pages_tests.rs\`) with its sample data: 320 and 1280 px wide, light and
+dark. The names are those of the tests. Long pages are cut off. Written by \`cargo xtask screens\`.
+
+${names.map((name) => `[${name}](#${name})`).join(' · ')}
+
+${names.map(row).join('\n')}`;
 }
 
 const browser = await launch();

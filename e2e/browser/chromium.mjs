@@ -1,5 +1,7 @@
 // Chromium as the suites use it, and the few steps that each of them takes in it.
 
+import assert from 'node:assert/strict';
+
 import { chromium } from 'playwright-core';
 
 export function launch() {
@@ -40,4 +42,25 @@ export async function readCode(page) {
 
 export async function heading(page) {
   return (await page.locator('h1').first().innerText()).replace(/\s+/g, ' ').trim();
+}
+
+// Presses Tab until the element has the focus; each stop on the way must be visible to the eye.
+export async function tabTo(page, selector) {
+  for (let presses = 0; presses < 60; presses += 1) {
+    const here = await page.evaluate((wanted) => {
+      const node = document.activeElement;
+      if (!node || node === document.body) return { found: false, body: true };
+      const style = getComputedStyle(node);
+      const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+      return {
+        found: node.matches(wanted),
+        visible: outlined || style.boxShadow !== 'none',
+        html: node.outerHTML.slice(0, 120),
+      };
+    }, selector);
+    if (!here.body) assert.ok(here.visible, `the focus cannot be seen on ${here.html}`);
+    if (here.found) return presses;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`the keyboard does not reach ${selector}`);
 }

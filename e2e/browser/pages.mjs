@@ -10,7 +10,7 @@ import { join } from 'node:path';
 
 import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
-import { decide, heading, launch, readCode, signIn } from './chromium.mjs';
+import { decide, heading, launch, readCode, signIn, tabTo } from './chromium.mjs';
 import { operators } from './console.mjs';
 import { developers } from './developers.mjs';
 import { secondFactors } from './passkeys.mjs';
@@ -174,27 +174,6 @@ async function expectHeaders(response, name) {
     assert.equal(headers['x-content-type-options'], 'nosniff');
     assert.ok(headers['x-request-id'], 'no request id');
   });
-}
-
-// Presses Tab until the element has the focus; each stop on the way must be visible to the eye.
-async function tabTo(page, selector) {
-  for (let presses = 0; presses < 60; presses += 1) {
-    const here = await page.evaluate((wanted) => {
-      const node = document.activeElement;
-      if (!node || node === document.body) return { found: false, body: true };
-      const style = getComputedStyle(node);
-      const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
-      return {
-        found: node.matches(wanted),
-        visible: outlined || style.boxShadow !== 'none',
-        html: node.outerHTML.slice(0, 120),
-      };
-    }, selector);
-    if (!here.body) assert.ok(here.visible, `the focus cannot be seen on ${here.html}`);
-    if (here.found) return presses;
-    await page.keyboard.press('Tab');
-  }
-  throw new Error(`the keyboard does not reach ${selector}`);
 }
 
 async function everyPage(people, clients) {

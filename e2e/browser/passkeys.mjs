@@ -9,7 +9,7 @@ import { signIn } from './chromium.mjs';
 const SECURITY = '/p/account/security';
 
 // The lock of a device, which knows its owner, and a security key that anybody may press.
-const LOCK = { transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
+export const LOCK = { transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
 const KEY = { transport: 'usb', hasResidentKey: false, hasUserVerification: false, isUserVerified: false };
 
 // Whether the key can be found without a username, and whether it finds out who is using it. Only one that does both
@@ -27,7 +27,7 @@ const KINDS = [
   { name: 'not resident, without user verification', options: KEY },
 ];
 
-async function plugIn(page, options) {
+export async function plugIn(page, options) {
   const protocol = await page.context().newCDPSession(page);
   await protocol.send('WebAuthn.enable');
   const { authenticatorId } = await protocol.send('WebAuthn.addVirtualAuthenticator', {
@@ -61,7 +61,7 @@ async function conditionalAsked(page) {
 }
 
 // What an authenticator app shows (RFC 6238).
-function oneTimeCode(secret, steps = 0) {
+export function oneTimeCode(secret, steps = 0) {
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
   const bits = [...secret.replaceAll(' ', '')].map((c) => letters.indexOf(c).toString(2).padStart(5, '0')).join('');
   const seed = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));

@@ -36,6 +36,8 @@ struct Extra {
     allow: Option<String>,
     /// The detail for a page, in whose language it is told there.
     words: Option<Words>,
+    /// The input of a form that it is about.
+    field: Option<&'static str>,
     /// Path of the page where a person can mend it, and the message that names it.
     way_on: Option<(&'static str, &'static str)>,
     /// A login must not be older than this (RFC 9470 section 3).
@@ -295,6 +297,11 @@ impl Error {
         self.with(|extra| extra.words = Some(words))
     }
 
+    /// The input of a form that it is about: the page shows the refusal beside it.
+    pub fn about(self, field: &'static str) -> Self {
+        self.with(|extra| extra.field = Some(field))
+    }
+
     /// Where a person can do something about it: a path of this server, and the message that
     /// names it.
     pub fn leading_to(self, way_on: Option<(&'static str, &'static str)>) -> Self {
@@ -347,6 +354,10 @@ impl Error {
 
     pub fn words(&self) -> Option<&Words> {
         self.extra.as_ref()?.words.as_ref()
+    }
+
+    pub fn field(&self) -> Option<&'static str> {
+        self.extra.as_ref()?.field
     }
 
     pub fn way_on(&self) -> Option<(&'static str, &'static str)> {

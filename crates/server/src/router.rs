@@ -21,6 +21,8 @@ use crate::web::account_sessions as session_pages;
 use crate::web::consents as consent_pages;
 use crate::web::console;
 use crate::web::developers;
+use crate::web::developers::admins as admin_pages;
+use crate::web::developers::app_form as app_form_pages;
 use crate::web::developers::appearance as appearance_pages;
 use crate::web::developers::apps as app_pages;
 use crate::web::developers::projects as project_pages;
@@ -142,32 +144,32 @@ pub fn router(app: App) -> Router {
         .route("/p/account/security", get(security::security_page))
         .route(
             "/p/account/security/password",
-            get(security::password_page).post(security::change_password),
+            get(security::password::password_page).post(security::password::change_password),
         )
         .route(
             "/p/account/security/totp",
-            get(security::totp_page).post(security::begin_totp),
+            get(security::totp::totp_page).post(security::totp::begin_totp),
         )
-        .route("/p/account/security/totp/confirm", post(security::confirm_totp))
+        .route("/p/account/security/totp/confirm", post(security::totp::confirm_totp))
         .route(
             "/p/account/security/totp/remove",
-            get(security::totp_removal_page).post(security::remove_totp),
+            get(security::removal::totp_removal_page).post(security::removal::remove_totp),
         )
         .route(
             "/p/account/security/passkeys",
-            get(security::new_passkey_page).post(security::register_passkey),
+            get(security::passkeys::new_passkey_page).post(security::passkeys::register_passkey),
         )
         .route(
             "/p/account/security/passkeys/{passkey_id}",
-            get(security::passkey_page).post(security::rename_passkey),
+            get(security::passkeys::passkey_page).post(security::passkeys::rename_passkey),
         )
         .route(
             "/p/account/security/passkeys/{passkey_id}/remove",
-            get(security::passkey_removal_page).post(security::remove_passkey),
+            get(security::removal::passkey_removal_page).post(security::removal::remove_passkey),
         )
         .route(
             "/p/account/security/recovery-codes",
-            get(security::recovery_codes_page).post(security::make_recovery_codes),
+            get(security::recovery_codes::recovery_codes_page).post(security::recovery_codes::make_recovery_codes),
         )
         .route("/p/consent", get(consent::consent_page).post(consent::decide_consent))
         .route(
@@ -225,7 +227,7 @@ pub fn router(app: App) -> Router {
         .route("/p/console/providers", get(console::providers::providers_page))
         .route(
             "/p/console/providers/new",
-            get(console::providers::new_provider_page).post(console::providers::add_provider),
+            get(console::provider_form::new_provider_page).post(console::provider_form::add_provider),
         )
         .route(
             "/p/console/providers/{provider_id}",
@@ -233,7 +235,7 @@ pub fn router(app: App) -> Router {
         )
         .route(
             "/p/console/providers/{provider_id}/edit",
-            get(console::providers::edit_provider_page).post(console::providers::edit_provider),
+            get(console::provider_form::edit_provider_page).post(console::provider_form::edit_provider),
         )
         .route(
             "/p/console/providers/{provider_id}/{action}",
@@ -274,20 +276,20 @@ pub fn router(app: App) -> Router {
         )
         .route(
             "/p/developers/projects/{project_id}/admins",
-            get(project_pages::new_admin_page).post(project_pages::add_admin),
+            get(admin_pages::new_admin_page).post(admin_pages::add_admin),
         )
         .route(
             "/p/developers/projects/{project_id}/admins/{identity_id}",
-            get(project_pages::admin_removal_page).post(project_pages::remove_admin),
+            get(admin_pages::admin_removal_page).post(admin_pages::remove_admin),
         )
         .route(
             "/p/developers/projects/{project_id}/apps/new",
-            get(app_pages::new_app_page).post(app_pages::register_app),
+            get(app_form_pages::new_app_page).post(app_form_pages::register_app),
         )
         .route("/p/developers/apps/{client_id}", get(app_pages::app_page))
         .route(
             "/p/developers/apps/{client_id}/edit",
-            get(app_pages::edit_app_page).post(app_pages::edit_app),
+            get(app_form_pages::edit_app_page).post(app_form_pages::edit_app),
         )
         .route(
             "/p/developers/apps/{client_id}/delete",

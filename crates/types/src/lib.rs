@@ -3,6 +3,8 @@
 
 pub mod api;
 pub mod error;
+#[cfg(any(test, feature = "openapi"))]
+mod examples;
 pub mod id;
 pub mod oauth;
 #[cfg(feature = "openapi")]

@@ -1,6 +1,7 @@
 //! One file for each command or group of commands.
 
 pub mod api;
+pub mod apply;
 pub mod audit;
 pub mod backup;
 pub mod client;
@@ -21,5 +22,6 @@ pub mod session;
 pub mod settings;
 pub mod shell;
 pub mod token;
+pub mod tour;
 pub mod user;
 pub mod whoami;

@@ -9,7 +9,7 @@ use portolan_db::ReadTx;
 use portolan_server::domain::mail;
 use portolan_server::domain::project::{self as rules, Manager};
 use portolan_server::store::audit::{self, Actor, Event};
-use portolan_server::store::identities::{self, Identity};
+use portolan_server::store::identities::Identity;
 use portolan_server::store::projects::{self, Project as Record};
 use portolan_server::store::{clients, policies};
 use portolan_server::{Error, Kind};
@@ -383,40 +383,20 @@ fn delete(options: &Options, project: &str, confirmation: &Confirmation) -> Resu
 
 /// The document of the JSON interface (wire.md 1.5); operators see everything of an admin.
 fn document(tx: &mut ReadTx, project: &Record) -> Result<api::Project, Error> {
-    let admin_ids = projects::list_admins(tx, project.id)?;
-    let groups = project.admin_group_ids();
-    let identities = identities::list_by_ids(tx, &admin_ids)?;
-    let unknown = |id: &uuid::Uuid| api::Group {
-        id: *id,
-        name: None,
-        description: None,
-        organization: None,
-    };
-    Ok(api::Project {
-        id: project.id,
-        display_name: project.display_name.clone(),
-        project_name: project.display_name.clone(),
-        contact_email: project.contact_email.clone(),
-        admins: api::ProjectAdmins {
-            identities: identities.into_iter().map(admin).collect::<Result<_, _>>()?,
-            groups: groups.iter().map(unknown).collect(),
-        },
-        admin_ids: Some(admin_ids).filter(|ids| !ids.is_empty()),
-        admin_group_ids: Some(groups).filter(|ids| !ids.is_empty()),
-    })
+    rules::document(tx, project, admin)
 }
 
-fn admin(identity: Identity) -> Result<api::Identity, Error> {
-    let identity_type = identity.identity_type.map(|text| text.parse()).transpose();
+fn admin(identity: &Identity) -> Result<api::Identity, Error> {
+    let identity_type = identity.identity_type.as_deref().map(str::parse).transpose();
     Ok(api::Identity {
         id: identity.id,
-        username: identity.username,
+        username: identity.username.clone(),
         status: identity.status.parse().map_err(Error::internal)?,
         identity_type: identity_type.map_err(Error::internal)?,
         identity_provider: identity.provider_id,
-        name: identity.name,
-        organization: identity.organization,
-        email: identity.email,
+        name: identity.name.clone(),
+        organization: identity.organization.clone(),
+        email: identity.email.clone(),
     })
 }
 

@@ -177,6 +177,20 @@ console-notice-provider-added = Der Anmeldedienst wurde hinzugefügt. Tragen Sie
 console-notice-provider-changed = Die Änderungen wurden gespeichert.
 console-notice-provider-enabled = Personen können sich wieder darüber anmelden.
 console-notice-provider-disabled = Er ist abgeschaltet.
+console-error-short-name = Schreiben Sie 1 bis 64 Kleinbuchstaben, Ziffern, Punkte, Bindestriche und Unterstriche.
+console-error-short-name-taken = Ein anderer Anmeldedienst hat diesen Kurznamen. Wählen Sie einen anderen.
+console-error-no-domain = Nennen Sie mindestens eine Domain. Benutzernamen dieses Anmeldedienstes enden darauf.
+console-error-domain = { $domain } ist keine Domain wie example.edu.
+console-error-own-domain = { $domain } ist die eigene Domain dieses Servers.
+console-error-domain-taken = { $domain } gehört zu { $name }.
+console-error-client-id = Geben Sie die Client-ID an. Der Anmeldedienst nennt sie, wenn dieser Server dort registriert wird.
+console-error-issuer = Geben Sie den Issuer an. Er steht in der Dokumentation des Anmeldedienstes.
+console-error-scopes = Nennen Sie mindestens einen Scope, jeden ohne Leerzeichen.
+console-error-openid = Ergänzen Sie openid: Ohne diesen Scope erfährt niemand, wer sich angemeldet hat.
+console-error-client-authentication = Schreiben Sie client_secret_basic, client_secret_post oder none.
+console-error-algorithm = { $name } wird nicht angenommen. Wählen Sie zum Beispiel RS256, PS256, ES256 oder EdDSA.
+console-error-parameter = { $name } ist ein Parameter, den dieser Server selbst setzt.
+console-error-username-claims = Nennen Sie mindestens einen Claim.
 
 # Apps und Dienste
 console-clients-title = Apps und Dienste

@@ -177,6 +177,20 @@ console-notice-provider-added = The identity provider was added. Register the re
 console-notice-provider-changed = The changes were saved.
 console-notice-provider-enabled = People can sign in through it again.
 console-notice-provider-disabled = It is switched off.
+console-error-short-name = Write 1 to 64 lower-case letters, digits, dots, dashes and underscores.
+console-error-short-name-taken = Another identity provider has this short name. Choose another one.
+console-error-no-domain = Name at least one domain. Usernames of this provider end in it.
+console-error-domain = { $domain } is no domain such as example.edu.
+console-error-own-domain = { $domain } is this server’s own domain.
+console-error-domain-taken = { $domain } belongs to { $name }.
+console-error-client-id = Enter the client id. The provider tells it when this server is registered there.
+console-error-issuer = Enter the issuer. The provider’s documentation tells it.
+console-error-scopes = Name at least one scope, each without spaces.
+console-error-openid = Add openid: without it nobody is told who signed in.
+console-error-client-authentication = Write client_secret_basic, client_secret_post or none.
+console-error-algorithm = { $name } is not taken. Choose for example RS256, PS256, ES256 or EdDSA.
+console-error-parameter = { $name } is a parameter that this server sets itself.
+console-error-username-claims = Name at least one claim.
 
 # Apps and services
 console-clients-title = Apps and services

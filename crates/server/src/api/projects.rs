@@ -14,7 +14,6 @@ use crate::domain::project;
 use crate::error::{Error, Result};
 use crate::http::extract::Json;
 use crate::http::openapi::{CallRefused, Conflict, Forbidden, NotFound, TooLarge, request_body};
-use crate::store::identities;
 use crate::store::projects::{self, Project};
 
 #[derive(Deserialize)]
@@ -202,28 +201,5 @@ fn answer(tx: &mut ReadTx, known: &Known, project: &Project) -> Result<ProjectAn
 /// The document of wire.md 1.5; the identities of the admins as the caller may see them.
 fn document(tx: &mut ReadTx, known: &Known, project: &Project) -> Result<api::Project> {
     let reader = Reader::of(tx, &known.caller)?;
-    let admin_ids = projects::list_admins(tx, project.id)?;
-    let groups = project.admin_group_ids();
-    let identities = identities::list_by_ids(tx, &admin_ids)?
-        .iter()
-        .map(|identity| reader.document(identity))
-        .collect::<Result<_>>()?;
-    let unknown = |id: &uuid::Uuid| api::Group {
-        id: *id,
-        name: None,
-        description: None,
-        organization: None,
-    };
-    Ok(api::Project {
-        id: project.id,
-        display_name: project.display_name.clone(),
-        project_name: project.display_name.clone(),
-        contact_email: project.contact_email.clone(),
-        admins: api::ProjectAdmins {
-            identities,
-            groups: groups.iter().map(unknown).collect(),
-        },
-        admin_ids: Some(admin_ids).filter(|ids| !ids.is_empty()),
-        admin_group_ids: Some(groups).filter(|ids| !ids.is_empty()),
-    })
+    project::document(tx, project, |admin| reader.document(admin))
 }

@@ -151,7 +151,8 @@ pub fn local_username(username: &str, local_domain: &str) -> Result<String> {
         Some(_) => {
             return Err(
                 Error::invalid_parameters(format!("username: local accounts end in @{local_domain}"))
-                    .said(words("account-username-domain").arg("domain", local_domain)),
+                    .said(words("account-username-domain").arg("domain", local_domain))
+                    .about("username"),
             );
         }
     };
@@ -160,7 +161,8 @@ pub fn local_username(username: &str, local_domain: &str) -> Result<String> {
     if characters == 0 || characters > 64 || !local.chars().all(allowed) {
         return Err(
             Error::invalid_parameters("username: must have 1 to 64 letters, digits or the characters . _ - +")
-                .said(words("account-username-characters")),
+                .said(words("account-username-characters"))
+                .about("username"),
         );
     }
     Ok(format!("{local}@{local_domain}"))
@@ -182,7 +184,8 @@ pub fn check_text(field: &'static str, text: &str) -> Result<()> {
     if length == 0 || length > 255 || text.chars().any(char::is_control) {
         return Err(
             Error::invalid_parameters(format!("{field}: must have 1 to 255 characters on one line"))
-                .said(words("account-text-length")),
+                .said(words("account-text-length"))
+                .about(field),
         );
     }
     Ok(())
@@ -198,7 +201,8 @@ pub fn check_email(email: &str) -> Result<()> {
     } else {
         Err(
             Error::invalid_parameters("email: must be an address such as a@example.org")
-                .said(words("account-email-form")),
+                .said(words("account-email-form"))
+                .about("email"),
         )
     }
 }

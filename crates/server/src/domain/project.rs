@@ -6,6 +6,8 @@
 //! changes has to pass the session gate; programs that act as themselves have no session
 //! and are not gated.
 
+mod document;
+
 use std::time::Duration;
 
 use portolan_db::{ReadTx, WriteTx};
@@ -14,6 +16,7 @@ use portolan_types::error::AuthorizationParameters;
 use portolan_types::{ClientId, IdentityId, PolicyId, ProjectId, Timestamp};
 use uuid::Uuid;
 
+pub use self::document::document;
 use crate::app::{Ctx, new_uuid};
 use crate::config::Config;
 use crate::domain::identity::{check_email, check_text};
@@ -28,6 +31,7 @@ use crate::store::policies::ADMIN_SESSION_SECONDS;
 use crate::store::projects::{self, BUILT_IN, Project};
 use crate::store::scopes::Scope;
 use crate::store::sessions::{self, Authentication};
+use crate::texts::words;
 
 /// What the session gate says, as clients know it.
 const SESSION_MESSAGE: &str = "To access this project you must have an identity with admin privileges in session \
@@ -478,7 +482,11 @@ pub fn changed<'a, T>(field: &'static str, change: &'a Change<T>) -> Result<Opti
 }
 
 fn check_contact(email: &str) -> Result<()> {
-    check_email(email).map_err(|error| Error::invalid_parameters(error.detail().replacen("email", "contact_email", 1)))
+    check_email(email).map_err(|error| {
+        Error::invalid_parameters(error.detail().replacen("email", "contact_email", 1))
+            .said(words("account-email-form"))
+            .about("contact_email")
+    })
 }
 
 fn parse_admins(change: &Change<Vec<String>>) -> Result<Option<Vec<IdentityId>>> {

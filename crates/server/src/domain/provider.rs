@@ -1,6 +1,8 @@
 //! Registering identity providers: what an operator may say of one, and by which words
 //! people find it.
 
+use std::borrow::Cow;
+
 use portolan_db::{ReadTx, WriteTx};
 use portolan_types::IdentityProviderId;
 use serde_json::json;
@@ -13,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::identity_providers::{self, CLIENTS, CLIENTS_DOMAIN, IdentityProvider, LOCAL, Setup};
 use crate::store::sessions;
+use crate::texts::{self, Words};
 use crate::upstream::discovery::asymmetric;
 use crate::upstream::provider::{Configuration, OAUTH2, PRESETS, is_upstream, microsoft_issuer, preset};
 
@@ -90,39 +93,62 @@ impl Wanted {
 
     /// Every finding names the option and says what to do.
     pub fn check(&self, local_domain: &str) -> Result<()> {
-        let refused = |text: String| Err(Error::invalid_parameters(text));
         check_text("name", &self.provider.name)?;
         let short = &self.provider.short_name;
         let is_short = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
         if short.is_empty() || short.len() > 64 || !short.chars().all(is_short) {
-            return refused("short name: 1 to 64 lower-case letters, digits, dots, dashes and underscores".into());
+            return Err(refused(
+                "short_name",
+                "short name: 1 to 64 lower-case letters, digits, dots, dashes and underscores",
+                texts::words("console-error-short-name"),
+            ));
         }
         for name in self.provider.alternative_names() {
-            check_text("alternative name", &name)?;
+            check_text("alternative name", &name).map_err(|error| error.about("alternative_names"))?;
         }
         if self.domains.is_empty() {
-            return refused("domain: name at least one; usernames of this provider end in it".into());
+            return Err(refused(
+                "domains",
+                "domain: name at least one; usernames of this provider end in it",
+                texts::words("console-error-no-domain"),
+            ));
         }
         for domain in &self.domains {
             if !is_domain(domain) {
-                return refused(format!("domain {domain}: write a domain such as example.edu"));
+                return Err(refused(
+                    "domains",
+                    format!("domain {domain}: write a domain such as example.edu"),
+                    texts::words("console-error-domain").arg("domain", domain),
+                ));
             }
             if domain == local_domain || domain == CLIENTS_DOMAIN {
-                return refused(format!("domain {domain}: is this server's own"));
+                return Err(refused(
+                    "domains",
+                    format!("domain {domain}: is this server's own"),
+                    texts::words("console-error-own-domain").arg("domain", domain),
+                ));
             }
         }
         let configuration = &self.configuration;
         let default = &configuration.default_domain;
         if !default.is_empty() && !self.domains.contains(default) {
-            return refused(format!(
+            return Err(Error::invalid_parameters(format!(
                 "default domain {default}: is not one of the provider's domains"
-            ));
+            )));
         }
         if configuration.client_id.trim().is_empty() {
-            return refused("client id: is missing; the provider tells it when this server is registered there".into());
+            return Err(refused(
+                "client_id",
+                "client id: is missing; the provider tells it when this server is registered there",
+                texts::words("console-error-client-id"),
+            ));
         }
         if self.issuer.trim().is_empty() {
-            return refused("issuer: is missing; the provider's documentation tells it".into());
+            return Err(refused(
+                "issuer",
+                "issuer: is missing; the provider's documentation tells it",
+                texts::words("console-error-issuer"),
+            ));
         }
         if configuration.scopes.is_empty()
             || configuration
@@ -130,29 +156,54 @@ impl Wanted {
                 .iter()
                 .any(|scope| scope.is_empty() || scope.contains(char::is_whitespace))
         {
-            return refused("scope: name at least one, each without spaces".into());
+            return Err(refused(
+                "scopes",
+                "scope: name at least one, each without spaces",
+                texts::words("console-error-scopes"),
+            ));
         }
         if self.provider.kind != OAUTH2 && !configuration.scopes.iter().any(|scope| scope == "openid") {
-            return refused("scope: openid is missing, without which nobody is told who signed in".into());
+            return Err(refused(
+                "scopes",
+                "scope: openid is missing, without which nobody is told who signed in",
+                texts::words("console-error-openid"),
+            ));
         }
         let ways = ["", "client_secret_basic", "client_secret_post", "none"];
         if !ways.contains(&configuration.client_authentication.as_str()) {
-            return refused("client authentication: client_secret_basic, client_secret_post or none".into());
+            return Err(refused(
+                "client_authentication",
+                "client authentication: client_secret_basic, client_secret_post or none",
+                texts::words("console-error-client-authentication"),
+            ));
         }
         if let Some(name) = configuration.algorithms.iter().find(|name| asymmetric(name).is_none()) {
-            return refused(format!(
-                "algorithm {name}: choose for example RS256, PS256, ES256 or EdDSA"
+            let text = format!("algorithm {name}: choose for example RS256, PS256, ES256 or EdDSA");
+            return Err(refused(
+                "algorithms",
+                text,
+                texts::words("console-error-algorithm").arg("name", name),
             ));
         }
         let ours = |name: &&String| OUR_PARAMETERS.contains(&name.as_str()) || name.is_empty();
         if let Some(name) = configuration.parameters.keys().find(ours) {
-            return refused(format!("parameter {name}: is one that this server sets itself"));
+            return Err(refused(
+                "parameters",
+                format!("parameter {name}: is one that this server sets itself"),
+                texts::words("console-error-parameter").arg("name", name),
+            ));
         }
         if configuration.claims.username.is_empty() {
-            return refused("username claim: name at least one".into());
+            return Err(refused(
+                "username_claims",
+                "username claim: name at least one",
+                texts::words("console-error-username-claims"),
+            ));
         }
         if self.provider.kind == OAUTH2 && configuration.endpoints.is_none() {
-            return refused("endpoints: plain OAuth 2.0 has no document that tells them".into());
+            return Err(Error::invalid_parameters(
+                "endpoints: plain OAuth 2.0 has no document that tells them",
+            ));
         }
         Ok(())
     }
@@ -174,6 +225,11 @@ impl Wanted {
         found.dedup();
         found
     }
+}
+
+/// A refusal for the command line, and for the field of a page in its language.
+fn refused(field: &'static str, detail: impl Into<Cow<'static, str>>, said: Words) -> Error {
+    Error::invalid_parameters(detail).said(said).about(field)
 }
 
 pub fn create(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, local_domain: &str, wanted: &Wanted) -> Result<()> {
@@ -252,6 +308,8 @@ fn name_taken(short_name: &str) -> Error {
     Error::conflict(format!(
         "another identity provider has the short name {short_name}; choose another one"
     ))
+    .said(texts::words("console-error-short-name-taken"))
+    .about("short_name")
 }
 
 /// A domain belongs to one provider. One of a placeholder, through which nobody can sign
@@ -267,10 +325,14 @@ fn set_domains(tx: &mut WriteTx, wanted: &Wanted) -> Result<()> {
         match identity_providers::find_by_domain(tx, domain)? {
             Some(owner) if owner.id == id => continue,
             Some(owner) if owner.kind != "placeholder" => {
-                return Err(Error::conflict(format!(
-                    "the domain {domain} belongs to {}",
-                    owner.name
-                )));
+                let said = texts::words("console-error-domain-taken")
+                    .arg("domain", domain)
+                    .arg("name", &owner.name);
+                return Err(
+                    Error::conflict(format!("the domain {domain} belongs to {}", owner.name))
+                        .said(said)
+                        .about("domains"),
+                );
             }
             Some(_) => identity_providers::delete_domain(tx, domain)?,
             None => {}

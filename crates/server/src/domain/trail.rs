@@ -76,6 +76,20 @@ impl Filter {
     }
 }
 
+/// What a person or a client did and what was done to them, the newest first.
+pub fn recent(tx: &mut ReadTx, kind: &str, id: Uuid, most: usize) -> Result<Vec<Entry>> {
+    let end = place_before(None);
+    let mut entries = audit::list_by_resource_before(tx, kind, &id.to_string(), end, most as i64)?;
+    for entry in audit::list_by_actor_before(tx, id, end, most as i64)? {
+        if !entries.iter().any(|known| known.id == entry.id) {
+            entries.push(entry);
+        }
+    }
+    entries.sort_by_key(|entry| std::cmp::Reverse((entry.happened_at, entry.id)));
+    entries.truncate(most);
+    Ok(entries)
+}
+
 /// A place in the trail: before the entry of this time and id.
 pub type Place = (Timestamp, Uuid);
 

@@ -279,6 +279,7 @@ fn page(app: &App, error: &Error, occasion: Occasion) -> Response {
             request_id: occasion.request_id.to_string(),
             operator_contact: app.config.operator_contact.clone(),
             signed_in_as: None,
+            administers: false,
             skin: None,
             offers_languages: false,
         },

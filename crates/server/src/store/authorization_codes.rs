@@ -1,6 +1,6 @@
 //! Authorization codes. Only hashes are stored; a code works once.
 
-use portolan_db::{Error as DbError, FromRow, Query, ReadTx, Row, WriteTx, params};
+use portolan_db::{Error as DbError, FromRow, Query, Row, WriteTx, params};
 use portolan_types::id::IssuanceId;
 use portolan_types::{AppSessionId, ClientId, ConsentId, IdentityId, Timestamp, TokenHash};
 
@@ -119,12 +119,7 @@ pub fn insert(tx: &mut WriteTx, code: &NewCode<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Live, used or expired: the caller looks.
-pub fn find(tx: &mut ReadTx, hash: &TokenHash) -> Result<Option<AuthorizationCode>> {
-    Ok(tx.fetch(&by_hash(hash))?.pop())
-}
-
-/// The same to be asked together with others.
+/// The code, live, used or expired: the caller looks.
 pub fn by_hash(hash: &TokenHash) -> Query<AuthorizationCode> {
     Query::new(
         "SELECT hash, client_id, identity_id, identity_generation, issuance_id, app_session_id, redirect_uri,

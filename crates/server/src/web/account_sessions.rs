@@ -11,7 +11,8 @@ use portolan_db::ReadTx;
 use portolan_types::{BrowserSessionId, TokenHash};
 
 use super::destination::Destination;
-use super::pages::{Moment, PlaceView, SessionsPage, SignIn};
+use super::pages::Moment;
+use super::pages::account::{PlaceView, SessionsPage, SignIn};
 use super::{SignedIn, find_session, layout, render, user_agent};
 use crate::app::{App, Ctx};
 use crate::domain::identity;

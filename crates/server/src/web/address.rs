@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
 
-use super::by_link::{field_error, message, no_mail, open, refused, with_cookie};
+use super::by_link::{message, no_mail, open, refused, with_cookie};
 use super::destination::Destination;
 use super::pages::FormErrors;
 use super::pages::mail::{AddressPage, ConfirmAddressPage};
@@ -125,7 +125,7 @@ pub async fn ask_address(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
             message(&app, &ctx, ctx.text("account-look"), &[&text], Some(back))
         }
         Err(error) if error.kind() == Kind::InvalidParameters => {
-            let errors = field_error(&ctx, &error, &["email"]);
+            let errors = FormErrors::at(ctx.language, &error, &["email"]);
             refused(show(&app, &ctx, &cookie, &state, email, errors)?)
         }
         Err(error) => Err(error),

@@ -14,10 +14,9 @@ use crate::app::{App, Ctx};
 use crate::domain::address;
 use crate::domain::password::{self, Factors};
 use crate::domain::token_format;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::browser::{Cookie, PagePolicy};
 use crate::http::extract::Params;
-use crate::http::render::sentence;
 
 /// Keeps what was typed into a form that is answered by mail.
 pub async fn ask(app: &App, ctx: &Ctx, headers: &HeaderMap, kind: &'static str, typed: String) -> Result<()> {
@@ -95,20 +94,4 @@ pub fn no_mail(app: &App, ctx: &Ctx) -> Result<Response> {
     )?;
     *response.status_mut() = StatusCode::NOT_FOUND;
     Ok(response)
-}
-
-/// `username: must have …` becomes a text at that field.
-pub fn field_error(ctx: &Ctx, error: &Error, fields: &[&'static str]) -> FormErrors {
-    let names = |field: &&&str| {
-        let rest = error.detail().strip_prefix(**field);
-        rest.is_some_and(|rest| rest.starts_with(": "))
-    };
-    match (fields.iter().find(names), error.words()) {
-        (Some(field), Some(words)) => FormErrors::field(field, ctx.language.words(words)),
-        (Some(field), None) => {
-            let detail = error.detail()[field.len()..].trim_start_matches(": ");
-            FormErrors::foreign(field, ctx.language, sentence(detail))
-        }
-        _ => FormErrors::refusal(ctx.language, error),
-    }
 }

@@ -8,7 +8,8 @@ use portolan_types::IdentityProviderId;
 
 use super::Waiting;
 use super::destination::Destination;
-use super::pages::{CarriedField, Href, ProviderChoice, ProviderLink, ProviderSearch};
+use super::pages::sign_in::{ProviderChoice, ProviderLink, ProviderSearch};
+use super::pages::{CarriedField, Href};
 use crate::app::App;
 use crate::domain::{provider, upstream};
 use crate::error::Result;

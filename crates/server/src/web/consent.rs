@@ -16,7 +16,9 @@ use portolan_types::{BrowserSessionId, ScopeRequest, TokenHash};
 use uuid::Uuid;
 
 use super::destination::CONSENTS;
-use super::pages::{AccessDuration, ConsentPage, ContinueAsPage, FormErrors, Href, ScopeNode};
+use super::pages::consent::{AccessDuration, ConsentPage, ScopeNode};
+use super::pages::sign_in::ContinueAsPage;
+use super::pages::{FormErrors, Href};
 use super::{SignedIn, Waiting, account_view, find_session, find_waiting, render, request_id, resume, speaking};
 use crate::app::{App, Ctx};
 use crate::domain::consent::{self, Approval, Decision, path_id};

@@ -16,11 +16,11 @@ use portolan_db::ReadTx;
 use portolan_types::{BrowserSessionId, ClientId, ConsentId, IdentityId, ScopeId, Timestamp, TokenHash};
 
 use super::destination::{CONSENTS, CameFrom, Destination};
-use super::pages::account::{AppLosses, RevokeAllPage};
-use super::pages::{
-    AppConsents, CarriedField, ClientView, ConsentNode, ConsentsPage, FormErrors, Href, Loss, LostScope, Moment,
-    RevocationExtent, RevocationPage, Withdraw,
+use super::pages::consent::{
+    AppConsents, AppLosses, ConsentNode, ConsentsPage, Loss, LostScope, RevocationExtent, RevocationPage,
+    RevokeAllPage, Withdraw,
 };
+use super::pages::{CarriedField, ClientView, FormErrors, Href, Moment};
 use super::{SignedIn, client_view, find_session, layout, render};
 use crate::app::{App, Ctx};
 use crate::domain::{consent, token_format};

@@ -18,6 +18,8 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: Some(say("admin@portolan.local")),
+        offers_languages: true,
+        administers: true,
         ..Layout::default()
     };
     let form_token = || "kq3vT0nP".to_owned();

@@ -6,6 +6,8 @@
 //! recently with an account that administers it (decisions, section 6); the pages lead to the
 //! login for that, and back.
 
+pub mod admins;
+pub mod app_form;
 pub mod appearance;
 pub mod apps;
 pub mod projects;
@@ -15,19 +17,19 @@ pub mod secrets;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
-use portolan_db::{ReadTx, WriteTx};
+use portolan_db::ReadTx;
 use portolan_types::{BrowserSessionId, ClientId, IdentityId, ProjectId};
 
 use super::destination::{DEVELOPERS, Destination, Inside};
 use super::pages::developers::{ProjectRow, ProjectsNotice, ProjectsPage, Trail};
-use super::pages::{Href, Layout, Link};
-use super::{SignedIn, find_session, layout, render};
+use super::pages::{Href, Link};
+use super::visit::{self, Page, Stop, Visitor};
+use super::{SignedIn, find_session, render};
 use crate::app::{App, Ctx};
 use crate::domain::project::{Gate, Manager};
 use crate::error::{Error, Kind, Result};
-use crate::http::browser::{Cookie, PagePolicy, checked_form, stale_form};
-use crate::http::extract::{Form, Params, Query};
-use crate::http::upload::Upload;
+use crate::http::browser::{Cookie, PagePolicy};
+use crate::http::extract::Query;
 use crate::store::clients::{self, Client};
 use crate::store::identities::{self, Identity};
 use crate::store::projects::{self as project_store, Project};
@@ -43,23 +45,6 @@ pub struct Developer {
 }
 
 impl Developer {
-    /// None if nobody is signed in.
-    fn find(tx: &mut ReadTx, app: &App, ctx: &Ctx, cookie: &Cookie) -> Result<Option<Self>> {
-        let Some((session, Some(person))) = find_session(tx, app, ctx, &cookie.hash)? else {
-            return Ok(None);
-        };
-        let mut set = identities::list_set(tx, person.identity.set_id)?;
-        set.retain(Identity::is_live);
-        let here = sessions::list_authentications(tx, session)?;
-        let manager = Manager::of_person(tx, &person.identity, here, Gate::of(&app.config))?;
-        Ok(Some(Self {
-            session,
-            person,
-            set,
-            manager,
-        }))
-    }
-
     pub fn is_self(&self, id: IdentityId) -> bool {
         self.set.iter().any(|identity| identity.id == id)
     }
@@ -117,160 +102,72 @@ impl Developer {
     }
 }
 
-/// Why a page is not shown.
-pub enum Stop {
-    Error(Error),
-    /// The person has to sign in first, and comes back.
-    SignIn(Destination),
-}
+/// A page or a form of the area.
+pub type Visit = visit::Visit<Developer>;
 
-pub type Page = Result<Response, Stop>;
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Stop::Error(error)
+impl Visitor for Developer {
+    fn find(tx: &mut ReadTx, app: &App, ctx: &Ctx, cookie: &Cookie) -> Result<Option<Self>> {
+        let Some((session, Some(person))) = find_session(tx, app, ctx, &cookie.hash)? else {
+            return Ok(None);
+        };
+        let mut set = identities::list_set(tx, person.identity.set_id)?;
+        set.retain(Identity::is_live);
+        let here = sessions::list_authentications(tx, session)?;
+        let manager = Manager::of_person(tx, &person.identity, here, Gate::of(&app.config))?;
+        Ok(Some(Self {
+            session,
+            person,
+            set,
+            manager,
+        }))
     }
-}
 
-impl IntoResponse for Stop {
-    fn into_response(self) -> Response {
-        match self {
-            Stop::Error(error) => error.into_response(),
-            Stop::SignIn(destination) => Redirect::to(&destination.login_path()).into_response(),
-        }
+    fn session(&self) -> BrowserSessionId {
+        self.session
     }
-}
 
-/// Somebody at a page of the area, or with a form of it.
-pub struct Visit {
-    pub app: App,
-    pub ctx: Ctx,
-    cookie: Option<Cookie>,
-    /// Where they come back to if they have to sign in first.
-    here: Inside,
+    fn person(&self) -> &SignedIn {
+        &self.person
+    }
+
+    /// Each project has a gate of its own.
+    fn may_change(&self) -> bool {
+        true
+    }
+
+    fn way_back(here: Inside) -> Destination {
+        Destination::Developers(here)
+    }
+
+    fn is_refusal(error: &Error) -> bool {
+        is_refusal(error)
+    }
+
+    /// Whom the gate of a project refuses signs in with an account that opens it.
+    fn stop(here: &Inside, error: Error) -> Stop {
+        let Some(parameters) = error.authorization_parameters() else {
+            return Stop::Error(error);
+        };
+        let named = parameters.session_required_identities.as_deref().unwrap_or(&[]);
+        let identity = named.first().and_then(|id| id.parse().ok());
+        Stop::SignIn(Destination::Administer(here.clone(), identity))
+    }
 }
 
 impl Visit {
-    /// Of the page at this path beneath the area.
-    pub fn new(app: App, ctx: Ctx, headers: &HeaderMap, here: impl Into<String>) -> Self {
-        Self {
-            cookie: Cookie::read(headers, &app.config),
-            app,
-            ctx,
-            here: Inside::new(here),
-        }
-    }
-
-    /// With a form of the page at this path.
-    pub fn with_form(
-        app: App,
-        ctx: Ctx,
-        headers: &HeaderMap,
-        form: Result<Form>,
-        here: impl Into<String>,
-    ) -> Result<(Self, Params)> {
-        let (cookie, form) = checked_form(&app, headers, form)?;
-        let visit = Self {
-            cookie: Some(cookie),
-            app,
-            ctx,
-            here: Inside::new(here),
-        };
-        Ok((visit, form))
-    }
-
-    /// With a form that may hold a file, of the page at this path.
-    pub fn with_upload(
-        app: App,
-        ctx: Ctx,
-        headers: &HeaderMap,
-        form: &Upload,
-        here: impl Into<String>,
-    ) -> Result<Self> {
-        let cookie = Cookie::read(headers, &app.config).ok_or_else(stale_form)?;
-        cookie.check_form(&app, &form.params)?;
-        Ok(Self {
-            cookie: Some(cookie),
-            app,
-            ctx,
-            here: Inside::new(here),
-        })
-    }
-
-    fn sign_in_first(&self) -> Stop {
-        Stop::SignIn(Destination::Developers(self.here.clone()))
-    }
-
     /// The person with what this finds for them.
     pub async fn read<T, F>(&self, find: F) -> Result<(Developer, T), Stop>
     where
         T: Send + 'static,
         F: Fn(&mut ReadTx, &Developer) -> Result<T> + Send + 'static,
     {
-        let Some(cookie) = self.cookie.clone() else {
-            return Err(self.sign_in_first());
-        };
-        let (app, ctx) = (self.app.clone(), self.ctx.clone());
-        let found = self.app.db.read(move |tx| {
-            let Some(developer) = Developer::find(tx, &app, &ctx, &cookie)? else {
-                return Ok(None);
-            };
-            let found = find(tx, &developer)?;
-            Ok::<_, Error>(Some((developer, found)))
-        });
-        match found.await {
-            Ok(found) => found.ok_or_else(|| self.sign_in_first()),
-            Err(error) => Err(self.stop(error)),
-        }
-    }
-
-    /// Changes something. The inner error is a refusal of what the form says, to be shown
-    /// beside the form.
-    pub async fn change<T, F>(&self, change: F) -> Result<Result<T>, Stop>
-    where
-        T: Send + 'static,
-        F: Fn(&mut WriteTx, &Developer) -> Result<T> + Send + 'static,
-    {
-        let Some(cookie) = self.cookie.clone() else {
-            return Err(self.sign_in_first());
-        };
-        let (app, ctx) = (self.app.clone(), self.ctx.clone());
-        let changed = self.app.db.write(move |tx| {
-            let Some(developer) = Developer::find(tx, &app, &ctx, &cookie)? else {
-                return Ok(None);
-            };
-            sessions::touch(tx, developer.session, ctx.now)?;
-            let changed = change(tx, &developer)?;
-            Ok::<_, Error>(Some(changed))
-        });
-        match changed.await {
-            Ok(Some(changed)) => Ok(Ok(changed)),
-            Ok(None) => Err(self.sign_in_first()),
-            Err(error) if is_refusal(&error) => Ok(Err(error)),
-            Err(error) => Err(self.stop(error)),
-        }
+        self.find(|_| true, find).await
     }
 
     /// Counts a change that makes the server write to the contact of a project, whom a person
     /// can choose as they like.
     pub fn count_notice(&self) -> Result<()> {
         self.app.limits.notice(self.ctx.address)
-    }
-
-    fn stop(&self, error: Error) -> Stop {
-        let Some(parameters) = error.authorization_parameters() else {
-            return Stop::Error(error);
-        };
-        let named = parameters.session_required_identities.as_deref().unwrap_or(&[]);
-        let identity = named.first().and_then(|id| id.parse().ok());
-        Stop::SignIn(Destination::Administer(self.here.clone(), identity))
-    }
-
-    /// For the forms of the page.
-    pub fn form_token(&self) -> String {
-        self.cookie
-            .as_ref()
-            .map_or_else(String::new, |cookie| cookie.form_token(&self.app))
     }
 
     /// Of a page right beneath the list of projects.
@@ -301,10 +198,6 @@ impl Visit {
             href: inside(&format!("apps/{}", client.id)),
         });
         trail
-    }
-
-    pub fn layout(&self, title: &str, developer: &Developer) -> Layout {
-        layout(&self.app, &self.ctx, title, Some(&developer.person))
     }
 }
 

@@ -5,10 +5,11 @@ use axum::extract::{Path, State};
 use http::HeaderMap;
 use portolan_types::ClientId;
 
-use super::developers::{Page, Visit, go_on, inside, is_refusal};
+use super::developers::{Visit, go_on, inside, is_refusal};
 use super::pages::FormErrors;
 use super::pages::resource::{DnsAnswer, DomainsPage};
 use super::render;
+use super::visit::Page;
 use crate::app::{App, Ctx};
 use crate::domain::client::registration::{Fqdn, add_fqdn, check_fqdn, check_fqdn_proof, parse_fqdn};
 use crate::error::{Error, Kind, Result};

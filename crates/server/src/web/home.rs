@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderValue};
 
 use super::account_sessions::SESSIONS;
 use super::destination::{ADDRESS, CONSENTS, CONSOLE, DEVELOPERS, IDENTITIES, SECURITY};
-use super::pages::{AuthCodeOutcome, AuthCodePage, HomePage, HomeState, Href, Link};
+use super::pages::sign_in::{AuthCodeOutcome, AuthCodePage};
+use super::pages::{HomePage, HomeState, Href, Link};
 use super::{assets, find_session, layout, render};
 use crate::app::{App, Ctx};
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::store::identities;
 pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Result<Response> {
     let hash = Cookie::read(&headers, &app.config).map(|cookie| cookie.hash);
     let (shared, unit_ctx) = (app.clone(), ctx.clone());
-    let (is_set_up, signed_in, is_administrator) = app
+    let (is_set_up, signed_in) = app
         .db
         .read(move |tx| {
             let session = match &hash {
@@ -27,14 +28,11 @@ pub async fn home(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Resul
                 None => None,
             };
             let person = session.and_then(|(_, person)| person);
-            let is_administrator = match &person {
-                Some(person) => identities::is_administrator(tx, person.identity.id)?,
-                None => false,
-            };
-            Ok::<_, Error>((identities::has_administrator(tx)?, person, is_administrator))
+            Ok::<_, Error>((identities::has_administrator(tx)?, person))
         })
         .await?;
-    let console = is_administrator.then(|| Link {
+    let administers = signed_in.as_ref().is_some_and(|person| person.administers);
+    let console = administers.then(|| Link {
         text: ctx.text("console-title").into(),
         href: Href::path(CONSOLE),
     });

@@ -9,9 +9,8 @@ use portolan_db::ReadTx;
 use portolan_types::{BrowserSessionId, IdentityId, IdentitySetId, Timestamp};
 
 use super::destination::{CameFrom, Destination, IDENTITIES, LINK};
-use super::pages::{
-    Href, IdentitiesNotice, IdentitiesPage, IdentityChange, IdentityChangePage, IdentityRow, Link, MessagePage, Moment,
-};
+use super::pages::account::{IdentitiesNotice, IdentitiesPage, IdentityChange, IdentityChangePage, IdentityRow};
+use super::pages::{Href, Link, MessagePage, Moment};
 use super::{SignedIn, account_view, find_session, layout, render};
 use crate::app::{App, Ctx, new_uuid};
 use crate::domain::{linking, session};

@@ -14,7 +14,9 @@ use portolan_types::BrowserSessionId;
 use uuid::Uuid;
 
 use super::destination::{CameFrom, Destination, IDENTITIES, LINK, LINK_CONFIRM};
-use super::pages::{CarriedField, Href, Link, LinkConfirmPage, LinkPage, LoginReason, MessagePage};
+use super::pages::account::{LinkConfirmPage, LinkPage};
+use super::pages::sign_in::LoginReason;
+use super::pages::{CarriedField, Href, Link, MessagePage};
 use super::{
     SignedIn, Waiting, account_view, find_session, find_waiting, layout, render, request_id, resume, speaking,
 };

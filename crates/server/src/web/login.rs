@@ -19,14 +19,15 @@ use super::demands::Demands;
 use super::destination::Destination;
 use super::device::Device;
 use super::linking::Linking;
-use super::pages::{FormErrors, Href, Link, LoginPage, LoginReason};
+use super::pages::sign_in::{LoginPage, LoginReason};
+use super::pages::{FormErrors, Href, Link};
 use super::{
     SignedIn, Waiting, factor, find_session, find_waiting, layout, render, request_id, resume, sign_in, speaking,
 };
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
 use crate::domain::attempts::Judged;
-use crate::domain::session::{Presence, Proof};
+use crate::domain::session::Proof;
 use crate::domain::{attempts, factors, identity, linking};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
@@ -129,8 +130,7 @@ pub(super) async fn load(
                 }
             };
             if let (Some(session), true) = (session, destination.changes_links()) {
-                let present = Presence::of(tx, session)?;
-                if linking::lacks_second_factor(tx, ctx.now, &present.set, &present.authentications)? {
+                if linking::lacks_second_factor_here(tx, ctx.now, session)? {
                     demands.add_two_factors(&ctx);
                 }
             }

@@ -12,8 +12,9 @@ use http::HeaderMap;
 use portolan_types::TokenHash;
 
 use super::destination::CameFrom;
+use super::pages::sign_in::{LoggedOutPage, LogoutPage};
 use super::pages::skin::SkinView;
-use super::pages::{CarriedField, Layout, LoggedOutPage, LogoutPage};
+use super::pages::{CarriedField, Layout};
 use super::{layout, render, skin, wished_by};
 use crate::app::{App, Ctx};
 use crate::domain::id_token::{Expiry, VerifiedIdToken};

@@ -34,6 +34,7 @@ pub mod sign_up;
 pub mod skin;
 pub mod texts;
 pub mod user_agent;
+mod visit;
 
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -48,7 +49,7 @@ use crate::http::browser::{self, PagePolicy};
 use crate::http::extract::Params;
 use crate::store::authorization_requests::{self, Parked};
 use crate::store::clients::{self, Client};
-use crate::store::identities::Identity;
+use crate::store::identities::{Identity, find as find_identity, is_administrator};
 use crate::store::sessions::{self, Authentication};
 use crate::texts::{Language, words};
 use pages::skin::SkinView;
@@ -69,6 +70,8 @@ pub struct Waiting {
 pub struct SignedIn {
     pub identity: Identity,
     pub authentication: Authentication,
+    /// Whether the console is for this person.
+    pub administers: bool,
 }
 
 /// The session behind the cookie with the person signed in to it, if there is one.
@@ -85,9 +88,10 @@ fn find_session(
     // The newest of an identity that may sign in: an operator may have switched off the provider
     // of one of them, and the authorization endpoint sees the others too.
     for authentication in sessions::list_authentications(tx, session.id)? {
-        let identity = crate::store::identities::find(tx, authentication.identity_id)?;
+        let identity = find_identity(tx, authentication.identity_id)?;
         if let Some(identity) = identity.filter(Identity::is_live) {
             let person = SignedIn {
+                administers: is_administrator(tx, identity.id)?,
                 identity,
                 authentication,
             };
@@ -202,6 +206,7 @@ fn layout(app: &App, ctx: &Ctx, title: &str, signed_in: Option<&SignedIn>) -> La
         request_id: ctx.request_id.to_string(),
         operator_contact: app.config.operator_contact.clone(),
         signed_in_as: signed_in.map(|person| person.identity.username.clone()),
+        administers: signed_in.is_some_and(|person| person.administers),
         skin: None,
         offers_languages: ctx.can_be_reloaded,
     }

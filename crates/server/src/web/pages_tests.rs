@@ -5,7 +5,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use super::account::*;
+use super::consent::*;
+use super::security::*;
+use super::sign_in::*;
 use super::*;
 use crate::http::browser::{self, PagePolicy};
 
@@ -53,6 +58,7 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: None,
+        administers: false,
         skin: None,
         offers_languages: true,
     };
@@ -205,13 +211,15 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         password_min_length: 15,
         errors: FormErrors::none(),
     };
+    let (qr_path, qr_side) =
+        crate::domain::totp::qr_path("otpauth://totp/localhost:alice?secret=GEZDGNBVGY3TQOJQ").unwrap();
     let app_set_up = || TotpPage {
         layout: signed_in("security-totp-title"),
         form_token: form_token(),
         secret: "GEZD GNBV GY3T QOJQ".to_owned(),
         uri: format!("otpauth://totp/localhost:{}?secret=GEZDGNBVGY3TQOJQ", say("alice")),
-        qr_path: "M4 4h1v1h-1zM6 4h1v1h-1z".to_owned(),
-        qr_side: 33,
+        qr_path: qr_path.clone(),
+        qr_side,
         errors: FormErrors::none(),
     };
     let removal = || FactorRemovalPage {
@@ -769,6 +777,24 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         ),
         page("consent", &consent()),
         page(
+            "consent_many",
+            &ConsentPage {
+                scopes: (1..=200)
+                    .map(|number| ScopeNode {
+                        optional: number % 4 == 0,
+                        ..scope(
+                            &number.to_string(),
+                            &format!("Read the tide at gauge {number}"),
+                            "How high the water is",
+                            &format!("https://auth.globus.org/scopes/5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f/{number}"),
+                            "Tide gauges",
+                        )
+                    })
+                    .collect(),
+                ..consent()
+            },
+        ),
+        page(
             "consent_while_away",
             &ConsentPage {
                 client: command_line().registered_as(say("Globus CLI on laptop-7")),
@@ -936,17 +962,17 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         ),
         page(
             "consents_revoke_all",
-            &account::RevokeAllPage {
+            &RevokeAllPage {
                 layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),
                 carried: revocation().carried,
                 apps: vec![
-                    account::AppLosses {
+                    AppLosses {
                         client: client(),
                         losses: revocation().losses,
                     },
-                    account::AppLosses {
+                    AppLosses {
                         client: command_line().registered_as(say("Globus CLI on laptop-7")),
                         losses: vec![loss("Globus CLI", true, &[("Know who you are", "", "Portolan")])],
                     },
@@ -958,7 +984,7 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
         ),
         page(
             "consents_revoke_all_none",
-            &account::RevokeAllPage {
+            &RevokeAllPage {
                 layout: signed_in("withdrawal-title"),
                 action: "/v2/web/consents/all".to_owned(),
                 form_token: form_token(),
@@ -1195,10 +1221,20 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
             &home(
                 signed_in("home-title"),
                 HomeState::SignedIn {
-                    links: vec![Link {
-                        text: language.text("consents-title").to_owned(),
-                        href: Href::path("/v2/web/consents"),
-                    }],
+                    links: account_links(language),
+                    sign_out: Href::path("/v2/web/logout"),
+                },
+            ),
+        ),
+        page(
+            "home_of_an_administrator",
+            &home(
+                Layout {
+                    administers: true,
+                    ..signed_in("home-title")
+                },
+                HomeState::SignedIn {
+                    links: [account_links(language), vec![console_link(language)]].concat(),
                     sign_out: Href::path("/v2/web/logout"),
                 },
             ),
@@ -1206,6 +1242,29 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
     ];
     all.extend(developer_pages::samples(language, say));
     all
+}
+
+fn console_link(language: Language) -> Link {
+    Link {
+        text: language.text("console-title").to_owned(),
+        href: Href::path("/p/console"),
+    }
+}
+
+fn account_links(language: Language) -> Vec<Link> {
+    let links = [
+        ("consents-title", "/v2/web/consents"),
+        ("home-security", "/p/account/security"),
+        ("sessions-title", "/p/account/sessions"),
+        ("account-address", "/p/account/address"),
+        ("identities-title", "/v2/web/identities"),
+        ("home-projects", "/p/developers"),
+    ];
+    let link = |(title, path)| Link {
+        text: language.text(title).to_owned(),
+        href: Href::path(path),
+    };
+    links.map(link).into()
 }
 
 struct Element {

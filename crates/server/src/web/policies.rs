@@ -13,7 +13,7 @@ use portolan_db::ReadTx;
 use portolan_types::api::{Change, PolicyChanges};
 use portolan_types::{PolicyId, ProjectId};
 
-use super::developers::{Page, Visit, go_on, inside};
+use super::developers::{Visit, go_on, inside};
 use super::pages::developers::Trail;
 use super::pages::policies::{
     Demands, ExistingPolicy, PoliciesNotice, PoliciesPage, PolicyDeletionPage, PolicyFields, PolicyPage, PolicyRow,
@@ -21,6 +21,7 @@ use super::pages::policies::{
 };
 use super::pages::{FormErrors, Link, Moment};
 use super::render;
+use super::visit::Page;
 use crate::app::{App, Ctx};
 use crate::domain::policy::examination::{Examined, examine, examine_stranger};
 use crate::domain::policy::{self, Standing, registration};

@@ -11,7 +11,7 @@ use portolan_db::ReadTx;
 use portolan_types::api::{Change, DependentScope, ScopeChanges};
 use portolan_types::{ClientId, ScopeId};
 
-use super::developers::{Developer, Page, Visit, go_on, inside};
+use super::developers::{Developer, Visit, go_on, inside};
 use super::pages::developers::Trail;
 use super::pages::resource::{
     DependencyRow, ExistingScope, FoundScopes, OtherScope, ScopeDeletionPage, ScopeFields, ScopePage, ScopeRow,
@@ -19,6 +19,7 @@ use super::pages::resource::{
 };
 use super::pages::{FormErrors, Link};
 use super::render;
+use super::visit::Page;
 use crate::app::{App, Ctx};
 use crate::domain::scope::registration::{self, spellings};
 use crate::domain::scope::{is_visible, search};

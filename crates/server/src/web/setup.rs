@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
 
-use super::by_link::{field_error, new_password, refused, with_cookie};
+use super::by_link::{new_password, refused, with_cookie};
 use super::pages::{FormErrors, SetupDonePage, SetupPage};
 use super::{layout, render};
 use crate::app::{App, Ctx};
@@ -141,7 +141,7 @@ pub async fn setup(
             Ok(response)
         }
         Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => {
-            refuse(field_error(&ctx, &error, &["username", "name", "email"]))
+            refuse(FormErrors::at(ctx.language, &error, &["username", "name", "email"]))
         }
         Err(error) => Err(error),
     }

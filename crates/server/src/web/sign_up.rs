@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
 
-use super::by_link::{ask, field_error, message, new_password, no_mail, open, refused, with_cookie};
+use super::by_link::{ask, message, new_password, no_mail, open, refused, with_cookie};
 use super::pages::FormErrors;
 use super::pages::mail::{OpenAccountPage, SignUpPage};
 use super::{layout, render};
@@ -62,8 +62,12 @@ pub async fn ask_sign_up(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
     }
     let email = form.get("email").unwrap_or("").trim().to_owned();
     if let Err(error) = identity::check_email(&email) {
-        let errors = field_error(&ctx, &error, &["email"]);
+        let errors = FormErrors::at(ctx.language, &error, &["email"]);
         return refused(show(&app, &ctx, &cookie, email, errors)?);
+    }
+    let unit_ctx = ctx.clone();
+    if app.db.read(move |tx| address::many_sign_up(tx, &unit_ctx)).await? {
+        app.limits.sign_up_among_many(ctx.address)?;
     }
     ask(&app, &ctx, &headers, SIGN_UP, email).await?;
     let text = [ctx.text("account-create-sent"), ctx.text("account-create-sent-hint")];
@@ -170,7 +174,7 @@ pub async fn open_account(
             )
         }
         Err(error) if matches!(error.kind(), Kind::InvalidParameters | Kind::Conflict) => {
-            again(field_error(&ctx, &error, &["username", "name"]))
+            again(FormErrors::at(ctx.language, &error, &["username", "name"]))
         }
         Err(error) => Err(error),
     }

@@ -1,5 +1,9 @@
 //! Sample data for the look of apps and for the first steps, in every state.
 
+use std::time::Duration;
+
+use super::super::consent::*;
+use super::super::sign_in::*;
 use super::super::*;
 use crate::texts::Language;
 use crate::web::pages::console::{AddressStepPage, AppStepPage, TokenStepPage};
@@ -15,7 +19,13 @@ pub(crate) fn files() -> Vec<(String, Vec<u8>)> {
     let name = STYLESHEET.trim_start_matches("/p/skin/");
     let colours = crate::domain::skin::Colours::of_file(name).unwrap();
     let mut png = std::io::Cursor::new(Vec::new());
-    let picture = image::RgbaImage::from_pixel(480, 120, image::Rgba([246, 239, 233, 255]));
+    // Four rings in a row.
+    let picture = image::RgbaImage::from_fn(480, 120, |x, y| {
+        let (across, down) = (x % 120, y);
+        let distance = across.abs_diff(60).pow(2) + down.abs_diff(60).pow(2);
+        let inked = distance < 15 * 15 || (28 * 28..50 * 50).contains(&distance);
+        image::Rgba([246, 239, 233, if inked { 255 } else { 0 }])
+    });
     picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
     vec![
         (name.to_owned(), colours.stylesheet().into_bytes()),
@@ -29,6 +39,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         title: say(title),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
+        offers_languages: true,
         ..Layout::default()
     };
     let skin = |logo: bool| SkinView {
@@ -77,8 +88,12 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         notice: None,
         errors: FormErrors::none(),
     };
+    let administrator = |title: &str| Layout {
+        administers: true,
+        ..signed_in(title)
+    };
     let address = || AddressStepPage {
-        layout: signed_in("Do people reach this server?"),
+        layout: administrator("Do people reach this server?"),
         seen: Some("https://auth.example.org".to_owned()),
         configured: "https://auth.example.org".to_owned(),
         agrees: true,
@@ -86,7 +101,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         next: Href::path("/p/console/setup/app"),
     };
     let first_app = || AppStepPage {
-        layout: signed_in("A first project and app"),
+        layout: administrator("A first project and app"),
         form_token: form_token(),
         action: Href::path("/p/console/setup/app"),
         display_name: say("First project"),
@@ -236,7 +251,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "first_token",
             &TokenStepPage {
-                layout: signed_in("Get a token"),
+                layout: administrator("Get a token"),
                 name: say("First app"),
                 recipes: vec![
                     Recipe {

@@ -69,7 +69,7 @@ impl Source {
     fn parse(path: String, text: &str) -> Self {
         let lexed = lex(text);
         // Whole files of tests: declared under cfg(test) by their parent.
-        let all_tests = path.contains("/tests/") || path.ends_with("_tests.rs");
+        let all_tests = path.contains("/tests/") || path.ends_with("/tests.rs") || path.ends_with("_tests.rs");
         let (start, end) = if all_tests {
             (0, lexed.code.len())
         } else {

@@ -28,6 +28,7 @@ mod dns;
 mod http;
 mod idp;
 mod mail;
+mod page;
 mod receiver;
 
 use std::sync::{Arc, OnceLock};
@@ -57,6 +58,7 @@ pub use self::dns::Zone;
 pub use self::http::{Answer, Auth, Request, encode};
 pub use self::idp::{FakeProvider, Script, Signer};
 pub use self::mail::{Mailbox, Message};
+pub use self::page::{assert_says, main_form, words};
 pub use self::receiver::{Post, Receiver};
 
 /// The public address of test servers.

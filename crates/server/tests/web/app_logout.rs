@@ -11,6 +11,7 @@ use portolan_server::jobs;
 use portolan_types::api::{Change, ClientChanges};
 use serde_json::{Value, json};
 
+use super::identities::{require, server_provider};
 use crate::support::{Answer, Browser, Receiver, TestClient, TestServer, TestUser, encode, runtime};
 
 const BYE: &str = "https://app.example/bye?from=portolan";
@@ -400,6 +401,39 @@ fn k5_an_app_is_told_by_a_logout_token_that_names_the_session_of_its_id_token() 
     let discovery = server.get("/.well-known/openid-configuration").json();
     assert_eq!(discovery["backchannel_logout_supported"], true);
     assert_eq!(discovery["backchannel_logout_session_supported"], true);
+}
+
+/// K5: the token is about whom the ID token was about: the account of the provider that the
+/// app requires, whichever linked one the person signed in with.
+#[test]
+fn k5_the_subject_is_the_effective_identity_of_the_app() {
+    let (server, receiver) = (server(), Receiver::start());
+    let (alice, other) = (server.user("alice").create(), server.user("alice-at-work").create());
+    server.link(&alice, &other);
+    let usual = listening(&server, &receiver, "usual");
+    let strict = listening(&server, &receiver, "strict");
+    let work = server_provider(&server);
+    server.sql(
+        "UPDATE identities SET identity_provider_id = $2 WHERE id = $1",
+        params![other.id, work],
+    );
+    require(&server, &strict, work);
+    let browser = server.browser_of(&alice);
+    let subject = |client: &TestClient| client.tokens(&browser, "openid").claims()["sub"].clone();
+    let expected = [("/usual", subject(&usual)), ("/strict", subject(&strict))];
+    assert_eq!(expected[0].1, json!(alice.id));
+    assert_eq!(expected[1].1, json!(other.id), "not the one that signed in");
+
+    browser.get("/v2/web/logout");
+    browser.submit(&browser.form());
+
+    assert_eq!(deliver(&server), 2);
+    let posts = receiver.take();
+    for (path, subject) in expected {
+        let post = posts.iter().find(|post| post.path == path).unwrap();
+        let (_, claims) = verify(&server, &post.fields[0].1);
+        assert_eq!(claims["sub"], subject, "{path}");
+    }
 }
 
 /// K5: delivery is repeated with limits; a client that fails does not hold up another.

@@ -22,12 +22,12 @@ fn asks(outcome: &Outcome) -> bool {
 }
 
 /// A service whose scope `all` needs `read` of another one and may use `write` of it.
-struct Services {
-    portal: TestResourceServer,
-    data: TestResourceServer,
+pub struct Services {
+    pub portal: TestResourceServer,
+    pub data: TestResourceServer,
 }
 
-fn services(server: &TestServer) -> Services {
+pub fn services(server: &TestServer) -> Services {
     let data = server
         .resource_server("data.example")
         .scope("read")

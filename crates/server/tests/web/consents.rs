@@ -7,8 +7,10 @@ use portolan_server::store::consents;
 use portolan_types::{ConsentId, ScopeId};
 use serde_json::Value;
 
+use super::consent::{Services, services};
 use crate::support::{
-    Browser, Form, Outcome, Params, TestClient, TestResourceServer, TestServer, TestUser, Tokens, each_engine,
+    Browser, Form, Outcome, Params, TestClient, TestResourceServer, TestServer, TestUser, Tokens, assert_says,
+    each_engine, words,
 };
 
 const LIST: &str = "/v2/web/consents";
@@ -26,18 +28,7 @@ struct Harbour {
 
 impl Harbour {
     fn new(server: &TestServer) -> Self {
-        let data = server
-            .resource_server("data.example")
-            .scope("read")
-            .scope("write")
-            .create();
-        let portal = server
-            .resource_server("portal.example")
-            .scope("all")
-            .depends_on(data.scope("read"))
-            .depends_optionally_on(data.scope("write"))
-            .scope("extra")
-            .create();
+        let Services { portal, data } = services(server);
         let alice = server.user("alice").create();
         Self {
             server: server.clone(),
@@ -107,31 +98,6 @@ impl Harbour {
 }
 
 /// What a person reads: the main part without markup.
-fn words(html: &str) -> String {
-    let (_, main) = html.split_once("<main").expect("a page has a main part");
-    let (main, _) = main.split_once("</main>").expect("the main part ends");
-    let mut text = String::new();
-    let mut in_tag = true;
-    for c in main.chars() {
-        match c {
-            '<' => in_tag = true,
-            '>' => {
-                in_tag = false;
-                text.push(' ');
-            }
-            c if !in_tag => text.push(c),
-            _ => {}
-        }
-    }
-    let text = text.replace("&#38;", "&").replace("&#60;", "<").replace("&#62;", ">");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[track_caller]
-fn assert_says(text: &str, expected: &str) {
-    assert!(text.contains(expected), "{expected:?} is not in {text:?}");
-}
-
 #[track_caller]
 fn assert_silent(text: &str, unexpected: &str) {
     assert!(!text.contains(unexpected), "{unexpected:?} is in {text:?}");

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use portolan_server::store::{clients, projects, scopes};
 
-use crate::support::{Browser, Form, TestResourceServer, TestServer, Zone};
+use crate::support::{Browser, Form, TestResourceServer, TestServer, Zone, assert_says, main_form, words};
 
 struct Desk {
     zone: Zone,
@@ -48,9 +48,7 @@ impl Desk {
     fn form(&self, fqdn: &str) -> Form {
         let page = self.browser.get(&self.path());
         assert_eq!(page.page().status, StatusCode::OK, "{}", page.page().summary());
-        let forms = crate::support::forms(&page.page().text());
-        let form = forms.into_iter().find(|form| form.get("form_token").is_some());
-        form.expect("a form").set("fqdn", fqdn)
+        main_form(&page.page().text()).set("fqdn", fqdn)
     }
 
     /// What the page says to this name; it has to come back.
@@ -68,31 +66,6 @@ impl Desk {
         let id = self.service.id;
         self.server.read(move |tx| clients::list_fqdns(tx, id))
     }
-}
-
-fn words(html: &str) -> String {
-    let html = html.split_once("<main").map_or(html, |(_, main)| main);
-    let html = html.split_once("</main>").map_or(html, |(main, _)| main);
-    let mut text = String::new();
-    let mut in_tag = true;
-    for c in html.chars() {
-        match c {
-            '<' => in_tag = true,
-            '>' => {
-                in_tag = false;
-                text.push(' ');
-            }
-            c if !in_tag => text.push(c),
-            _ => {}
-        }
-    }
-    let text = crate::support::unescape(&text);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[track_caller]
-fn assert_says(text: &str, expected: &str) {
-    assert!(text.contains(expected), "{expected:?} is not in {text:?}");
 }
 
 #[test]

@@ -432,6 +432,16 @@ fn no_lie_registers_a_passkey() {
         let outcome = add_passkey(&browser, &mut authenticator);
         assert_eq!(status(&outcome), StatusCode::BAD_REQUEST, "{what}");
     }
+    // What the browser calls the credential is not what the authenticator made.
+    browser.get(PASSKEYS);
+    let mut credential = Authenticator::new(&server).create(&browser.passkey_options(PASSKEYS));
+    let other = Authenticator::new(&server).create(&browser.passkey_options(PASSKEYS));
+    credential["id"] = other["id"].clone();
+    assert_eq!(
+        status(&register(&browser, &credential)),
+        StatusCode::BAD_REQUEST,
+        "credential id of another"
+    );
     assert_eq!(server.count("SELECT count(*) FROM passkeys", params![]), 0);
     add_passkey(&browser, &mut Authenticator::new(&server));
     assert_eq!(

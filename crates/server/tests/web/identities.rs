@@ -1040,7 +1040,7 @@ fn a_provider_that_is_switched_off_takes_along_what_its_sign_ins_gave() {
 }
 
 /// A provider whose people sign in with a password here, as tests cannot go elsewhere.
-fn server_provider(server: &TestServer) -> IdentityProviderId {
+pub fn server_provider(server: &TestServer) -> IdentityProviderId {
     let id = IdentityProviderId(new_uuid());
     let now = server.now();
     server.write(move |tx| {
@@ -1057,7 +1057,7 @@ fn server_provider(server: &TestServer) -> IdentityProviderId {
     id
 }
 
-fn require(server: &TestServer, client: &TestClient, provider: IdentityProviderId) {
+pub fn require(server: &TestServer, client: &TestClient, provider: IdentityProviderId) {
     server.sql(
         "UPDATE clients SET required_idp = $2 WHERE id = $1",
         params![client.id, provider],

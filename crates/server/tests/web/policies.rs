@@ -6,7 +6,7 @@ use portolan_server::store::policies::{self, Policy};
 use portolan_server::store::projects;
 use portolan_types::{PolicyId, ProjectId};
 
-use crate::support::{Answer, Browser, Form, TestServer, TestUser, each_engine};
+use crate::support::{Answer, Browser, Form, TestServer, TestUser, assert_says, each_engine, main_form, words};
 
 struct Desk {
     server: TestServer,
@@ -90,37 +90,6 @@ impl Desk {
         assert_eq!(page.page().status, StatusCode::OK, "{}", page.page().summary());
         words(&page.page().text())
     }
-}
-
-fn main_form(html: &str) -> Form {
-    let forms = crate::support::forms(html);
-    let found = forms.into_iter().find(|form| form.get("form_token").is_some());
-    found.unwrap_or_else(|| panic!("no form: {}", words(html)))
-}
-
-fn words(html: &str) -> String {
-    let html = html.split_once("<main").map_or(html, |(_, main)| main);
-    let html = html.split_once("</main>").map_or(html, |(main, _)| main);
-    let mut text = String::new();
-    let mut in_tag = true;
-    for c in html.chars() {
-        match c {
-            '<' => in_tag = true,
-            '>' => {
-                in_tag = false;
-                text.push(' ');
-            }
-            c if !in_tag => text.push(c),
-            _ => {}
-        }
-    }
-    let text = crate::support::unescape(&text);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[track_caller]
-fn assert_says(text: &str, expected: &str) {
-    assert!(text.contains(expected), "{expected:?} is not in {text:?}");
 }
 
 #[test]

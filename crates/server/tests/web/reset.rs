@@ -11,7 +11,7 @@ use portolan_server::jobs::mail::Mailer;
 use portolan_server::metrics::Metrics;
 use portolan_server::store::identities;
 
-use crate::support::{Auth, Mailbox, Message, Outcome, TestServer, TestUser, Tokens, runtime};
+use crate::support::{Auth, Browser, Mailbox, Message, Outcome, TestServer, TestUser, Tokens, runtime};
 
 const NEW: &str = "seven unlikely words of somebody else";
 
@@ -566,6 +566,90 @@ fn a_new_password_ends_every_link_that_was_asked_for_before() {
     let id = alice.id;
     let address = server.read(move |tx| Ok(identities::get(tx, id)?.email)).unwrap();
     assert_eq!(address, "alice@example.org");
+}
+
+/// The message that a form for a new address sends.
+#[track_caller]
+fn link_to(server: &TestServer, mailbox: &Mailbox, browser: &Browser, address: &str) -> String {
+    browser.get("/p/address");
+    let outcome = browser.submit(&browser.form().set("email", address));
+    assert_eq!(outcome.title(), "Look into your mail");
+    server.send_mail();
+    let message = mailbox.take().remove(0);
+    assert_eq!(message.recipient, address);
+    message.link()
+}
+
+#[track_caller]
+fn confirm(server: &TestServer, link: &str) {
+    let anywhere = server.browser();
+    anywhere.get(link);
+    assert_eq!(anywhere.submit(&anywhere.form()).title(), "Address confirmed");
+}
+
+/// Whoever entered a wrong address at first has not given the account away.
+#[test]
+fn the_link_to_the_last_address_that_was_entered_counts_and_no_earlier_one() {
+    let (mailbox, server, alice) = world();
+    let browser = server.browser_of(&alice);
+    let wrong = link_to(&server, &mailbox, &browser, "alcie@example.net");
+    let right = link_to(&server, &mailbox, &browser, "alice@example.net");
+
+    assert_eq!(
+        server.browser().get(&wrong).page().status,
+        StatusCode::FORBIDDEN,
+        "the first link is dead"
+    );
+    confirm(&server, &right);
+    let id = alice.id;
+    let address = server.read(move |tx| Ok(identities::get(tx, id)?.email)).unwrap();
+    assert_eq!(address, "alice@example.net");
+}
+
+#[test]
+fn an_account_that_is_switched_off_confirms_no_address() {
+    let (mailbox, server, alice) = world();
+    let link = link_to(&server, &mailbox, &server.browser_of(&alice), "new@example.net");
+    let opened = server.browser();
+    opened.get(&link);
+    let form = opened.form();
+    // As it stands in the store; the operator's command ends the links as well.
+    server.sql("UPDATE identities SET enabled = 0 WHERE id = $1", params![alice.id]);
+
+    assert_eq!(server.browser().get(&link).page().status, StatusCode::FORBIDDEN);
+    assert_eq!(opened.submit(&form).page().status, StatusCode::FORBIDDEN);
+    let id = alice.id;
+    let address = server.read(move |tx| Ok(identities::get(tx, id)?.email)).unwrap();
+    assert_eq!(address, "alice@example.org");
+}
+
+/// The link went to somebody who may read that address no longer, or only seemed to.
+#[test]
+fn a_link_for_a_new_password_is_not_revived_when_its_address_comes_back() {
+    let (mailbox, server, alice) = world();
+    let browser = server.browser_of(&alice);
+    let reset = asked(&server, &mailbox, "alice").link();
+    for address in ["new@example.net", "alice@example.org"] {
+        let link = link_to(&server, &mailbox, &browser, address);
+        confirm(&server, &link);
+        server.send_mail();
+        mailbox.take();
+    }
+
+    assert_eq!(choose(&server, &reset, NEW).page().status, StatusCode::FORBIDDEN);
+}
+
+#[test]
+fn a_link_for_a_new_password_ends_with_the_address_that_it_went_to() {
+    let (mailbox, server, alice) = world();
+    let reset = asked(&server, &mailbox, "alice").link();
+    // Past every page that would have ended the link.
+    server.sql(
+        "UPDATE identities SET email = 'other@example.org' WHERE id = $1",
+        params![alice.id],
+    );
+
+    assert_eq!(choose(&server, &reset, NEW).page().status, StatusCode::FORBIDDEN);
 }
 
 #[test]

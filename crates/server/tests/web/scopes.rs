@@ -9,7 +9,9 @@ use portolan_server::store::scopes::{self, Dependency, Scope};
 use portolan_server::store::{clients, consents, projects};
 use portolan_types::{ProjectId, ScopeId};
 
-use crate::support::{Answer, Browser, Form, TestResourceServer, TestServer, TestUser, each_engine};
+use crate::support::{
+    Answer, Browser, Form, TestResourceServer, TestServer, TestUser, assert_says, each_engine, main_form, words,
+};
 
 /// Alice administers a project with a service; there is another service that is nobody's.
 struct Desk {
@@ -111,37 +113,6 @@ impl Desk {
     fn form_of(&self, scope: &Scope) -> Form {
         main_form(&self.browser.get(&self.page_of(scope)).page().text())
     }
-}
-
-fn main_form(html: &str) -> Form {
-    let forms = crate::support::forms(html);
-    let found = forms.into_iter().find(|form| form.get("form_token").is_some());
-    found.unwrap_or_else(|| panic!("no form: {}", words(html)))
-}
-
-fn words(html: &str) -> String {
-    let html = html.split_once("<main").map_or(html, |(_, main)| main);
-    let html = html.split_once("</main>").map_or(html, |(main, _)| main);
-    let mut text = String::new();
-    let mut in_tag = true;
-    for c in html.chars() {
-        match c {
-            '<' => in_tag = true,
-            '>' => {
-                in_tag = false;
-                text.push(' ');
-            }
-            c if !in_tag => text.push(c),
-            _ => {}
-        }
-    }
-    let text = crate::support::unescape(&text);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[track_caller]
-fn assert_says(text: &str, expected: &str) {
-    assert!(text.contains(expected), "{expected:?} is not in {text:?}");
 }
 
 /// The step of the action-provider guide: a scope that needs one of another service.

@@ -8,7 +8,7 @@ use portolan_types::id::IssuanceId;
 use uuid::Uuid;
 
 use super::*;
-use crate::store::authorization_codes::NewCode;
+use crate::store::authorization_codes::{AuthorizationCode, NewCode};
 use crate::store::authorization_requests::{PER_BROWSER, Parked};
 use crate::store::{MIGRATIONS, authorization_codes, authorization_requests, grants, links};
 
@@ -39,14 +39,16 @@ fn insert_code(db: &Db, number: u8, code_challenge: Option<&'static str>) {
     });
 }
 
+fn find_code(db: &Db, number: u8) -> Option<AuthorizationCode> {
+    read(db, move |tx| {
+        Ok(tx.fetch(&authorization_codes::by_hash(&hash(number)))?.pop())
+    })
+}
+
 db_test!(a_code_comes_back_as_it_was_issued, MIGRATIONS, |db| {
     populate(db);
     insert_code(db, 1, Some("challenge"));
-    assert_eq!(
-        read(db, |tx| Ok(tx.fetch(&authorization_codes::by_hash(&hash(1)))?)).len(),
-        1
-    );
-    let code = read(db, |tx| authorization_codes::find(tx, &hash(1))).unwrap();
+    let code = find_code(db, 1).unwrap();
     assert_eq!(
         (code.client_id, code.identity_id, code.identity_generation),
         (APP, ALICE, 3)
@@ -72,17 +74,13 @@ db_test!(a_code_comes_back_as_it_was_issued, MIGRATIONS, |db| {
         (code.auth_time, code.issued_at, code.expires_at, code.consumed_at),
         (NOW, NOW, after(60), None)
     );
-    assert!(read(db, |tx| authorization_codes::find(tx, &hash(2))).is_none());
+    assert!(find_code(db, 2).is_none());
 });
 
 db_test!(a_code_knows_whether_its_person_is_still_the_same, MIGRATIONS, |db| {
     populate(db);
     insert_code(db, 1, None);
-    let stands = || {
-        read(db, |tx| authorization_codes::find(tx, &hash(1)))
-            .unwrap()
-            .person_stands
-    };
+    let stands = || find_code(db, 1).unwrap().person_stands;
     let set = |sql: &'static str| {
         write(db, move |tx| {
             tx.execute(sql, params![])?;
@@ -127,14 +125,9 @@ db_test!(a_code_is_consumed_once_and_before_its_end, MIGRATIONS, |db| {
     assert!(!consume(1, 59));
     assert!(!consume(2, 60), "it has expired");
     assert!(!consume(3, 0), "it never was");
-    let code = read(db, |tx| authorization_codes::find(tx, &hash(1))).unwrap();
+    let code = find_code(db, 1).unwrap();
     assert_eq!(code.consumed_at, Some(after(59)), "a replay must be recognisable");
-    assert_eq!(
-        read(db, |tx| authorization_codes::find(tx, &hash(2)))
-            .unwrap()
-            .consumed_at,
-        None
-    );
+    assert_eq!(find_code(db, 2).unwrap().consumed_at, None);
 });
 
 fn parked(number: u128, seconds: u64) -> Parked {

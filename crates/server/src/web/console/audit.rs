@@ -14,10 +14,10 @@ use crate::error::Result;
 use crate::http::browser::PagePolicy;
 use crate::http::extract::{Params, Query};
 use crate::store::{clients, identities};
-use crate::web::developers::Page;
 use crate::web::pages::FormErrors;
 use crate::web::pages::console::{AuditFields, AuditPage, AuditRest};
 use crate::web::render;
+use crate::web::visit::Page;
 
 const PER_PAGE: usize = 50;
 /// How much of the trail is read for one page; a link goes on from there.

@@ -2,28 +2,24 @@
 
 use axum::extract::{Path, State};
 use http::HeaderMap;
-use portolan_db::ReadTx;
+use portolan_db::{ReadTx, WriteTx};
 use portolan_types::ClientId;
 
-use super::{Administrator, Events, Visit, Wants, go_on, inside, next_page, refused, typed};
+use super::action::{self, Action, Question};
+use super::{Administrator, Events, Visit, Wants, inside, next_page, typed};
 use crate::app::{App, Ctx};
 use crate::domain::client::registration as rules;
-use crate::domain::trail;
 use crate::error::{Error, Result};
 use crate::http::browser::PagePolicy;
 use crate::http::extract::{Form, Query};
-use crate::store::audit;
 use crate::store::clients::{self, AUTH, Client};
 use crate::store::{projects, scopes};
-use crate::web::developers::{Page, Stop};
-use crate::web::pages::console::{
-    ClientAction, ClientNotice, ClientPage, ClientRow, ClientsPage, ConfirmPage, PersonState,
-};
-use crate::web::pages::{FormErrors, Href, Link, Moment};
+use crate::web::pages::console::{ClientAction, ClientNotice, ClientPage, ClientRow, ClientsPage, PersonState};
+use crate::web::pages::{Href, Link, Moment};
 use crate::web::render;
+use crate::web::visit::Page;
 
 const PER_PAGE: usize = 25;
-const RECENT: usize = 15;
 /// Nobody needs to know how many more there are.
 const MOST: i64 = 1001;
 
@@ -106,15 +102,6 @@ impl Whole {
             Some(id) => clients::find(tx, id)?,
             None => None,
         };
-        let end = trail::place_before(None);
-        let mut entries = audit::list_by_resource_before(tx, "client", &client.id.to_string(), end, RECENT as i64)?;
-        for entry in audit::list_by_actor_before(tx, client.id.0, end, RECENT as i64)? {
-            if !entries.iter().any(|known| known.id == entry.id) {
-                entries.push(entry);
-            }
-        }
-        entries.sort_by_key(|entry| std::cmp::Reverse((entry.happened_at, entry.id)));
-        entries.truncate(RECENT);
         Ok(Self {
             project,
             parent,
@@ -123,17 +110,11 @@ impl Whole {
             secrets: clients::list_credentials(tx, client.id)?.len(),
             people: clients::count_people(tx, client.id, MOST)?,
             fqdns: clients::list_fqdns(tx, client.id)?,
-            events: Events::of(tx, entries)?,
+            events: Events::recent(tx, "client", client.id.0)?,
             client,
         })
     }
 }
-
-const ACTIONS: [(&str, ClientAction); 3] = [
-    ("disable", ClientAction::Disable),
-    ("enable", ClientAction::Enable),
-    ("delete", ClientAction::Delete),
-];
 
 fn actions(client: &Client) -> Vec<(ClientAction, Href)> {
     let is = |action| match action {
@@ -141,11 +122,7 @@ fn actions(client: &Client) -> Vec<(ClientAction, Href)> {
         ClientAction::Enable => !client.enabled,
         ClientAction::Delete => true,
     };
-    ACTIONS
-        .into_iter()
-        .filter(|(_, action)| client.id != AUTH && is(*action))
-        .map(|(name, action)| (action, inside(&format!("clients/{}/{name}", client.id))))
-        .collect()
+    action::offer(&client.id.to_string(), |action| client.id != AUTH && is(action))
 }
 
 /// `GET /p/console/clients/{client_id}`
@@ -192,53 +169,58 @@ pub async fn client_page(
     Ok(render(&page, &PagePolicy::default())?)
 }
 
-fn action(name: &str) -> Result<ClientAction, Stop> {
-    let found = ACTIONS.into_iter().find(|(known, _)| *known == name);
-    Ok(found.ok_or_else(|| Error::not_found(""))?.1)
-}
+impl Action for ClientAction {
+    type Thing = Client;
 
-fn confirmation(
-    visit: &Visit,
-    administrator: &Administrator,
-    client: &Client,
-    action: ClientAction,
-    errors: FormErrors,
-) -> ConfirmPage {
-    let ctx = &visit.ctx;
-    let (name, title, text, button) = match action {
-        ClientAction::Disable => (
-            "disable",
-            ctx.say("console-disable-client-title").arg("name", &client.name),
-            ctx.text("console-disable-client-text"),
-            ctx.text("console-disable"),
-        ),
-        ClientAction::Enable => (
-            "enable",
-            ctx.say("console-enable-client-title").arg("name", &client.name),
-            ctx.text("console-enable-client-text"),
-            ctx.text("console-enable"),
-        ),
-        ClientAction::Delete => (
-            "delete",
-            ctx.say("console-delete-client-title").arg("name", &client.name),
-            ctx.text("console-delete-client-text"),
-            ctx.text("console-delete"),
-        ),
-    };
-    let title = title.to_string();
-    let mut text = vec![text.to_owned()];
-    if client.is_template && action != ClientAction::Delete {
-        text.push(ctx.text("console-template-client-text").to_owned());
+    const AREA: &'static str = "clients";
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("disable", ClientAction::Disable),
+        ("enable", ClientAction::Enable),
+        ("delete", ClientAction::Delete),
+    ];
+    const LAST: Option<Self> = Some(ClientAction::Delete);
+
+    fn find(tx: &mut ReadTx, id: &str) -> Result<Client> {
+        find(tx, id)
     }
-    ConfirmPage {
-        layout: visit.layout(&title, administrator),
-        form_token: visit.form_token(),
-        action: inside(&format!("clients/{}/{name}", client.id)),
-        text,
-        button: button.to_owned(),
-        is_dangerous: action != ClientAction::Enable,
-        keep: inside(&format!("clients/{}", client.id)),
-        errors,
+
+    fn question(self, ctx: &Ctx, client: &Client) -> Question {
+        let (title, text, button) = match self {
+            ClientAction::Disable => (
+                ctx.say("console-disable-client-title"),
+                ctx.text("console-disable-client-text"),
+                ctx.text("console-disable"),
+            ),
+            ClientAction::Enable => (
+                ctx.say("console-enable-client-title"),
+                ctx.text("console-enable-client-text"),
+                ctx.text("console-enable"),
+            ),
+            ClientAction::Delete => (
+                ctx.say("console-delete-client-title"),
+                ctx.text("console-delete-client-text"),
+                ctx.text("console-delete"),
+            ),
+        };
+        let mut text = vec![text.to_owned()];
+        if client.is_template && self != ClientAction::Delete {
+            text.push(ctx.text("console-template-client-text").to_owned());
+        }
+        Question {
+            title: title.arg("name", &client.name).to_string(),
+            text,
+            button,
+            is_dangerous: self != ClientAction::Enable,
+        }
+    }
+
+    fn run(self, tx: &mut WriteTx, _: &App, ctx: &Ctx, administrator: &Administrator, client: &Client) -> Result<()> {
+        let (manager, id) = (administrator.manager(), client.id);
+        match self {
+            ClientAction::Disable => rules::set_enabled(tx, ctx, &manager, id, false).map(|_| ()),
+            ClientAction::Enable => rules::set_enabled(tx, ctx, &manager, id, true).map(|_| ()),
+            ClientAction::Delete => rules::delete(tx, ctx, &manager, id, rules::Notice::Send).map(|_| ()),
+        }
     }
 }
 
@@ -249,11 +231,7 @@ pub async fn client_action_page(
     headers: HeaderMap,
     Path((id, name)): Path<(String, String)>,
 ) -> Page {
-    let action = action(&name)?;
-    let visit = Visit::new(app, ctx, &headers, format!("clients/{id}/{name}"));
-    let (administrator, client) = visit.read(Wants::Prepare, move |tx, _| find(tx, &id)).await?;
-    let page = confirmation(&visit, &administrator, &client, action, FormErrors::none());
-    Ok(render(&page, &PagePolicy::default())?)
+    action::ask::<ClientAction>(app, ctx, &headers, &id, &name).await
 }
 
 /// `POST /p/console/clients/{client_id}/{action}`
@@ -264,28 +242,6 @@ pub async fn act_on_client(
     Path((id, name)): Path<(String, String)>,
     form: Result<Form>,
 ) -> Page {
-    let back = format!("clients/{id}");
-    let (visit, _) = Visit::with_form(app, ctx, &headers, form, &back)?;
-    let action = action(&name)?;
-    let (unit_ctx, wanted) = (visit.ctx.clone(), id.clone());
-    let done = visit
-        .change(move |tx, administrator| {
-            let id = find(tx, &wanted)?.id;
-            let manager = administrator.manager();
-            match action {
-                ClientAction::Disable => rules::set_enabled(tx, &unit_ctx, &manager, id, false).map(|_| ()),
-                ClientAction::Enable => rules::set_enabled(tx, &unit_ctx, &manager, id, true).map(|_| ()),
-                ClientAction::Delete => rules::delete(tx, &unit_ctx, &manager, id, rules::Notice::Send).map(|_| ()),
-            }
-        })
-        .await?;
-    let Err(refusal) = done else {
-        return Ok(match action {
-            ClientAction::Delete => go_on("clients"),
-            _ => go_on(&format!("{back}?notice={name}")),
-        });
-    };
-    let (administrator, client) = visit.read(Wants::Prepare, move |tx, _| find(tx, &id)).await?;
-    let errors = FormErrors::whole(refusal.detail().to_owned());
-    refused(&confirmation(&visit, &administrator, &client, action, errors))
+    let (visit, _) = Visit::with_form(app, ctx, &headers, form, format!("clients/{id}"))?;
+    action::act::<ClientAction>(&visit, &id, &name).await
 }

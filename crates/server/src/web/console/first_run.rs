@@ -18,10 +18,10 @@ use crate::error::{Error, Result};
 use crate::http::browser::PagePolicy;
 use crate::http::extract::{Form, Params, Query};
 use crate::store::{clients, sessions};
-use crate::web::by_link::field_error;
-use crate::web::developers::{Page, recipes};
+use crate::web::developers::recipes;
 use crate::web::pages::FormErrors;
 use crate::web::pages::console::{AddressStepPage, AppStepPage, TokenStepPage};
+use crate::web::visit::Page;
 use crate::web::{developers, render};
 
 /// `GET /p/console/setup/address`
@@ -141,7 +141,7 @@ pub async fn make_first_app(State(app): State<App>, ctx: Ctx, headers: HeaderMap
         Ok(client) => Ok(go_on(&format!("setup/token?app={}", client.id))),
         Err(refusal) => {
             let (administrator, ()) = visit.read(Wants::Prepare, |_, _| Ok(())).await?;
-            let errors = field_error(&visit.ctx, &refusal, &["display_name", "contact_email", "name"]);
+            let errors = FormErrors::at(visit.ctx.language, &refusal, &["display_name", "contact_email", "name"]);
             let page = typed.page(&visit, &administrator, errors);
             let mut response = render(&page, &PagePolicy::default())?;
             *response.status_mut() = StatusCode::BAD_REQUEST;

@@ -12,10 +12,10 @@ use crate::http::browser::PagePolicy;
 use crate::http::extract::{Form, Query};
 use crate::jobs;
 use crate::store::keys;
-use crate::web::developers::Page;
 use crate::web::pages::Moment;
 use crate::web::pages::console::{KeyRow, KeysNotice, KeysPage, RotationPage};
 use crate::web::render;
+use crate::web::visit::Page;
 
 /// `GET /p/console/keys`
 pub async fn keys_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap, query: Result<Query>) -> Page {

@@ -7,32 +7,34 @@
 //! of the last ten minutes, with a second factor if the administrator has one: whoever finds
 //! a browser open must not be able to do more than look.
 
+mod action;
 pub mod audit;
 pub mod clients;
 pub mod first_run;
 pub mod keys;
 pub mod people;
+pub mod provider_form;
 pub mod providers;
 pub mod server;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, StatusCode};
-use portolan_db::{ReadTx, WriteTx};
+use http::HeaderMap;
+use portolan_db::ReadTx;
 use portolan_types::{BrowserSessionId, IdentityId};
 
 use super::destination::{CONSOLE, Destination, Inside};
-use super::developers::{Page, Stop};
-use super::pages::console::{Area, ConfirmPage, ConsolePage, EventRow};
-use super::pages::{Href, Layout, Moment};
-use super::{SignedIn, layout, render};
+use super::pages::console::{Area, ConsolePage, EventRow};
+use super::pages::{Href, Moment};
+use super::visit::{self, Page, Stop, Visitor};
+use super::{SignedIn, render};
 use crate::app::{App, Ctx};
 use crate::domain::policy::shows_mfa;
 use crate::domain::project::Manager;
 use crate::domain::{factors, session, trail};
 use crate::error::{Error, Kind, Result};
-use crate::http::browser::{Cookie, PagePolicy, checked_form, session_lifetimes};
-use crate::http::extract::{Form, Params};
+use crate::http::browser::{Cookie, PagePolicy, session_lifetimes};
+use crate::http::extract::Params;
 use crate::store::audit::{Actor, Entry};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::LOCAL;
@@ -47,34 +49,6 @@ pub struct Administrator {
 }
 
 impl Administrator {
-    /// None if nobody is signed in; whoever is no administrator finds nothing.
-    fn find(tx: &mut ReadTx, app: &App, ctx: &Ctx, cookie: &Cookie) -> Result<Option<Self>> {
-        let (idle, _) = session_lifetimes(&app.config);
-        let Some(session) = sessions::find(tx, &cookie.hash, ctx.now, idle)? else {
-            return Ok(None);
-        };
-        let mut somebody = false;
-        for authentication in sessions::list_authentications(tx, session.id)? {
-            let identity = identities::find(tx, authentication.identity_id)?.filter(Identity::is_live);
-            let Some(identity) = identity else { continue };
-            somebody = true;
-            if !identities::is_administrator(tx, identity.id)? {
-                continue;
-            }
-            let has_second = identity.provider_id == LOCAL && factors::has_second_factor(tx, identity.id)?;
-            let may_change = session::is_fresh(&authentication, ctx.now) && (!has_second || shows_mfa(&authentication));
-            return Ok(Some(Self {
-                session: session.id,
-                person: SignedIn {
-                    identity,
-                    authentication,
-                },
-                may_change,
-            }));
-        }
-        if somebody { Err(Error::not_found("")) } else { Ok(None) }
-    }
-
     pub fn id(&self) -> IdentityId {
         self.person.identity.id
     }
@@ -97,116 +71,75 @@ pub enum Wants {
     Prepare,
 }
 
-/// Somebody at a page of the console, or with a form of it.
-pub struct Visit {
-    pub app: App,
-    pub ctx: Ctx,
-    cookie: Option<Cookie>,
-    /// Where they come back to if they have to sign in first.
-    here: Inside,
+/// A page or a form of the console.
+pub type Visit = visit::Visit<Administrator>;
+
+impl Visitor for Administrator {
+    /// None if nobody is signed in; whoever is no administrator finds nothing.
+    fn find(tx: &mut ReadTx, app: &App, ctx: &Ctx, cookie: &Cookie) -> Result<Option<Self>> {
+        let (idle, _) = session_lifetimes(&app.config);
+        let Some(session) = sessions::find(tx, &cookie.hash, ctx.now, idle)? else {
+            return Ok(None);
+        };
+        let mut somebody = false;
+        for authentication in sessions::list_authentications(tx, session.id)? {
+            let identity = identities::find(tx, authentication.identity_id)?.filter(Identity::is_live);
+            let Some(identity) = identity else { continue };
+            somebody = true;
+            if !identities::is_administrator(tx, identity.id)? {
+                continue;
+            }
+            let has_second = identity.provider_id == LOCAL && factors::has_second_factor(tx, identity.id)?;
+            let may_change = session::is_fresh(&authentication, ctx.now) && (!has_second || shows_mfa(&authentication));
+            return Ok(Some(Self {
+                session: session.id,
+                person: SignedIn {
+                    identity,
+                    authentication,
+                    administers: true,
+                },
+                may_change,
+            }));
+        }
+        if somebody { Err(Error::not_found("")) } else { Ok(None) }
+    }
+
+    fn session(&self) -> BrowserSessionId {
+        self.session
+    }
+
+    fn person(&self) -> &SignedIn {
+        &self.person
+    }
+
+    fn may_change(&self) -> bool {
+        self.may_change
+    }
+
+    fn way_back(here: Inside) -> Destination {
+        Destination::Console(here)
+    }
+
+    fn is_refusal(error: &Error) -> bool {
+        matches!(
+            error.kind(),
+            Kind::InvalidParameters | Kind::Conflict | Kind::TooManyRequests
+        )
+    }
 }
 
 impl Visit {
-    /// Of the page at this path beneath the console.
-    pub fn new(app: App, ctx: Ctx, headers: &HeaderMap, here: impl Into<String>) -> Self {
-        Self {
-            cookie: Cookie::read(headers, &app.config),
-            app,
-            ctx,
-            here: Inside::new(here),
-        }
-    }
-
-    /// With a form; whoever has to sign in first comes back to the page at this path.
-    pub fn with_form(
-        app: App,
-        ctx: Ctx,
-        headers: &HeaderMap,
-        form: Result<Form>,
-        here: impl Into<String>,
-    ) -> Result<(Self, Params)> {
-        let (cookie, form) = checked_form(&app, headers, form)?;
-        let visit = Self {
-            cookie: Some(cookie),
-            app,
-            ctx,
-            here: Inside::new(here),
-        };
-        Ok((visit, form))
-    }
-
-    fn sign_in_first(&self) -> Stop {
-        Stop::SignIn(Destination::Console(self.here.clone()))
-    }
-
     /// The administrator with what this finds for them.
     pub async fn read<T, F>(&self, wants: Wants, find: F) -> Result<(Administrator, T), Stop>
     where
         T: Send + 'static,
         F: Fn(&mut ReadTx, &Administrator) -> Result<T> + Send + 'static,
     {
-        let Some(cookie) = self.cookie.clone() else {
-            return Err(self.sign_in_first());
+        let admits = match wants {
+            Wants::Look => |_: &Administrator| true,
+            Wants::Prepare => Administrator::may_change,
         };
-        let (app, ctx) = (self.app.clone(), self.ctx.clone());
-        let found = self
-            .app
-            .db
-            .read(move |tx| {
-                let administrator = Administrator::find(tx, &app, &ctx, &cookie)?;
-                let Some(administrator) = administrator.filter(|found| found.may_change || wants == Wants::Look) else {
-                    return Ok::<_, Error>(None);
-                };
-                let found = find(tx, &administrator)?;
-                Ok(Some((administrator, found)))
-            })
-            .await?;
-        found.ok_or_else(|| self.sign_in_first())
-    }
-
-    /// Changes something. The inner error is a refusal of what was asked, to be shown to the
-    /// administrator where they asked it.
-    pub async fn change<T, F>(&self, change: F) -> Result<Result<T>, Stop>
-    where
-        T: Send + 'static,
-        F: Fn(&mut WriteTx, &Administrator) -> Result<T> + Send + 'static,
-    {
-        let Some(cookie) = self.cookie.clone() else {
-            return Err(self.sign_in_first());
-        };
-        let (app, ctx) = (self.app.clone(), self.ctx.clone());
-        let changed = self.app.db.write(move |tx| {
-            let administrator = Administrator::find(tx, &app, &ctx, &cookie)?;
-            let Some(administrator) = administrator.filter(|found| found.may_change) else {
-                return Ok::<_, Error>(None);
-            };
-            sessions::touch(tx, administrator.session, ctx.now)?;
-            change(tx, &administrator).map(Some)
-        });
-        match changed.await {
-            Ok(Some(changed)) => Ok(Ok(changed)),
-            Ok(None) => Err(self.sign_in_first()),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    Kind::InvalidParameters | Kind::Conflict | Kind::TooManyRequests
-                ) =>
-            {
-                Ok(Err(error))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// For the forms of the page.
-    pub fn form_token(&self) -> String {
-        self.cookie
-            .as_ref()
-            .map_or_else(String::new, |cookie| cookie.form_token(&self.app))
-    }
-
-    pub fn layout(&self, title: &str, administrator: &Administrator) -> Layout {
-        layout(&self.app, &self.ctx, title, Some(&administrator.person))
+        self.find(admits, find).await
     }
 
     /// Shows entries of the trail. Who did it is a link if there is a page for them.
@@ -236,6 +169,9 @@ impl Visit {
     }
 }
 
+/// So many entries of the trail are on the page of a thing.
+const RECENT: usize = 15;
+
 /// Entries with the names of those who acted.
 pub struct Events {
     pub entries: Vec<Entry>,
@@ -246,6 +182,12 @@ impl Events {
     pub fn of(tx: &mut ReadTx, entries: Vec<Entry>) -> Result<Self> {
         let names = trail::names(tx, &entries)?;
         Ok(Self { entries, names })
+    }
+
+    /// What a person or a client did and what was done to them.
+    pub fn recent(tx: &mut ReadTx, kind: &str, id: uuid::Uuid) -> Result<Self> {
+        let entries = trail::recent(tx, kind, id, RECENT)?;
+        Self::of(tx, entries)
     }
 }
 
@@ -275,13 +217,6 @@ fn address(path: &str) -> String {
 /// After a change: on to the page at this path beneath the console.
 pub fn go_on(path: &str) -> Response {
     Redirect::to(&address(path)).into_response()
-}
-
-/// What was asked cannot be done: the page that asked, once more.
-pub fn refused(page: &ConfirmPage) -> Page {
-    let mut response = render(page, &PagePolicy::default())?;
-    *response.status_mut() = StatusCode::CONFLICT;
-    Ok(response)
 }
 
 /// What is typed into a search: not longer than anything there is.

@@ -3,35 +3,32 @@
 
 use axum::extract::{Path, State};
 use http::HeaderMap;
-use portolan_db::ReadTx;
+use portolan_db::{ReadTx, WriteTx};
 use portolan_types::IdentityId;
 
-use super::{Administrator, Events, Visit, Wants, go_on, inside, next_page, refused, typed};
+use super::action::{self, Action, Question};
+use super::{Administrator, Events, Visit, Wants, go_on, inside, next_page, typed};
 use crate::app::{App, Ctx};
 use crate::domain::address::{self, Site};
 use crate::domain::factors::{self, Available, Removal};
+use crate::domain::identity;
 use crate::domain::session::{self, Place};
-use crate::domain::{identity, trail};
 use crate::error::{Error, Result};
 use crate::http::browser::{PagePolicy, session_lifetimes};
 use crate::http::extract::{Form, Params, Query};
-use crate::store::audit;
 use crate::store::identities::{self, Identity, SearchBy};
 use crate::store::identity_providers::{CLIENTS, LOCAL};
 use crate::texts::Language;
 use crate::web::account_sessions::app_names;
-use crate::web::developers::Page;
 use crate::web::pages::console::{
-    ConfirmPage, FactorRow, PeoplePage, PersonAction, PersonFacts, PersonNotice, PersonPage, PersonRow, PersonState,
-    SessionRow,
+    FactorRow, PeoplePage, PersonAction, PersonFacts, PersonNotice, PersonPage, PersonRow, PersonState, SessionRow,
 };
-use crate::web::pages::{FormErrors, Href, Link, Moment};
+use crate::web::pages::{Href, Link, Moment};
+use crate::web::visit::Page;
 use crate::web::{render, user_agent};
 
 /// On one page of a list.
 const PER_PAGE: usize = 25;
-/// Of what a person did and what was done to them.
-const RECENT: usize = 15;
 
 /// What people are looked for by.
 #[derive(Clone, Debug)]
@@ -236,7 +233,7 @@ impl Whole {
         }
         Ok(Self {
             available: factors::available(tx, person.id)?,
-            events: recent(tx, &person)?,
+            events: Events::recent(tx, "identity", person.id.0)?,
             person,
             set,
             sessions,
@@ -256,37 +253,6 @@ fn session_row(tx: &mut ReadTx, language: Language, place: &Place) -> Result<Ses
     })
 }
 
-/// What the person did and what was done to them, the newest first.
-fn recent(tx: &mut ReadTx, person: &Identity) -> Result<Events> {
-    let end = trail::place_before(None);
-    let mut entries = audit::list_by_actor_before(tx, person.id.0, end, RECENT as i64)?;
-    for entry in audit::list_by_resource_before(tx, "identity", &person.id.to_string(), end, RECENT as i64)? {
-        if !entries.iter().any(|known| known.id == entry.id) {
-            entries.push(entry);
-        }
-    }
-    entries.sort_by_key(|entry| std::cmp::Reverse((entry.happened_at, entry.id)));
-    entries.truncate(RECENT);
-    Events::of(tx, entries)
-}
-
-/// What can be done with a person, as addresses name it.
-const ACTIONS: [(&str, PersonAction); 5] = [
-    ("disable", PersonAction::Disable),
-    ("enable", PersonAction::Enable),
-    ("end-sessions", PersonAction::EndSessions),
-    ("send-reset", PersonAction::SendReset),
-    ("remove-factors", PersonAction::RemoveFactors),
-];
-
-fn action(name: &str) -> Result<PersonAction> {
-    ACTIONS
-        .into_iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, action)| action)
-        .ok_or_else(|| Error::not_found(""))
-}
-
 fn possible(app: &App, whole: &Whole, administrator: &Administrator) -> Vec<(PersonAction, Href)> {
     let person = &whole.person;
     let is = |action: PersonAction| match action {
@@ -296,11 +262,7 @@ fn possible(app: &App, whole: &Whole, administrator: &Administrator) -> Vec<(Per
         PersonAction::SendReset => app.config.sends_mail() && address::can_reset(person),
         PersonAction::RemoveFactors => whole.available.count() > 0,
     };
-    ACTIONS
-        .into_iter()
-        .filter(|(_, action)| is(*action))
-        .map(|(name, action)| (action, inside(&format!("people/{}/{name}", person.id))))
-        .collect()
+    action::offer(&person.id.to_string(), is)
 }
 
 /// `GET /p/console/people/{identity_id}`
@@ -375,58 +337,103 @@ fn notice(name: &str) -> Option<PersonNotice> {
     })
 }
 
-fn confirmation(
-    visit: &Visit,
+impl Action for PersonAction {
+    type Thing = Identity;
+
+    const AREA: &'static str = "people";
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("disable", PersonAction::Disable),
+        ("enable", PersonAction::Enable),
+        ("end-sessions", PersonAction::EndSessions),
+        ("send-reset", PersonAction::SendReset),
+        ("remove-factors", PersonAction::RemoveFactors),
+    ];
+    const LAST: Option<Self> = None;
+
+    fn find(tx: &mut ReadTx, id: &str) -> Result<Identity> {
+        find(tx, id)
+    }
+
+    fn question(self, ctx: &Ctx, person: &Identity) -> Question {
+        let (title, text, button) = match self {
+            PersonAction::Disable => (
+                ctx.say("console-disable-person-title"),
+                ctx.text("console-disable-person-text"),
+                ctx.text("console-disable"),
+            ),
+            PersonAction::Enable => (
+                ctx.say("console-enable-person-title"),
+                ctx.text("console-enable-person-text"),
+                ctx.text("console-enable"),
+            ),
+            PersonAction::EndSessions => (
+                ctx.say("console-end-sessions-title"),
+                ctx.text("console-end-sessions-text"),
+                ctx.text("console-end-sessions"),
+            ),
+            PersonAction::SendReset => (
+                ctx.say("console-send-reset-title"),
+                ctx.text("console-send-reset-text"),
+                ctx.text("console-send-reset"),
+            ),
+            PersonAction::RemoveFactors => (
+                ctx.say("console-remove-factors-title"),
+                ctx.text("console-remove-factors-text"),
+                ctx.text("console-remove-factors"),
+            ),
+        };
+        Question {
+            title: title.arg("username", &person.username).to_string(),
+            text: vec![text.to_owned()],
+            button,
+            is_dangerous: matches!(self, PersonAction::Disable | PersonAction::RemoveFactors),
+        }
+    }
+
+    fn run(
+        self,
+        tx: &mut WriteTx,
+        app: &App,
+        ctx: &Ctx,
+        administrator: &Administrator,
+        person: &Identity,
+    ) -> Result<()> {
+        let actor = administrator.actor();
+        match self {
+            PersonAction::Disable => identity::switch(tx, ctx, actor, person.id, false),
+            PersonAction::Enable => identity::switch(tx, ctx, actor, person.id, true),
+            PersonAction::RemoveFactors => factors::remove(tx, ctx, actor, person, Removal::All).map(|_| ()),
+            PersonAction::SendReset if !app.config.sends_mail() => Err(Error::conflict(
+                "this server sends no mail: give it smtp_url and mail_from",
+            )),
+            PersonAction::SendReset => {
+                let site = Site {
+                    public_url: app.config.public_url(),
+                    local_domain: app.config.local_domain.clone(),
+                };
+                address::send_reset_for(tx, ctx, actor, &app.master_key, &site, person)
+            }
+            PersonAction::EndSessions => end(tx, app, ctx, administrator, person, None),
+        }
+    }
+}
+
+/// Ends one session of a person, or all of them.
+fn end(
+    tx: &mut WriteTx,
+    app: &App,
+    ctx: &Ctx,
     administrator: &Administrator,
     person: &Identity,
-    action: PersonAction,
-    errors: FormErrors,
-) -> ConfirmPage {
-    let ctx = &visit.ctx;
-    let name = ACTIONS
-        .into_iter()
-        .find(|(_, known)| *known == action)
-        .map_or("", |(name, _)| name);
-    let (title, text, button) = match action {
-        PersonAction::Disable => (
-            ctx.say("console-disable-person-title")
-                .arg("username", &person.username),
-            ctx.text("console-disable-person-text"),
-            ctx.text("console-disable"),
-        ),
-        PersonAction::Enable => (
-            ctx.say("console-enable-person-title").arg("username", &person.username),
-            ctx.text("console-enable-person-text"),
-            ctx.text("console-enable"),
-        ),
-        PersonAction::EndSessions => (
-            ctx.say("console-end-sessions-title").arg("username", &person.username),
-            ctx.text("console-end-sessions-text"),
-            ctx.text("console-end-sessions"),
-        ),
-        PersonAction::SendReset => (
-            ctx.say("console-send-reset-title").arg("username", &person.username),
-            ctx.text("console-send-reset-text"),
-            ctx.text("console-send-reset"),
-        ),
-        PersonAction::RemoveFactors => (
-            ctx.say("console-remove-factors-title")
-                .arg("username", &person.username),
-            ctx.text("console-remove-factors-text"),
-            ctx.text("console-remove-factors"),
-        ),
-    };
-    let title = title.to_string();
-    ConfirmPage {
-        layout: visit.layout(&title, administrator),
-        form_token: visit.form_token(),
-        action: inside(&format!("people/{}/{name}", person.id)),
-        text: vec![text.to_owned()],
-        button: button.to_owned(),
-        is_dangerous: matches!(action, PersonAction::Disable | PersonAction::RemoveFactors),
-        keep: inside(&format!("people/{}", person.id)),
-        errors,
+    session: Option<&str>,
+) -> Result<()> {
+    for place in places(tx, app, ctx, person)? {
+        // One that is gone was ended meanwhile: nothing is left to do.
+        if session.is_none_or(|session| session == place.id.to_string()) {
+            session::end_place(tx, ctx, administrator.actor(), &place)?;
+        }
     }
+    Ok(())
 }
 
 /// `GET /p/console/people/{identity_id}/{action}`
@@ -436,11 +443,7 @@ pub async fn person_action_page(
     headers: HeaderMap,
     Path((id, name)): Path<(String, String)>,
 ) -> Page {
-    let action = action(&name)?;
-    let visit = Visit::new(app, ctx, &headers, format!("people/{id}/{name}"));
-    let (administrator, person) = visit.read(Wants::Prepare, move |tx, _| find(tx, &id)).await?;
-    let page = confirmation(&visit, &administrator, &person, action, FormErrors::none());
-    Ok(render(&page, &PagePolicy::default())?)
+    action::ask::<PersonAction>(app, ctx, &headers, &id, &name).await
 }
 
 /// `POST /p/console/people/{identity_id}/{action}`, with `session` for one alone.
@@ -451,60 +454,16 @@ pub async fn act_on_person(
     Path((id, name)): Path<(String, String)>,
     form: Result<Form>,
 ) -> Page {
-    let back = format!("people/{id}");
-    let (visit, form) = Visit::with_form(app, ctx, &headers, form, &back)?;
-    if name == "end-session" {
-        let session = form.require("session")?.to_owned();
-        return end(&visit, id, Some(session)).await;
+    let (visit, form) = Visit::with_form(app, ctx, &headers, form, format!("people/{id}"))?;
+    if name != "end-session" {
+        return action::act::<PersonAction>(&visit, &id, &name).await;
     }
-    let action = action(&name)?;
-    if action == PersonAction::EndSessions {
-        return end(&visit, id, None).await;
-    }
-    let (shared, unit_ctx, wanted) = (visit.app.clone(), visit.ctx.clone(), id.clone());
-    let done = visit
-        .change(move |tx, administrator| {
-            let person = find(tx, &wanted)?;
-            let actor = administrator.actor();
-            match action {
-                PersonAction::Disable => identity::switch(tx, &unit_ctx, actor, person.id, false),
-                PersonAction::Enable => identity::switch(tx, &unit_ctx, actor, person.id, true),
-                PersonAction::RemoveFactors => factors::remove(tx, &unit_ctx, actor, &person, Removal::All).map(|_| ()),
-                PersonAction::SendReset if !shared.config.sends_mail() => Err(Error::conflict(
-                    "this server sends no mail: give it smtp_url and mail_from",
-                )),
-                PersonAction::SendReset => {
-                    let site = Site {
-                        public_url: shared.config.public_url(),
-                        local_domain: shared.config.local_domain.clone(),
-                    };
-                    address::send_reset_for(tx, &unit_ctx, actor, &shared.master_key, &site, &person)
-                }
-                PersonAction::EndSessions => Ok(()),
-            }
-        })
-        .await?;
-    let Err(refusal) = done else {
-        return Ok(go_on(&format!("{back}?notice={name}")));
-    };
-    let (administrator, person) = visit.read(Wants::Prepare, move |tx, _| find(tx, &id)).await?;
-    let errors = FormErrors::whole(refusal.detail().to_owned());
-    refused(&confirmation(&visit, &administrator, &person, action, errors))
-}
-
-/// Ends one session of a person, or all of them.
-async fn end(visit: &Visit, id: String, session: Option<String>) -> Page {
-    let (shared, unit_ctx, wanted) = (visit.app.clone(), visit.ctx.clone(), id.clone());
+    let session = form.require("session")?.to_owned();
+    let (app, ctx, wanted) = (visit.app.clone(), visit.ctx.clone(), id.clone());
     visit
         .change(move |tx, administrator| {
             let person = find(tx, &wanted)?;
-            for place in places(tx, &shared, &unit_ctx, &person)? {
-                // One that is gone was ended meanwhile: nothing is left to do.
-                if session.as_ref().is_none_or(|session| *session == place.id.to_string()) {
-                    session::end_place(tx, &unit_ctx, administrator.actor(), &place)?;
-                }
-            }
-            Ok(())
+            end(tx, &app, &ctx, administrator, &person, Some(&session))
         })
         .await??;
     Ok(go_on(&format!("people/{id}?notice=end-sessions")))

@@ -10,10 +10,10 @@ use crate::error::Error;
 use crate::health::Report;
 use crate::http::browser::PagePolicy;
 use crate::store::{identities, keys, leases, outbox, settings};
-use crate::web::developers::Page;
 use crate::web::pages::Moment;
 use crate::web::pages::console::{LeaseRow, ServerFacts, ServerPage};
 use crate::web::render;
+use crate::web::visit::Page;
 
 /// `GET /p/console/server`
 pub async fn server_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap) -> Page {
