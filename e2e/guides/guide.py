@@ -147,11 +147,17 @@ class Shell:
 class Reader:
     """Somebody who follows a guide against this server."""
 
-    def __init__(self, server, person, folder: pathlib.Path, python: pathlib.Path) -> None:
+    def __init__(
+        self, server, person, folder: pathlib.Path, python: pathlib.Path, ports: tuple[str, ...] = (OTHER_PORT,)
+    ) -> None:
         self.server = server
         self.browser: Browser = person.browser()
         self.folder = folder
-        self.other_port = str(free_port())
+        # What the guide itself starts listens elsewhere, so that several can run at once.
+        free: set[int] = set()
+        while len(free) < len(ports):
+            free.add(free_port())
+        self.ports = dict(zip(ports, map(str, free)))
         tools = folder / "bin"
         tools.mkdir()
         (tools / "portolan").symlink_to(server.binary)
@@ -175,7 +181,9 @@ class Reader:
 
     def _here(self, text: str) -> str:
         text = text.replace(ADDRESS, self.server.base_url.rstrip("/"))
-        return re.sub(rf"\b{OTHER_PORT}\b", self.other_port, text)
+        for printed, port in self.ports.items():
+            text = re.sub(rf"\b{printed}\b", port, text)
+        return text
 
     def _save(self, block: Block) -> None:
         name = re.match(r"# ([\w.-]+\.py)\n", block.text)
