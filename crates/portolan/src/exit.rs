@@ -18,6 +18,8 @@ pub enum Exit {
     MoreNeeded = 4,
     /// The server gave no answer.
     Unreachable = 5,
+    /// A dry run: something would change.
+    WouldChange = 6,
 }
 
 /// An error that decides how the program ends.

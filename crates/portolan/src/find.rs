@@ -9,7 +9,8 @@ use portolan_server::store::identity_providers::{self, IdentityProvider};
 use portolan_server::store::policies::{self, Policy};
 use portolan_server::store::projects::{self, Project};
 use portolan_server::store::scopes::{self, Scope};
-use portolan_server::{Error, Kind, Result};
+use portolan_server::store::settings;
+use portolan_server::{Config, Error, Kind, Result};
 
 /// By id, or by a name that only one project has.
 pub fn project(tx: &mut ReadTx, text: &str) -> Result<Project> {
@@ -44,6 +45,13 @@ pub fn find_scope(tx: &mut ReadTx, text: &str) -> Result<Option<Scope>> {
         Ok(id) => scopes::find(tx, id),
         Err(_) => Ok(scopes::list_by_strings(tx, [text])?.pop().map(|named| named.scope)),
     }
+}
+
+/// What scope strings begin with: the prefix that the store was started with wins over the
+/// configuration.
+pub fn scope_prefix(tx: &mut ReadTx, config: &Config) -> Result<String> {
+    let stored = settings::find(tx, settings::SCOPE_URL_PREFIX)?;
+    Ok(stored.unwrap_or_else(|| config.scope_url_prefix.clone()))
 }
 
 /// By id, by its whole username, or by the part before the local domain. A client is an

@@ -54,6 +54,7 @@ For operators:
   portolan project create --name Beamline --contact beamline@example.org --admin alice
   portolan client create --name Portal --type confidential_client --project Beamline
   portolan scope create --client Portal --suffix run --name 'Run jobs' --description 'Start and stop jobs'
+  portolan apply -f beamline.toml --dry-run
   portolan audit --since 1d
   portolan backup /backups/portolan.db
   portolan doctor
@@ -68,7 +69,8 @@ Exit status:
   2  the command line, a variable or the configuration must be corrected
   3  nobody is logged in, or the login has ended: portolan login
   4  the server wants a fresh login, a second factor or a consent: standard error has the command
-  5  the server gave no answer";
+  5  the server gave no answer
+  6  apply --dry-run: something would change";
 
 #[derive(Subcommand)]
 enum Command {
@@ -107,6 +109,7 @@ enum Command {
     /// Policies: what somebody's identities or login must be like
     #[command(subcommand)]
     Policy(commands::policy::Policy),
+    Apply(commands::apply::Apply),
     /// What people allowed, and taking it back
     #[command(subcommand, alias = "consents")]
     Consent(commands::consent::Consent),
@@ -172,6 +175,7 @@ impl Command {
             Command::Client(command) => command.run(options),
             Command::Scope(command) => command.run(options),
             Command::Policy(command) => command.run(options),
+            Command::Apply(command) => command.run(options),
             Command::Consent(command) => command.run(options),
             Command::Session(command) => command.run(options),
             Command::Idp(command) => command.run(options),
@@ -194,6 +198,7 @@ impl Command {
             Command::Serve(_)
                 | Command::Tour(_)
                 | Command::User(_)
+                | Command::Apply(_)
                 | Command::Idp(_)
                 | Command::Audit(_)
                 | Command::Keys(_)

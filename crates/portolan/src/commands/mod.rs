@@ -1,6 +1,7 @@
 //! One file for each command or group of commands.
 
 pub mod api;
+pub mod apply;
 pub mod audit;
 pub mod backup;
 pub mod client;

@@ -3,12 +3,12 @@
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use portolan_db::ReadTx;
+use portolan_server::Error;
 use portolan_server::api::scopes::documents;
 use portolan_server::domain::project::Manager;
 use portolan_server::domain::scope::registration as rules;
+use portolan_server::store::clients;
 use portolan_server::store::scopes::{self, Scope as Record};
-use portolan_server::store::{clients, settings};
-use portolan_server::{Config, Error};
 use portolan_types::api::{self, Change, CreatedScopeAnswer, DependentScope, ScopeChanges};
 use serde_json::{Value, json};
 
@@ -201,7 +201,7 @@ impl Create {
                     scope_suffix: Change::Set(self.suffix.clone()),
                     ..self.members.changes(tx)?
                 };
-                let prefix = prefix(tx, &config)?;
+                let prefix = find::scope_prefix(tx, &config)?;
                 let scope = rules::create(tx, &ctx, &Manager::operator(), &prefix, &client, &changes)?;
                 View::of(tx, scope)
             })
@@ -241,7 +241,7 @@ impl Update {
                     return Ok(None);
                 }
                 let id = find::scope(tx, &self.scope)?.id;
-                let prefix = prefix(tx, &config)?;
+                let prefix = find::scope_prefix(tx, &config)?;
                 let scope = rules::update(tx, &ctx, &Manager::operator(), &prefix, id, &changes)?;
                 View::of(tx, scope).map(Some)
             })
@@ -251,12 +251,6 @@ impl Update {
         };
         view.print(options, &json!({ "scope": view.document }))
     }
-}
-
-/// The prefix that the store was started with wins over the configuration.
-fn prefix(tx: &mut ReadTx, config: &Config) -> Result<String, Error> {
-    let stored = settings::find(tx, settings::SCOPE_URL_PREFIX)?;
-    Ok(stored.unwrap_or_else(|| config.scope_url_prefix.clone()))
 }
 
 fn list(options: &Options, client: Option<String>, project: Option<String>) -> Result<()> {
