@@ -12,7 +12,7 @@ use super::view::{View, further_down};
 use super::{Create, NOTHING, Scope, Update, print_deleted, print_list, what_ends};
 use crate::look_up;
 use crate::options::Options;
-use crate::output::Confirmation;
+use crate::output::{self, Confirmation};
 use crate::place::Session;
 
 /// As many as one request may ask for.
@@ -34,7 +34,9 @@ pub fn run(command: Scope, options: &Options, session: &Session) -> Result<()> {
 
 fn create(command: &Create, options: &Options, session: &Session) -> Result<()> {
     let client = look_up::client(session, &command.client)?;
-    let changes = command.changes(|text| look_up::find_scope(session, text))?;
+    let changes = command
+        .changes(|text| look_up::find_scope(session, text))
+        .map_err(plain)?;
     session.announce();
     let request = Request::post(format!("v2/api/clients/{}/scopes", client.id)).json(json!({ "scope": changes }));
     let made: Vec<Document> = look_up::call(session, request, "scopes")?;
@@ -74,7 +76,9 @@ fn list(options: &Options, session: &Session, client: Option<&str>, project: Opt
 }
 
 fn update(command: &Update, options: &Options, session: &Session) -> Result<()> {
-    let changes = command.changes(|text| look_up::find_scope(session, text))?;
+    let changes = command
+        .changes(|text| look_up::find_scope(session, text))
+        .map_err(plain)?;
     if changes == ScopeChanges::default() {
         bail!(NOTHING);
     }
@@ -92,6 +96,11 @@ fn delete(options: &Options, session: &Session, text: &str, confirmation: &Confi
     confirmation.ask(&what_ends(&found.name, &found.scope_string, &view.owner))?;
     let scope = session.run(session.client.delete_scope(found.id))?;
     print_deleted(options, &scope)
+}
+
+/// The words of a refusal that the command line shares with the store.
+fn plain(error: anyhow::Error) -> anyhow::Error {
+    error.downcast().map_or_else(|other| other, output::explain)
 }
 
 fn view(session: &Session, document: Document) -> Result<View> {
