@@ -147,11 +147,17 @@ class Shell:
 class Reader:
     """Somebody who follows a guide against this server."""
 
-    def __init__(self, server, person, folder: pathlib.Path, python: pathlib.Path) -> None:
+    def __init__(
+        self, server, person, folder: pathlib.Path, python: pathlib.Path, ports: tuple[str, ...] = (OTHER_PORT,)
+    ) -> None:
         self.server = server
         self.browser: Browser = person.browser()
         self.folder = folder
-        self.other_port = str(free_port())
+        # What the guide itself starts listens elsewhere, so that several can run at once.
+        free: set[int] = set()
+        while len(free) < len(ports):
+            free.add(free_port())
+        self.ports = dict(zip(ports, map(str, free)))
         tools = folder / "bin"
         tools.mkdir()
         (tools / "portolan").symlink_to(server.binary)
@@ -165,22 +171,25 @@ class Reader:
         if block.kind == "python":
             self._save(block)
         elif block.kind == "sh":
-            said = self.shell.run(dataclasses.replace(block, text=self._here(block.text)), self._answer)
+            said = self.shell.run(dataclasses.replace(block, text=self.here(block.text)), self._answer)
             if block.expected is not None:
-                expected = pattern(self._here(block.expected))
+                expected = pattern(self.here(block.expected))
                 said = said.lstrip("\n").rstrip("\n") + "\n"
                 assert expected.fullmatch(said), (
-                    f"line {block.line} prints\n{said}\nand not\n{self._here(block.expected)}"
+                    f"line {block.line} prints\n{said}\nand not\n{self.here(block.expected)}"
                 )
 
-    def _here(self, text: str) -> str:
+    def here(self, text: str) -> str:
+        """The text with the addresses of this server and of what the guide starts."""
         text = text.replace(ADDRESS, self.server.base_url.rstrip("/"))
-        return re.sub(rf"\b{OTHER_PORT}\b", self.other_port, text)
+        for printed, port in self.ports.items():
+            text = re.sub(rf"\b{printed}\b", port, text)
+        return text
 
     def _save(self, block: Block) -> None:
         name = re.match(r"# ([\w.-]+\.py)\n", block.text)
         assert name, f"line {block.line}: a python block begins with a comment that names its file"
-        (self.folder / name[1]).write_text(self._here(block.text))
+        (self.folder / name[1]).write_text(self.here(block.text))
 
     def _answer(self, link: str) -> str:
         if urllib.parse.urlsplit(link).path == "/v2/web/logout":

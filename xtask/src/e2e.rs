@@ -43,6 +43,8 @@ pub enum Suite {
     ActionProvider,
     /// The commands of docs/guides, as printed
     Guides,
+    /// The samples of examples/, by the commands of their READMEs, and the portals in a browser
+    Samples,
     /// openid-client, @globus/sdk
     Node,
     /// From an empty folder to a token, with a browser
@@ -76,7 +78,7 @@ pub enum EngineChoice {
 pub struct E2eArgs {
     /// The suite to run; all when none is named
     suite: Option<Suite>,
-    /// The storage engine; by default both, but for `pages` SQLite only
+    /// The storage engine; by default both, but for `pages` and `samples` SQLite only
     #[arg(long)]
     engine: Option<EngineChoice>,
     /// Use the newest foreign clients that install, not the pinned ones (python, cli, action-provider, node)
@@ -168,6 +170,7 @@ impl Suite {
             Suite::Cli => "cli",
             Suite::ActionProvider => "action-provider",
             Suite::Guides => "guides",
+            Suite::Samples => "samples",
             Suite::Node => "node",
             Suite::FirstRun => "first-run",
             Suite::Pages => "pages",
@@ -190,6 +193,8 @@ impl Suite {
             (Some(EngineChoice::Both), _) => &[Engine::Sqlite, Engine::Postgres],
             // What a page looks like does not depend on where its data comes from.
             (None, Suite::Pages) => &[Engine::Sqlite],
+            // They talk to the server over HTTP, whatever it keeps its data in.
+            (None, Suite::Samples) => &[Engine::Sqlite],
             (None, _) => &[Engine::Sqlite, Engine::Postgres],
         }
     }
@@ -219,6 +224,20 @@ impl Suite {
                 let mut script = pytest(SDK4.0, SDK4.1, "e2e/guides", Versions::Pinned)?;
                 script.name = "guides".to_owned();
                 script.environment.push(("ACTION_PROVIDER_PYTHON", toolkit));
+                Ok(vec![script])
+            }
+            Suite::Samples => {
+                let toolkit = setup::python(ACTION_PROVIDER.0, ACTION_PROVIDER.1, Versions::Pinned)?;
+                let flask = setup::python("samples", "examples/portal-python/requirements.txt", Versions::Pinned)?;
+                let mut script = pytest(SDK4.0, SDK4.1, "e2e/samples", Versions::Pinned)?;
+                setup::node_packages(&setup::root().join("e2e/browser"))?;
+                script.name = "samples".to_owned();
+                script.environment.extend([
+                    ("ACTION_PROVIDER_PYTHON", toolkit),
+                    ("SAMPLES_PYTHON", flask),
+                    ("SAMPLES_BIN", setup::samples()?),
+                    ("CHROMIUM", setup::chromium()?),
+                ]);
                 Ok(vec![script])
             }
             Suite::Node => {

@@ -364,6 +364,18 @@ pub fn server_binary() -> Result<PathBuf> {
     Ok(target().join("release/portolan"))
 }
 
+/// The programs of `examples/`, and the folder that they are in. Unlike the server they have
+/// nothing to do that would be slow without optimisation.
+pub fn samples() -> Result<PathBuf> {
+    let mut build = cargo();
+    build.current_dir(root()).args(["build", "--locked"]);
+    for sample in ["action-provider", "archive", "portal", "service"] {
+        build.args(["--package", &format!("sample-{sample}")]);
+    }
+    run(&mut build, &log("setup"), BUILD_LIMIT)?;
+    Ok(target().join("debug"))
+}
+
 fn is_fresh(folder: &Path, stamp: &str) -> bool {
     fs::read_to_string(folder.join(".portolan-stamp")).is_ok_and(|found| found == stamp)
 }

@@ -49,6 +49,8 @@ pub enum Part {
     E2eActionProvider,
     /// The commands of docs/guides, as printed
     Guides,
+    /// The samples of examples/, by the commands of their READMEs, and the portals in a browser
+    Samples,
     /// openid-client and @globus/sdk against the server
     #[value(name = "e2e-node")]
     E2eNode,
@@ -307,7 +309,9 @@ impl Part {
     fn log(self) -> PathBuf {
         match self {
             // Written by the suites themselves.
-            Part::Guides | Part::FirstRun | Part::Pages | Part::Secrets => setup::log(&format!("e2e-{}", self.name())),
+            Part::Guides | Part::Samples | Part::FirstRun | Part::Pages | Part::Secrets => {
+                setup::log(&format!("e2e-{}", self.name()))
+            }
             _ => setup::log(&self.name()),
         }
     }
@@ -338,6 +342,7 @@ impl Part {
             Part::E2eCli => run_suite(workshop, Suite::Cli, None, versions),
             Part::E2eActionProvider => run_suite(workshop, Suite::ActionProvider, None, versions),
             Part::Guides => run_suite(workshop, Suite::Guides, None, Versions::Pinned),
+            Part::Samples => run_suite(workshop, Suite::Samples, None, Versions::Pinned),
             Part::E2eNode => run_suite(workshop, Suite::Node, None, versions),
             Part::E2eSchemathesis => run_suite(workshop, Suite::Schemathesis, None, Versions::Pinned),
             Part::FirstRun => run_suite(workshop, Suite::FirstRun, None, Versions::Pinned),

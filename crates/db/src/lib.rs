@@ -8,9 +8,10 @@
 //! | | SQLite | PostgreSQL |
 //! |---|---|---|
 //! | [`Db::read`] | a reader thread, one snapshot | `REPEATABLE READ READ ONLY` |
+//! | [`Db::read_briefly`] | the caller's thread or a reader, one snapshot | the same |
 //! | [`Db::write`] | the writer thread, many units per commit | alone, `SERIALIZABLE`, run again up to ten times |
 //! | [`Db::write_batched`] | the same | `READ COMMITTED`, many units per commit |
-//! | [`Db::find`] | a reader thread, one snapshot | pipelined with other look-ups, a snapshot for each statement |
+//! | [`Db::find`] | the caller's thread or a reader, one snapshot | pipelined with other look-ups, a snapshot for each statement |
 //!
 //! On both engines an error of a statement ends its unit: later statements repeat the
 //! error and `Ok` does not commit. Expected conflicts use `ON CONFLICT DO NOTHING RETURNING`.
@@ -37,7 +38,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use queue::{Queue, Refused};
-use unit::{Job, LookupCell, Mode, UnitCell};
+use unit::{Job, LookupCell, Mode, Unit, UnitCell};
 
 pub use error::{Error, ErrorKind};
 pub use migrate::{MigrateMode, MigrateReport, Migration};
@@ -109,6 +110,8 @@ struct Inner {
     threads: Mutex<Vec<JoinHandle<()>>>,
     counters: Arc<Counters>,
     sqlite_file: Option<PathBuf>,
+    /// What look-ups on SQLite use first.
+    direct: Option<sqlite::Direct>,
 }
 
 impl Db {
@@ -120,36 +123,20 @@ impl Db {
             let path = PathBuf::from(path);
             let writes = Arc::new(Queue::new(options.queue));
             let threads = sqlite::start(&path, &options, &reads, &writes, &counters)?;
-            return Ok(Db::new(Engine::Sqlite, reads, writes, threads, counters, Some(path)));
+            let mut db = Inner::new(Engine::Sqlite, reads, writes, threads, counters);
+            db.direct = Some(sqlite::Direct::open(&path, &options)?);
+            db.sqlite_file = Some(path);
+            return Ok(Db { inner: Arc::new(db) });
         }
         if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
             let writes = Arc::clone(&reads);
             let threads = postgres::start(&options, &reads, &counters)?;
-            return Ok(Db::new(Engine::Postgres, reads, writes, threads, counters, None));
+            let db = Inner::new(Engine::Postgres, reads, writes, threads, counters);
+            return Ok(Db { inner: Arc::new(db) });
         }
         Err(Error::unavailable(
             "the database URL must start with sqlite: or postgres://",
         ))
-    }
-
-    fn new(
-        engine: Engine,
-        reads: Arc<Queue<Job>>,
-        writes: Arc<Queue<Job>>,
-        threads: Vec<JoinHandle<()>>,
-        counters: Arc<Counters>,
-        sqlite_file: Option<PathBuf>,
-    ) -> Db {
-        Db {
-            inner: Arc::new(Inner {
-                engine,
-                reads,
-                writes,
-                threads: Mutex::new(threads),
-                counters,
-                sqlite_file,
-            }),
-        }
     }
 
     pub fn engine(&self) -> Engine {
@@ -163,6 +150,29 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         self.run(Mode::Read, move |tx: &mut WriteTx| work(tx)).await
+    }
+
+    /// [`Db::read`] for a few look-ups by key: on SQLite the caller's own thread does them, as in [`Db::find`].
+    pub async fn read_briefly<T, E>(&self, work: impl Fn(&mut ReadTx) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let unit: Box<dyn Unit> = Box::new(UnitCell {
+            work: move |tx: &mut WriteTx| work(tx),
+            kept: None,
+            reply,
+        });
+        let left = match &self.inner.direct {
+            Some(direct) => direct.read(unit),
+            None => Some(unit),
+        };
+        match left {
+            Some(unit) => self.push(Job::Unit(Mode::Read, unit))?,
+            None => Counters::add(&self.inner.counters.units, 1),
+        }
+        answer.await.unwrap_or_else(|_| Err(thread_ended(Mode::Read).into()))
     }
 
     /// Runs a unit that happens as if it were alone.
@@ -192,13 +202,20 @@ impl Db {
     ///
     /// On PostgreSQL they are one round trip, together with the look-ups of others, and each sees a snapshot of
     /// its own. So what must hold together belongs into one statement.
+    ///
+    /// On SQLite the caller's own thread does it, unless that would hold it up. So these are look-ups by key.
     pub async fn find<Q: Queries>(&self, queries: Q) -> Result<Q::Answers, Error> {
-        let (reply, answer) = oneshot::channel();
-        let cell: LookupCell<Q> = LookupCell {
+        let mut cell: LookupCell<Q> = LookupCell {
             statements: queries.into_statements(),
             answers: Q::Answers::default(),
-            reply,
+            reply: None,
         };
+        if let Some(outcome) = self.inner.direct.as_ref().and_then(|direct| direct.look_up(&mut cell)) {
+            Counters::add(&self.inner.counters.finds, 1);
+            return outcome.map(|()| cell.answers);
+        }
+        let (reply, answer) = oneshot::channel();
+        cell.reply = Some(reply);
         self.push(Job::Find(Box::new(cell)))?;
         answer.await.unwrap_or_else(|_| Err(thread_ended(Mode::Read)))
     }
@@ -338,9 +355,30 @@ fn thread_ended(mode: Mode) -> Error {
 }
 
 impl Inner {
+    fn new(
+        engine: Engine,
+        reads: Arc<Queue<Job>>,
+        writes: Arc<Queue<Job>>,
+        threads: Vec<JoinHandle<()>>,
+        counters: Arc<Counters>,
+    ) -> Inner {
+        Inner {
+            engine,
+            reads,
+            writes,
+            threads: Mutex::new(threads),
+            counters,
+            sqlite_file: None,
+            direct: None,
+        }
+    }
+
     fn shut_down(&self) {
         self.reads.close();
         self.writes.close();
+        if let Some(direct) = &self.direct {
+            direct.close();
+        }
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for handle in threads {
             // The last clone may have been owned by a unit: a thread cannot wait for itself.

@@ -2,8 +2,9 @@
 //!
 //! The text uses PostgreSQL's type words. For SQLite `UUID`, `BYTEA` and `BIGINT` become
 //! `BLOB`, `BLOB` and `INTEGER`, and every table is `STRICT, WITHOUT ROWID`: all tables
-//! have a primary key, so a look-up by it is one search instead of two. For PostgreSQL
-//! `TEXT` columns get `COLLATE "C"`, so both engines sort and compare bytes.
+//! have a primary key, so a look-up by it is one search instead of two. One whose key is a
+//! `BIGINT` is the rowid itself: its rows are all in the leaves, and the search is shorter.
+//! For PostgreSQL `TEXT` columns get `COLLATE "C"`, so both engines sort and compare bytes.
 //!
 //! A release that can no longer work with what older ones wrote says so with a line
 //! `-- oldest_compatible: N` in its migration: programs older than N then refuse to start.
@@ -291,9 +292,16 @@ fn translate_statement(statement: &[Token<'_>], engine: Engine) -> String {
         }
     }
     let out = out.trim();
-    if creates_table && engine == Engine::Sqlite {
-        format!("{out} STRICT, WITHOUT ROWID")
-    } else {
-        out.to_owned()
+    match engine {
+        Engine::Sqlite if creates_table && has_integer_key(out) => format!("{out} STRICT"),
+        Engine::Sqlite if creates_table => format!("{out} STRICT, WITHOUT ROWID"),
+        _ => out.to_owned(),
     }
+}
+
+/// Whether the primary key is a single column of integers.
+fn has_integer_key(table: &str) -> bool {
+    ["INTEGER PRIMARY KEY", "INTEGER NOT NULL PRIMARY KEY"]
+        .iter()
+        .any(|key| table.contains(key))
 }

@@ -4,8 +4,10 @@
 //! alone. A unit is run again only when the server has said that
 //! it was rolled back: after a lost COMMIT nobody knows, and the callers are told so.
 
+mod arrays;
 mod connector;
 mod convert;
+mod lookups;
 mod session;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -15,12 +17,10 @@ use std::time::Duration;
 
 use crate::queue::Queue;
 use crate::unit::{Job, Lookup, Mode, Ran, Unit};
-use crate::value::Source;
-use crate::{Counters, Error, ErrorKind, Guard, Options, Row, WriteTx};
+use crate::{Counters, Error, ErrorKind, Guard, Options, WriteTx};
 
 use connector::Connector;
-use convert::explain;
-use session::{Prepared, Question, Settled};
+use session::Settled;
 
 pub(crate) use convert::column;
 pub(crate) use session::Session;
@@ -123,7 +123,13 @@ impl Worker {
                 Job::Find(lookup) => {
                     let mut group = vec![Job::Find(lookup)];
                     queue.gather(&mut group, LOOKUPS, |job| matches!(job, Job::Find(_)));
-                    self.look_up(group);
+                    Counters::add(&self.counters.finds, group.len());
+                    let ready = self.wake();
+                    lookups::run(
+                        self.session(),
+                        group.into_iter().filter_map(into_lookup).collect(),
+                        &ready,
+                    );
                 }
                 Job::Unit(Mode::Batched, unit) => {
                     let mut group = vec![Job::Unit(Mode::Batched, unit)];
@@ -150,50 +156,6 @@ impl Worker {
     fn wake(&mut self) -> Result<(), Error> {
         let counters = Arc::clone(&self.counters);
         self.session().wake(&counters)
-    }
-
-    /// Sends all statements of all look-ups, then collects the answers: one round trip for many callers.
-    fn look_up(&mut self, group: Vec<Job>) {
-        Counters::add(&self.counters.finds, group.len());
-        let ready = self.wake();
-        let session = self.session();
-        let mut prepared = Vec::with_capacity(group.len());
-        for job in group {
-            let Job::Find(mut lookup) = job else {
-                unreachable!("only look-ups are gathered")
-            };
-            if lookup.is_abandoned() {
-                continue;
-            }
-            let statements = lookup.take_statements();
-            let known: Result<Vec<Prepared>, Error> = ready.clone().and_then(|()| {
-                statements
-                    .into_iter()
-                    .map(|statement| session.prepare_question(statement))
-                    .collect()
-            });
-            match known {
-                Ok(questions) => prepared.push((lookup, questions)),
-                Err(error) => lookup.answer(Err(error)),
-            }
-        }
-        // Only now is anything sent: the driver holds back what comes while nobody takes the rows
-        // before it, so whoever waited for a statement to be prepared might wait for ever.
-        let mut sent: Vec<(Box<dyn Lookup>, Vec<Question>)> = Vec::with_capacity(prepared.len());
-        for (lookup, questions) in prepared {
-            sent.push((lookup, questions.into_iter().map(Prepared::send).collect()));
-        }
-        // Each look-up sends its own answer; of the errors only the last is looked at here.
-        let _ = session.wait(async {
-            let mut outcome = Ok(());
-            for (lookup, questions) in sent {
-                if let Err(error) = answer(lookup, questions).await {
-                    outcome = Err(error);
-                }
-            }
-            outcome
-        });
-        session.drop_closed_link();
     }
 
     /// Runs a unit in a transaction of its own, again if it loses against a concurrent one.
@@ -390,25 +352,11 @@ impl Session {
     }
 }
 
-async fn answer(mut lookup: Box<dyn Lookup>, questions: Vec<Question>) -> Result<(), tokio_postgres::Error> {
-    for (number, question) in questions.into_iter().enumerate() {
-        let rows = match question.await {
-            Ok(rows) => rows,
-            Err(error) => {
-                lookup.answer(Err(explain(&error)));
-                return Err(error);
-            }
-        };
-        let read = rows
-            .iter()
-            .try_for_each(|row| lookup.row(number, Row::new(Source::Postgres(row))));
-        if let Err(error) = read {
-            lookup.answer(Err(error));
-            return Ok(());
-        }
+fn into_lookup(job: Job) -> Option<Box<dyn Lookup>> {
+    match job {
+        Job::Find(lookup) => Some(lookup),
+        Job::Unit(..) => None,
     }
-    lookup.answer(Ok(()));
-    Ok(())
 }
 
 fn into_unit(job: Job) -> Option<Box<dyn Unit>> {

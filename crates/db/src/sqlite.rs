@@ -4,6 +4,8 @@
 //! wait, commits them together, and answers after that. Other processes
 //! (operator commands) may write the same file; `BEGIN IMMEDIATE` waits for them.
 
+mod direct;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,11 +16,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
+use uuid::Uuid;
 
 use crate::queue::Queue;
 use crate::unit::{Job, Lookup, Mode, Ran, Unit};
 use crate::value::Source;
 use crate::{Counters, Durability, Error, ErrorKind, Guard, Options, Row, Value, WriteTx};
+
+pub(crate) use direct::Direct;
 
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -259,7 +264,11 @@ pub(crate) fn column(row: &rusqlite::Row<'_>, index: usize) -> Result<Value, Err
             let text = std::str::from_utf8(text).map_err(|_| Error::decode("the text is not UTF-8"))?;
             Value::Text(text.to_owned())
         }
-        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        // The bytes of a UUID, most often, which then need no place of their own.
+        ValueRef::Blob(bytes) => match Uuid::from_slice(bytes) {
+            Ok(uuid) => Value::Uuid(uuid),
+            Err(_) => Value::Blob(bytes.to_vec()),
+        },
         ValueRef::Real(_) => return Err(Error::decode("the column is a floating-point number")),
     })
 }

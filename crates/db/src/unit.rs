@@ -104,7 +104,8 @@ pub(crate) trait Lookup: Send {
 pub(crate) struct LookupCell<Q: Queries> {
     pub(crate) statements: Vec<Statement>,
     pub(crate) answers: Q::Answers,
-    pub(crate) reply: oneshot::Sender<Result<Q::Answers, Error>>,
+    /// None while the caller itself runs it.
+    pub(crate) reply: Option<oneshot::Sender<Result<Q::Answers, Error>>>,
 }
 
 impl<Q: Queries> Lookup for LookupCell<Q> {
@@ -119,11 +120,13 @@ impl<Q: Queries> Lookup for LookupCell<Q> {
 
     fn answer(self: Box<Self>, outcome: Result<(), Error>) {
         let LookupCell { answers, reply, .. } = *self;
-        // The caller may have given up waiting.
-        let _ = reply.send(outcome.map(|()| answers));
+        if let Some(reply) = reply {
+            // The caller may have given up waiting.
+            let _ = reply.send(outcome.map(|()| answers));
+        }
     }
 
     fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
+        self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 }

@@ -212,6 +212,8 @@ impl FromValue for Vec<u8> {
     fn from_value(value: Value) -> Result<Self, Error> {
         match value {
             Value::Blob(bytes) => Ok(bytes),
+            // SQLite does not tell them apart.
+            Value::Uuid(uuid) => Ok(uuid.into_bytes().to_vec()),
             other => Err(other.mismatch("bytes")),
         }
     }
@@ -255,7 +257,8 @@ pub struct Row<'r> {
 
 pub(crate) enum Source<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
-    Postgres(&'r tokio_postgres::Row),
+    /// With the number of its columns that are to be read.
+    Postgres(&'r tokio_postgres::Row, usize),
 }
 
 impl<'r> Row<'r> {
@@ -267,7 +270,7 @@ impl<'r> Row<'r> {
     pub(crate) fn read<T: FromRow>(mut self) -> Result<T, Error> {
         let columns = match &self.source {
             Source::Sqlite(row) => row.as_ref().column_count(),
-            Source::Postgres(row) => row.len(),
+            Source::Postgres(_, width) => *width,
         };
         let value = T::from_row(&mut self)?;
         if self.next != columns {
@@ -282,7 +285,7 @@ impl<'r> Row<'r> {
         self.next += 1;
         let value = match self.source {
             Source::Sqlite(row) => crate::sqlite::column(row, column),
-            Source::Postgres(row) => crate::postgres::column(row, column),
+            Source::Postgres(row, _) => crate::postgres::column(row, column),
         };
         value
             .and_then(T::from_value)

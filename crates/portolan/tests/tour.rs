@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::io::Write as _;
+mod support;
+
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use support::Terminal;
 
 const STEPS: [&str; 9] = [
     "1. The stage",
@@ -22,7 +25,7 @@ const STEPS: [&str; 9] = [
 
 /// Temporary folders go below `folder`. What the surroundings say about a real server is not
 /// for the tour.
-fn tour(folder: &Path, arguments: &[&str], typed: &str) -> Output {
+fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
     command
         .arg("tour")
@@ -32,13 +35,16 @@ fn tour(folder: &Path, arguments: &[&str], typed: &str) -> Output {
         .env("PORTOLAN_PUBLIC_URL", "https://auth.example.org")
         .env("GLOBUS_SDK_SERVICE_URL_AUTH", "https://auth.example.org/")
         .env_remove("PORTOLAN_FORMAT")
-        .current_dir(folder);
-    let mut process = command
+        .env_remove("NO_COLOR")
+        .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stderr(Stdio::piped());
+    command
+}
+
+fn tour(folder: &Path, arguments: &[&str], typed: &str) -> Output {
+    let mut process = command(folder, arguments).spawn().unwrap();
     process.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     process.wait_with_output().unwrap()
 }
@@ -132,11 +138,42 @@ fn the_record_for_programs_has_every_request_and_no_secret() {
 }
 
 #[test]
-fn with_pause_enter_goes_on() {
+fn at_a_terminal_enter_goes_on_and_there_are_colours_unless_nobody_wants_them() {
     let folder = tempfile::tempdir().unwrap();
+    for (no_color, coloured) in [("", true), ("1", false)] {
+        let mut command = command(folder.path(), &["--pause"]);
+        command.env("NO_COLOR", no_color);
+        let mut terminal = Terminal::run(command);
+        for (at, step) in STEPS.iter().enumerate().skip(1) {
+            let shown = terminal.wait_for("Enter goes on.").to_owned();
+            assert!(!shown.contains(step), "step {at} waits");
+            terminal.type_line("");
+            terminal.wait_for(step);
+        }
 
-    let shown = text(&tour(folder.path(), &["--pause"], &"\n".repeat(STEPS.len() - 1)));
+        let (status, shown) = terminal.end();
 
-    assert_eq!(shown.matches("Enter goes on.").count(), STEPS.len() - 1);
+        assert_eq!(status, 0, "{shown}");
+        assert_eq!(shown.contains("\x1b[32m✓"), coloured);
+        assert_eq!(shown.contains('\x1b'), coloured);
+    }
     assert!(is_empty(folder.path()));
+}
+
+#[test]
+fn an_interrupted_tour_leaves_nothing_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = command(folder.path(), &["--pause"]).spawn().unwrap();
+    // Nobody presses Enter.
+    let keyboard = process.stdin.take();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("Enter goes on.")));
+    assert!(!is_empty(folder.path()));
+
+    let interrupt = Command::new("kill").args(["-INT", &process.id().to_string()]).status();
+
+    assert!(interrupt.unwrap().success());
+    assert_eq!(process.wait().unwrap().code(), Some(1));
+    assert!(is_empty(folder.path()));
+    drop(keyboard);
 }

@@ -204,7 +204,7 @@ pub struct SessionInfo {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionAuthentication {
     pub idp: Uuid,
-    /// Unix seconds.
+    /// Unix seconds; 0 if the identity provider does not tell when it was.
     pub auth_time: i64,
     #[cfg_attr(feature = "openapi", schema(required))]
     pub acr: Option<String>,

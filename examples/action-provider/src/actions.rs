@@ -185,7 +185,10 @@ impl Action {
     }
 
     pub fn log(&self) -> Value {
-        let entry = |time: Timestamp, code: &str, description: &str| json!({ "time": time.to_string(), "code": code, "description": description, "details": {} });
+        let entry = |time: Timestamp, code: &str, description: &str| {
+            let time = time.to_string();
+            json!({ "time": time, "code": code, "description": description, "details": {} })
+        };
         let mut entries = vec![entry(self.begun, "STARTED", "the wait began")];
         match self.ended() {
             Some((end, true)) => entries.push(entry(end, "COMPLETED", "the wait is over")),

@@ -5,7 +5,6 @@
 //! statements) is sent and settled later, so a unit costs one round trip per question.
 //! The session is read-only by default: should a BEGIN fail, nothing after it can write.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -15,8 +14,10 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Statement};
 
+use super::arrays::{columns, for_several, names};
 use super::connector::Connector;
 use super::convert::{explain, is_reported, lost, references};
 use crate::value::Source;
@@ -28,7 +29,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection. A program has fewer; this only bounds a mistake.
 const STATEMENTS: usize = 1024;
 /// Rows in one INSERT.
-const MOST_ROWS: usize = 64;
+const MOST_ROWS: usize = 512;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 type Driver = Result<(), tokio_postgres::Error>;
@@ -59,9 +60,7 @@ pub(crate) struct Session {
 /// Rows of one `INSERT .. VALUES (..)`.
 struct Rows {
     sql: &'static str,
-    /// Values in a row.
-    width: usize,
-    values: Vec<Value>,
+    rows: Vec<Vec<Value>>,
 }
 
 /// Head, row and tail of `INSERT .. VALUES ($1, .. $n) ..`.
@@ -88,24 +87,11 @@ fn check_insert(sql: &str, params: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// `VALUES ($1, $2) ..` for so many rows: `VALUES ($1, $2), ($3, $4) ..`.
-fn for_rows(sql: &'static str, count: usize) -> Result<Cow<'static, str>, Error> {
-    if count == 1 {
-        return Ok(sql.into());
-    }
-    let (head, row, tail) = split_insert(sql)?;
-    let width = row.split(',').count();
-    let mut text = format!("{head}VALUES ");
-    for first in (0..count).map(|number| number * width + 1) {
-        text.push_str(if first == 1 { "(" } else { ", (" });
-        for number in first..first + width {
-            let comma = if number == first { "" } else { ", " };
-            text.push_str(&format!("{comma}${number}"));
-        }
-        text.push(')');
-    }
-    text.push_str(tail);
-    Ok(text.into())
+/// `VALUES ($1, $2) ..` for many rows: `SELECT * FROM unnest($1::bigint[], $2::text[]) ..`.
+fn for_rows(sql: &str, types: &[Type]) -> Result<String, Error> {
+    let (head, _, tail) = split_insert(sql)?;
+    let arrays = names(types).ok_or_else(|| Error::internal("there is no array of what is inserted"))?;
+    Ok(format!("{head}SELECT * FROM unnest({}){tail}", arrays.join(", ")))
 }
 
 /// A connection and what was prepared on it.
@@ -113,19 +99,47 @@ pub(super) struct Link {
     client: Arc<Client>,
     task: tokio::task::JoinHandle<()>,
     statements: HashMap<Box<str>, Statement>,
+    /// What several ask at once, by the statement for one.
+    together: HashMap<Box<str>, Option<Statement>>,
+}
+
+/// The parameters of a statement, of each who asks it.
+pub(super) type Params = Arc<Vec<Vec<Value>>>;
+
+/// Who asks a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    One(usize),
+    All,
 }
 
 /// A statement of a look-up that can be sent.
 pub(super) struct Prepared {
     client: Arc<Client>,
     statement: Statement,
-    params: Vec<Value>,
+    params: Params,
+    who: Who,
 }
 
 impl Prepared {
     /// Sends it; its rows are awaited later.
     pub(super) fn send(self) -> Question {
-        let asked = async move { self.client.query(&self.statement, &references(&self.params)).await };
+        let Prepared {
+            client,
+            statement,
+            params,
+            who,
+        } = self;
+        let asked = async move {
+            let params = params.as_slice();
+            match who {
+                Who::One(caller) => client.query(&statement, &references(&params[caller])).await,
+                Who::All => {
+                    let columns = columns(params);
+                    client.query(&statement, &references(&columns)).await
+                }
+            }
+        };
         let mut question: Question = Box::pin(asked);
         // The driver hands the message to its connection in the first poll.
         match question.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -176,7 +190,7 @@ impl Session {
         self.send_rows()?;
         let (client, statement) = self.prepare(sql, params.len())?;
         let rows = self.ask(async { client.query(&statement, &references(params)).await })?;
-        rows.iter().try_for_each(|row| each(Source::Postgres(row)))
+        rows.iter().try_for_each(|row| each(Source::Postgres(row, row.len())))
     }
 
     pub(crate) fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Error> {
@@ -190,11 +204,10 @@ impl Session {
         self.send_later(sql, params.to_vec())
     }
 
-    /// Keeps a row until something else is sent. The rows of a statement then go in one, or in a
-    /// few: it is prepared for each power of two.
+    /// Keeps a row until something else is sent. The rows of a statement then go in one.
     pub(crate) fn insert(&mut self, sql: &'static str, params: &[Value]) -> Result<(), Error> {
         match self.rows.iter_mut().find(|rows| rows.sql == sql) {
-            Some(rows) if rows.width == params.len() => rows.values.extend_from_slice(params),
+            Some(rows) if rows.rows.iter().all(|row| row.len() == params.len()) => rows.rows.push(params.to_vec()),
             Some(_) => {
                 return Err(Error::internal(
                     "the rows of an INSERT differ in the number of their parameters",
@@ -204,8 +217,7 @@ impl Session {
                 check_insert(sql, params.len())?;
                 self.rows.push(Rows {
                     sql,
-                    width: params.len(),
-                    values: params.to_vec(),
+                    rows: vec![params.to_vec()],
                 });
             }
         }
@@ -213,13 +225,22 @@ impl Session {
     }
 
     fn send_rows(&mut self) -> Result<(), Error> {
-        for Rows { sql, width, mut values } in std::mem::take(&mut self.rows) {
-            while !values.is_empty() {
-                let count = values.len() / width.max(1);
-                let together = (1 << count.max(1).ilog2()).min(MOST_ROWS);
-                let rest = values.split_off((together * width).min(values.len()));
-                self.send_later(&for_rows(sql, together)?, values)?;
-                values = rest;
+        for Rows { sql, mut rows } in std::mem::take(&mut self.rows) {
+            if let [row] = &mut rows[..] {
+                self.send_later(sql, std::mem::take(row))?;
+                continue;
+            }
+            let width = rows.first().map_or(0, Vec::len);
+            let (_, for_one) = self.prepare(sql, width)?;
+            let (client, statement) = self.prepare(&for_rows(sql, for_one.params())?, width)?;
+            while !rows.is_empty() {
+                let rest = rows.split_off(rows.len().min(MOST_ROWS));
+                let (client, statement) = (Arc::clone(&client), statement.clone());
+                self.send(async move {
+                    let columns = columns(&rows);
+                    client.execute(&statement, &references(&columns)).await.map(drop)
+                })?;
+                rows = rest;
             }
         }
         Ok(())
@@ -298,13 +319,49 @@ impl Session {
     }
 
     /// Makes a statement of a look-up ready to be sent.
-    pub(super) fn prepare_question(&mut self, statement: crate::query::Statement) -> Result<Prepared, Error> {
-        let (client, prepared) = self.prepare(&statement.sql, statement.params.len())?;
+    pub(super) fn prepare_question(&mut self, sql: &str, params: &Params, caller: usize) -> Result<Prepared, Error> {
+        let (client, statement) = self.prepare(sql, params[caller].len())?;
         Ok(Prepared {
             client,
-            statement: prepared,
-            params: statement.params,
+            statement,
+            params: Arc::clone(params),
+            who: Who::One(caller),
         })
+    }
+
+    /// The same for all who ask it; none if it cannot be asked together.
+    pub(super) fn prepare_together(&mut self, sql: &str, params: &Params) -> Result<Option<Prepared>, Error> {
+        let known = self.link.as_ref().and_then(|link| link.together.get(sql)).cloned();
+        let found = match known {
+            Some(found) => found,
+            None => {
+                let width = params.first().map_or(0, Vec::len);
+                let (_, alone) = self.prepare(sql, width)?;
+                let found = match for_several(sql, alone.params()) {
+                    Some(text) => self.prepare(&text, width).ok().map(|(_, statement)| statement),
+                    None => None,
+                };
+                let together = &mut self.link.as_mut().ok_or_else(lost)?.together;
+                if together.len() >= STATEMENTS {
+                    together.clear();
+                }
+                together.insert(sql.into(), found.clone());
+                found
+            }
+        };
+        let (Some(statement), client) = (found, self.client()?) else {
+            return Ok(None);
+        };
+        let width = statement.params().len();
+        if params.iter().any(|params| params.len() != width) {
+            return Ok(None);
+        }
+        Ok(Some(Prepared {
+            client,
+            statement,
+            params: Arc::clone(params),
+            who: Who::All,
+        }))
     }
 
     /// Sends a statement of our own: transactions and savepoints.
@@ -378,6 +435,7 @@ impl Session {
         {
             // "cached plan must not change result type": a migration elsewhere changed a table.
             link.statements.clear();
+            link.together.clear();
         }
         answer
     }
@@ -437,6 +495,7 @@ impl Session {
             client: Arc::new(client),
             task,
             statements: HashMap::new(),
+            together: HashMap::new(),
         });
         self.back_off = Duration::from_millis(100);
         Ok(())
@@ -446,17 +505,17 @@ impl Session {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::{check_insert, for_rows};
+    use super::{Type, check_insert, for_rows};
 
     #[test]
     fn an_insert_is_repeated_for_each_row() {
         let sql = "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT (a) DO NOTHING";
         assert!(check_insert(sql, 2).is_ok());
-        assert_eq!(for_rows(sql, 1).unwrap(), sql);
         assert_eq!(
-            for_rows(sql, 3).unwrap(),
-            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), ($5, $6) ON CONFLICT (a) DO NOTHING"
+            for_rows(sql, &[Type::INT8, Type::TEXT]).unwrap(),
+            "INSERT INTO t (a, b) SELECT * FROM unnest($1::bigint[], $2::text[]) ON CONFLICT (a) DO NOTHING"
         );
+        assert!(for_rows(sql, &[Type::BOOL]).is_err());
     }
 
     #[test]

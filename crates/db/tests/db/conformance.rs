@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portolan_db::{Error, ErrorKind, Query, Value, WriteTx, db_test, params};
+use portolan_db::{Engine, Error, ErrorKind, Query, Value, WriteTx, db_test, params};
 use uuid::Uuid;
 
 use crate::{SCHEMA, count, insert, kind, runtime};
@@ -383,6 +383,41 @@ db_test!(a_row_that_cannot_be_sent_fails_its_own_unit, SCHEMA, |db| {
             assert_eq!(all.await.unwrap(), [round * 5 + 5]);
         }
     });
+});
+
+// What waits in the same words is asked once, on PostgreSQL: each caller gets its own rows, and its own error.
+db_test!(callers_that_ask_the_same_get_their_own_answers, SCHEMA, |db| {
+    let db = db.open_again(|options| options.connections = 1).unwrap();
+    db.write_blocking(|tx| (1..=40).try_for_each(|id| insert(tx, id)))
+        .unwrap();
+    let runtime = runtime();
+    let gate = Gate::close(&db, &runtime);
+    let askers: Vec<_> = (1..=20)
+        .map(|id| {
+            let db = db.clone();
+            let name = if id == 7 { "\0".to_owned() } else { format!("item {id}") };
+            let named = Query::<i64>::new("SELECT id FROM items WHERE name = $1 AND $2 = 1", params![name, 1]);
+            let from = "SELECT name, id FROM items WHERE id >= $1 AND owner_id IS NULL AND cast($2 AS BIGINT) IS NULL ORDER BY id DESC";
+            let from = Query::<(String, i64)>::new(from, params![id, None::<i64>]);
+            runtime.spawn(async move { db.find((named, from, by_id(id + 30))).await })
+        })
+        .collect();
+    let queued = if db.engine() == Engine::Postgres { 20 } else { 0 };
+    gate.open_when(&db, queued);
+
+    for (id, asker) in (1..).zip(askers) {
+        let found = runtime.block_on(asker).unwrap();
+        if id == 7 {
+            let refused = db.engine() == Engine::Postgres;
+            assert_eq!(found.is_err(), refused, "PostgreSQL has no such text");
+            continue;
+        }
+        let (named, from, by_id) = found.unwrap();
+        assert_eq!(named, [id]);
+        let all: Vec<_> = (id..=40).rev().map(|id| (format!("item {id}"), id)).collect();
+        assert_eq!(from, all);
+        assert_eq!(by_id.len(), usize::from(id <= 10));
+    }
 });
 
 fn count_of(ranges: &[std::ops::Range<i64>]) -> i64 {

@@ -2,11 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use portolan_db::testing::TestDb;
-use portolan_db::{Db, Durability, ErrorKind, MigrateMode, Options, params};
+use portolan_db::{Db, Durability, Error, ErrorKind, MigrateMode, Options, Query, params};
 
 use crate::conformance::Gate;
 use crate::{SCHEMA, count, insert, kind, runtime};
@@ -238,4 +239,56 @@ fn files_that_cannot_be_opened_are_explained() {
     let error = open(&nonsense);
     assert!(error.to_string().contains("backup"), "{error}");
     assert_eq!(kind(Db::open(Options::new("mysql://x"))), ErrorKind::Unavailable);
+}
+
+/// A look-up does not wait for the reader threads, nor fail when the caller's connection is in use.
+#[test]
+fn look_ups_go_on_while_the_readers_are_busy() {
+    let db = TestDb::sqlite(SCHEMA);
+    let db = db.open_again(|options| options.connections = 1).unwrap();
+    db.write_blocking(|tx| insert(tx, 1)).unwrap();
+    let runtime = runtime();
+    let (inside, goes_on) = (mpsc::channel(), mpsc::channel::<()>());
+    let goes_on_receiver = Mutex::new(goes_on.1);
+    let reader = db.clone();
+    let reading = thread::spawn(move || {
+        reader.read_blocking(move |_| {
+            inside.0.send(()).unwrap();
+            goes_on_receiver.lock().unwrap().recv().unwrap();
+            Ok::<_, Error>(())
+        })
+    });
+    inside.1.recv().unwrap();
+
+    let names = || Query::<String>::new("SELECT name FROM items", params![]);
+    assert_eq!(runtime.block_on(db.find(names())).unwrap(), ["item 1"]);
+
+    goes_on.0.send(()).unwrap();
+    reading.join().unwrap().unwrap();
+    let many: Vec<_> = (0..500)
+        .map(|_| {
+            let db = db.clone();
+            runtime.spawn(async move { db.find(names()).await })
+        })
+        .collect();
+    for one in many {
+        assert_eq!(runtime.block_on(one).unwrap().unwrap(), ["item 1"]);
+    }
+    assert_eq!(db.stats().finds, 501);
+    db.clone().close();
+    assert_eq!(kind(runtime.block_on(db.find(names()))), ErrorKind::Unavailable);
+}
+
+/// The rows of a table with an integer for a key are in its leaves.
+#[test]
+fn an_integer_key_is_the_rowid() {
+    let db = TestDb::sqlite(SCHEMA);
+    let plan = |sql: &'static str| {
+        let steps = db.read_blocking(move |tx| tx.fetch_all::<(i64, i64, i64, String)>(sql, params![]));
+        steps.unwrap().remove(0).3
+    };
+    assert_eq!(
+        plan("EXPLAIN QUERY PLAN SELECT name FROM items WHERE id = 1"),
+        "SEARCH items USING INTEGER PRIMARY KEY (rowid=?)"
+    );
 }

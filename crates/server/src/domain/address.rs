@@ -38,7 +38,8 @@ pub const LINK_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
 /// Accounts with one address that a reset is sent for.
 const ACCOUNTS_PER_ADDRESS: i64 = 5;
-/// Accounts that may be opened in an hour, on all nodes together.
+/// So many links to open an account go out in an hour, on all nodes together, before each
+/// address that asks gets one alone.
 const SIGN_UPS_PER_HOUR: i64 = 200;
 /// Longer than any name or address; what is beyond is not kept.
 const LONGEST_TYPED: usize = 255;
@@ -301,6 +302,12 @@ pub fn confirm(tx: &mut WriteTx, ctx: &Ctx, hash: &TokenHash) -> Result<String> 
     Ok(address)
 }
 
+/// Whether so many accounts were asked for within the hour that whoever asks more than once
+/// has to wait: strangers with a few addresses must not keep everybody else out.
+pub fn many_sign_up(tx: &mut ReadTx, ctx: &Ctx) -> Result<bool> {
+    Ok(links::count_since(tx, links::SIGN_UP, ctx.now - HOUR)? >= SIGN_UPS_PER_HOUR)
+}
+
 /// An address that has accounts already is told so, by mail: the page says the same to all.
 fn answer_sign_up(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Site, address: &str) -> Result<()> {
     if identity::check_email(address).is_err() {
@@ -322,9 +329,6 @@ fn answer_sign_up(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Si
             is_needed: false,
         };
         return mail::queue_link(tx, ctx, master_key, address, "You have an account", &body, &link).map(|_| ());
-    }
-    if links::count_since(tx, links::SIGN_UP, ctx.now - HOUR)? >= SIGN_UPS_PER_HOUR {
-        return Ok(());
     }
     let (secret, hash) = new_secret();
     let expires_at = ctx.now + LINK_LIFETIME;

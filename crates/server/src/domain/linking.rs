@@ -10,7 +10,7 @@ use portolan_types::{BrowserSessionId, IdentityId, IdentitySetId, Timestamp};
 use uuid::Uuid;
 
 use crate::app::{Ctx, new_uuid};
-use crate::domain::session::{self, Proof};
+use crate::domain::session::{self, Presence, Proof};
 use crate::domain::{factors, logout, mail, policy};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
@@ -99,6 +99,12 @@ pub fn lacks_second_factor(tx: &mut ReadTx, now: Timestamp, set: &[Identity], he
         }
     }
     Ok(false)
+}
+
+/// The same for whoever is signed in to a browser.
+pub fn lacks_second_factor_here(tx: &mut ReadTx, now: Timestamp, session: BrowserSessionId) -> Result<bool> {
+    let present = Presence::of(tx, session)?;
+    lacks_second_factor(tx, now, &present.set, &present.authentications)
 }
 
 /// Brings `other` into the set of `mine`. Whoever calls has made sure that both belong to

@@ -325,10 +325,12 @@ fn set_domains(tx: &mut WriteTx, wanted: &Wanted) -> Result<()> {
         match identity_providers::find_by_domain(tx, domain)? {
             Some(owner) if owner.id == id => continue,
             Some(owner) if owner.kind != "placeholder" => {
-                let said = texts::words("console-error-domain-taken").arg("domain", domain);
+                let said = texts::words("console-error-domain-taken")
+                    .arg("domain", domain)
+                    .arg("name", &owner.name);
                 return Err(
                     Error::conflict(format!("the domain {domain} belongs to {}", owner.name))
-                        .said(said.arg("name", owner.name))
+                        .said(said)
                         .about("domains"),
                 );
             }

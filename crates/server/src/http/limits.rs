@@ -43,6 +43,7 @@ pub struct Limits {
     mail_requests_of_sites: Limiter,
     mail_requests_of_accounts: Limiter,
     mail_requests_of_strangers: Limiter,
+    sign_ups_among_many: Limiter,
     /// Until when only browsers that are known may try to log in.
     strained_until: Mutex<Option<Instant>>,
 }
@@ -62,6 +63,7 @@ impl Limits {
             mail_requests_of_sites: limiter(limits.mail_requests_per_hour.saturating_mul(NETWORKS_PER_SITE), hour),
             mail_requests_of_accounts: limiter(limits.mail_requests_per_hour, hour),
             mail_requests_of_strangers: limiter(limits.mail_requests_in_all_per_hour, hour),
+            sign_ups_among_many: limiter(1, hour),
             strained_until: Mutex::new(None),
         }
     }
@@ -125,6 +127,11 @@ impl Limits {
         }
     }
 
+    /// Counts a request for an account when there are more than usual: one from each address.
+    pub fn sign_up_among_many(&self, address: Option<IpAddr>) -> Result<()> {
+        of_address(self.sign_ups_among_many.count(&network(address), TOO_MUCH_MAIL))
+    }
+
     /// Counts a change that makes the server write to the contact of a project. Whoever makes
     /// it is known, so strangers do not use this up.
     pub fn notice(&self, address: Option<IpAddr>) -> Result<()> {
@@ -144,6 +151,7 @@ impl Limits {
             &self.mail_requests,
             &self.mail_requests_of_sites,
             &self.mail_requests_of_accounts,
+            &self.sign_ups_among_many,
         ] {
             limiter.states.retain_recent();
         }

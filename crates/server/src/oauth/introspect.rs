@@ -175,7 +175,7 @@ async fn describe(
     let newest = authentications
         .iter()
         .max_by_key(|authentication| authentication.authenticated_at);
-    let auth_time = newest.map(|authentication| authentication.authenticated_at.seconds());
+    let auth_time = newest.and_then(Authentication::known_at).map(Timestamp::seconds);
     let acr = newest.and_then(|authentication| authentication.acr.clone());
     let (people, policy_evaluations) = if include.wants_people() {
         let (identity_id, session, policies) = (token.identity_id, token.app_session_id, include.policies.clone());
@@ -243,7 +243,9 @@ fn session_info(session: Option<AppSessionId>, authentications: Vec<Authenticati
     let authentications = authentications.into_iter().map(|authentication| {
         let shown = SessionAuthentication {
             idp: authentication.provider_id.0,
-            auth_time: authentication.authenticated_at.seconds(),
+            // A number in any case (wire.md 2.3.1); of an unknown time one that is long ago, so
+            // that whoever demands a recent sign-in does not take it for one.
+            auth_time: authentication.known_at().map_or(0, Timestamp::seconds),
             amr: authentication.amr(),
             acr: authentication.acr,
             custom_claims: serde_json::Map::new(),

@@ -214,7 +214,7 @@ pub fn active(hash: &TokenHash, now: Timestamp) -> Query<ActiveRow> {
                 i.set_id, i.identity_provider_id, i.username, i.name, i.email, c.parent_client_id,
                 k.consent_id, k.scope_string, s.scope_string, r.allows_refresh, r.last_used_at
            FROM access_tokens t
-           JOIN clients c ON c.id = t.client_id AND c.enabled = 1
+           JOIN clients c ON c.id = t.client_id AND c.enabled = 1 AND c.switched_at <= t.issued_at
            JOIN identities i ON i.id = t.identity_id AND i.generation = t.identity_generation
                             AND i.enabled = 1 AND i.status <> 'closed'
            JOIN identity_providers p ON p.id = i.identity_provider_id AND p.enabled = 1

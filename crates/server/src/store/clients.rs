@@ -223,12 +223,16 @@ pub fn search(tx: &mut ReadTx, prefix: &str, after: (&str, ClientId), limit: i64
     )?)
 }
 
-/// Switches a client off or on, together with the instances that devices made of it.
-pub fn set_enabled(tx: &mut WriteTx, id: ClientId, enabled: bool) -> Result<()> {
-    tx.execute("UPDATE clients SET enabled = $2 WHERE id = $1", params![id, enabled])?;
+/// Switches a client off or on, together with the instances that devices made of it. Their
+/// tokens of before end with it.
+pub fn set_enabled(tx: &mut WriteTx, id: ClientId, enabled: bool, now: Timestamp) -> Result<()> {
     tx.execute(
-        "UPDATE clients SET enabled = $2 WHERE parent_client_id = $1 AND is_instance = 1",
-        params![id, enabled],
+        "UPDATE clients SET enabled = $2, switched_at = $3 WHERE id = $1",
+        params![id, enabled, now],
+    )?;
+    tx.execute(
+        "UPDATE clients SET enabled = $2, switched_at = $3 WHERE parent_client_id = $1 AND is_instance = 1",
+        params![id, enabled, now],
     )?;
     Ok(())
 }

@@ -74,6 +74,11 @@ pub const MIGRATIONS: &[Migration] = &[
         "console_and_skins",
         include_str!("../../migrations/0016_console_and_skins.sql"),
     ),
+    migration(
+        17,
+        "switched_clients",
+        include_str!("../../migrations/0017_switched_clients.sql"),
+    ),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -82,7 +82,7 @@ pub fn live(hash: &TokenHash, now: Timestamp) -> Query<i64> {
     Query::new(
         "SELECT cast(1 AS BIGINT)
            FROM refresh_tokens t
-           JOIN clients c ON c.id = t.client_id AND c.enabled = 1
+           JOIN clients c ON c.id = t.client_id AND c.enabled = 1 AND c.switched_at <= t.issued_at
            JOIN identities i ON i.id = t.identity_id AND i.generation = t.identity_generation
                             AND i.enabled = 1 AND i.status <> 'closed'
            JOIN identity_providers p ON p.id = i.identity_provider_id AND p.enabled = 1

@@ -106,6 +106,12 @@ impl Authentication {
         }
     }
 
+    /// When it was, if that is known. The time of an answer that does not tell would pass for
+    /// that of a recent sign-in.
+    pub fn known_at(&self) -> Option<Timestamp> {
+        (!self.undated).then_some(self.authenticated_at)
+    }
+
     /// Whether it is known to be at most so old: the one question that every demand for a
     /// recent sign-in comes down to.
     pub fn is_within(&self, limit: Duration, now: Timestamp) -> bool {

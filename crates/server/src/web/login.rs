@@ -27,7 +27,7 @@ use super::{
 use crate::app::{App, Ctx};
 use crate::config::SignUp;
 use crate::domain::attempts::Judged;
-use crate::domain::session::{Presence, Proof};
+use crate::domain::session::Proof;
 use crate::domain::{attempts, factors, identity, linking};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy};
@@ -130,8 +130,7 @@ pub(super) async fn load(
                 }
             };
             if let (Some(session), true) = (session, destination.changes_links()) {
-                let present = Presence::of(tx, session)?;
-                if linking::lacks_second_factor(tx, ctx.now, &present.set, &present.authentications)? {
+                if linking::lacks_second_factor_here(tx, ctx.now, session)? {
                     demands.add_two_factors(&ctx);
                 }
             }

@@ -24,7 +24,7 @@ use super::{Waiting, choice, find_session, find_waiting, layout, render, request
 use crate::app::{App, Ctx, new_uuid, random_bytes};
 use crate::domain::policy::REFEDS_MFA;
 use crate::domain::upstream::{self, NewIds};
-use crate::domain::{session, token_format};
+use crate::domain::{linking, session, token_format};
 use crate::error::{Error, Result};
 use crate::http::browser::{Cookie, PagePolicy, comes_from_elsewhere, session_lifetimes};
 use crate::http::extract::{Params, Query};
@@ -65,8 +65,9 @@ pub async fn begin_provider_login(
     let id = provider_id(&id)?;
     app.limits.login(ctx.address)?;
     let known = Cookie::read(&headers, &app.config);
-    let (found, waiting, policies) = {
+    let (found, waiting, policies, wants_mfa) = {
         let (shared, unit_ctx) = (app.clone(), ctx.clone());
+        let changes_links = destination.changes_links();
         let hash = known.as_ref().map(|cookie| cookie.hash);
         app.db
             .read(move |tx| {
@@ -83,7 +84,11 @@ pub async fn begin_provider_login(
                     Some(waiting) => policies::list_by_ids(tx, &waiting.request.required_policies)?,
                     None => Vec::new(),
                 };
-                Ok((find_provider(tx, &shared, id)?, waiting, policies))
+                let wants_mfa = match session.filter(|_| changes_links) {
+                    Some(session) => linking::lacks_second_factor_here(tx, unit_ctx.now, session)?,
+                    None => false,
+                };
+                Ok((find_provider(tx, &shared, id)?, waiting, policies, wants_mfa))
             })
             .await?
     };
@@ -95,6 +100,10 @@ pub async fn begin_provider_login(
         Some(waiting) => demands(&provider, waiting, &policies, &domains),
         None => Demands::default(),
     };
+    // A page of ours that wants a second factor says so to the provider, as an app does.
+    if wants_mfa && provider.configuration.trust_mfa {
+        demands.acr = Some(REFEDS_MFA);
+    }
     if let Some(limit) = max_age_of(&destination) {
         demands.max_age = Some(demands.max_age.map_or(limit, |seconds| seconds.min(limit)));
     }

@@ -65,6 +65,10 @@ pub async fn ask_sign_up(State(app): State<App>, ctx: Ctx, headers: HeaderMap, f
         let errors = FormErrors::at(ctx.language, &error, &["email"]);
         return refused(show(&app, &ctx, &cookie, email, errors)?);
     }
+    let unit_ctx = ctx.clone();
+    if app.db.read(move |tx| address::many_sign_up(tx, &unit_ctx)).await? {
+        app.limits.sign_up_among_many(ctx.address)?;
+    }
     ask(&app, &ctx, &headers, SIGN_UP, email).await?;
     let text = [ctx.text("account-create-sent"), ctx.text("account-create-sent-hint")];
     message(&app, &ctx, ctx.text("account-look"), &text, None)

@@ -8,7 +8,7 @@ use portolan_server::domain::provider::{Wanted, create};
 use portolan_server::store::audit::Actor;
 use portolan_types::IdentityProviderId;
 
-use crate::support::{Auth, Browser, Form, Mailbox, Outcome, TestServer, TestUser, otp};
+use crate::support::{Auth, Browser, Form, Mailbox, Outcome, Params, TestServer, TestUser, otp};
 
 const CONSOLE: &str = "/p/console";
 
@@ -577,6 +577,46 @@ fn a_client_that_is_switched_off_loses_its_tokens_and_its_sign_ins_for_good() {
     agree(&browser, &format!("{page}/delete"));
     assert_eq!(status(&browser.get(&page)), StatusCode::NOT_FOUND);
     assert_eq!(done(&server, "client.delete", &ada), 1);
+}
+
+/// What a service got in exchange for the token of an app belongs to
+/// the session of the app, which goes on. What the app holds for the service is the app's.
+#[test]
+fn a_service_that_is_switched_on_again_has_none_of_the_tokens_that_it_had() {
+    let server = TestServer::new();
+    let (_, browser) = ada(&server);
+    let data = server.resource_server("data.example").scope("read").create();
+    let portal = server
+        .resource_server("portal.example")
+        .scope("all")
+        .depends_offline_on(data.scope("read"))
+        .create();
+    let app = server.client().create();
+    let bobs = server.browser_of(&server.user("bob").create());
+    let tokens = app.offline_tokens(&bobs, portal.scope("all"));
+    let exchange = || {
+        let params = Params::default()
+            .set("grant_type", "urn:globus:auth:grant_type:dependent_token")
+            .set("token", tokens.access_token())
+            .set("access_type", "offline");
+        portal.token(&params).ok().json()[0].clone()
+    };
+    let dependent = exchange();
+    let access = dependent["access_token"].as_str().unwrap();
+    let refresh = dependent["refresh_token"].as_str().unwrap();
+    assert!(data.is_active(access));
+
+    let page = format!("{CONSOLE}/clients/{}", portal.id);
+    agree(&browser, &format!("{page}/disable"));
+    assert!(!data.is_active(access));
+    server.advance_seconds(1);
+    agree(&browser, &format!("{page}/enable"));
+
+    assert!(!data.is_active(access), "what ended stays ended");
+    assert_eq!(portal.try_refresh(refresh).outcome(), "400 invalid_grant");
+    assert!(portal.is_active(tokens.access_token()), "the app has done nothing");
+    let again = exchange();
+    assert!(data.is_active(again["access_token"].as_str().unwrap()));
 }
 
 #[test]

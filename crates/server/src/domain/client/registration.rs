@@ -257,7 +257,7 @@ pub fn set_enabled(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId,
     if client.enabled == enabled {
         return Ok(client);
     }
-    clients::set_enabled(tx, id, enabled)?;
+    clients::set_enabled(tx, id, enabled, ctx.now)?;
     let (action, state) = if enabled {
         ("client.enable", "on again")
     } else {

@@ -129,7 +129,9 @@ fn sign_id_token(
             email: facts.profile.has(Profile::EMAIL),
         },
         nonce: facts.nonce,
-        auth_time: facts.auth_time,
+        auth_time: facts
+            .auth_time
+            .filter(|_| authentication.is_none_or(|login| login.known_at().is_some())),
         session_id: facts.session,
         acr: authentication.and_then(|authentication| authentication.acr.as_deref()),
         amr: &amr,

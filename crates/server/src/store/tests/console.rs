@@ -151,7 +151,7 @@ db_test!(
         }
 
         write(db, |tx| {
-            clients::set_enabled(tx, APP, false)?;
+            clients::set_enabled(tx, APP, false, NOW)?;
             sessions::end_all_of_client(tx, APP, NOW)?;
             identities::raise_generations_of_client(tx, APP)
         });
@@ -173,7 +173,7 @@ db_test!(
         }
         assert_eq!(read(db, |tx| identities::find(tx, ALICE)).unwrap().generation, 0);
 
-        write(db, |tx| clients::set_enabled(tx, APP, true));
+        write(db, |tx| clients::set_enabled(tx, APP, true, NOW));
         assert!(enabled(APP) && enabled(instance));
     }
 );
