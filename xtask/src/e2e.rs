@@ -272,7 +272,7 @@ impl Suite {
                 script.environment.push(("GLOBUS", python.with_file_name("globus")));
                 Ok(vec![script])
             }
-            Suite::Pages => Ok(vec![browser("pages")?, catalogue()?]),
+            Suite::Pages => Ok(vec![browser("pages")?, browser("german")?, catalogue()?]),
             Suite::Providers => Ok(vec![browser("providers")?]),
             Suite::Logout => {
                 let mut script = browser("logout")?;
