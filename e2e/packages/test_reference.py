@@ -4,6 +4,7 @@ import json
 import pathlib
 import socket
 import threading
+import time
 import urllib.parse
 
 import pytest
@@ -117,6 +118,7 @@ def test_two_nodes_by_the_book(tmp_path, names, package, next_package):
         token2 = portal.token(BASE, query(browser.authorize(portal.authorize_url()))["code"])
         assert browser.kinds() == [], "still signed in, without any page"
         node1.run("systemctl", "start", "portolan")
+        wait_until_the_proxy_asks(node1, portal, token)
         assert [portal.is_active(NODES[0], issued) for issued in (token, token2)] == [True, True]
 
         # Nobody comes in without TLS, and the database is not everybody's.
@@ -134,6 +136,15 @@ def test_two_nodes_by_the_book(tmp_path, names, package, next_package):
         assert [portal.is_active(base, token2) for base in (*NODES, BASE)] == [True, True, True]
         version = node2.run("dpkg-query", "--show", "--showformat=${Version}", "portolan")
         assert version.endswith("+next")
+
+
+def wait_until_the_proxy_asks(node, portal, token):
+    """The proxy leaves a node alone for a while after it did not answer."""
+    asked = node.journal("portolan").count("/introspect")
+    deadline = time.monotonic() + 60
+    while node.journal("portolan").count("/introspect") == asked:
+        assert time.monotonic() < deadline, "the proxy does not come back to the node"
+        assert portal.is_active(BASE, token)
 
 
 def traffic(portal, token, disturb):
