@@ -64,3 +64,14 @@ export async function tabTo(page, selector) {
   }
   throw new Error(`the keyboard does not reach ${selector}`);
 }
+
+// Answers in place of other hosts. The debugging protocol does that for redirects too; `page.route` does not.
+export async function standInFor(page, ...origins) {
+  const protocol = await page.context().newCDPSession(page);
+  protocol.on('Fetch.requestPaused', ({ requestId }) => {
+    const body = Buffer.from('<!doctype html><title>Portal</title><h1>Arrived</h1>').toString('base64');
+    const responseHeaders = [{ name: 'Content-Type', value: 'text/html' }];
+    protocol.send('Fetch.fulfillRequest', { requestId, responseCode: 200, responseHeaders, body }).catch(() => {});
+  });
+  await protocol.send('Fetch.enable', { patterns: origins.map((origin) => ({ urlPattern: `${origin}/*` })) });
+}

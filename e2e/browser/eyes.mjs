@@ -147,7 +147,9 @@ export async function english(page) {
   });
   const flat = (text) => text.replace(/[\u2068\u2069]/g, '').replace(/\s+/g, ' ').trim();
   const ours = found.texts.map(flat).filter((text) => ENGLISH.has(text));
-  return [...found.marked.map(flat), ...ours].map((text) => `English: ${text}`);
+  // What is said of unknown scopes is fixed for programs that read it, so it is the same in each language.
+  const marked = found.marked.map(flat).filter((text) => !text.includes('requested unknown scopes:'));
+  return [...marked, ...ours].map((text) => `English: ${text}`);
 }
 
 // Messages of the first language that the second says otherwise; those of one word may be names.

@@ -10,9 +10,10 @@ import { join } from 'node:path';
 
 import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
-import { decide, heading, launch, readCode, signIn, tabTo } from './chromium.mjs';
+import { decide, heading, launch, readCode, signIn, standInFor, tabTo } from './chromium.mjs';
 import { operators } from './console.mjs';
 import { developers } from './developers.mjs';
+import { hostileContent } from './hostile.mjs';
 import { secondFactors } from './passkeys.mjs';
 import { services } from './services.mjs';
 
@@ -75,21 +76,10 @@ async function open(options = {}) {
   });
   const newPage = async () => {
     const page = await context.newPage();
-    await standInForPortal(page);
+    await standInFor(page, new URL(CALLBACK).origin);
     return page;
   };
   return { context, page: await newPage(), newPage, complaints, requests };
-}
-
-// Answers in place of the portal's host. The debugging protocol does that for redirects too; `page.route` does not.
-async function standInForPortal(page) {
-  const protocol = await page.context().newCDPSession(page);
-  protocol.on('Fetch.requestPaused', ({ requestId }) => {
-    const body = Buffer.from('<!doctype html><title>Portal</title><h1>Arrived</h1>').toString('base64');
-    const responseHeaders = [{ name: 'Content-Type', value: 'text/html' }];
-    protocol.send('Fetch.fulfillRequest', { requestId, responseCode: 200, responseHeaders, body }).catch(() => {});
-  });
-  await protocol.send('Fetch.enable', { patterns: [{ urlPattern: `${new URL(CALLBACK).origin}/*` }] });
 }
 
 function authorize(client, scope, redirectUri, more = {}) {
@@ -918,6 +908,7 @@ async function main() {
     const olga = await server.addUser('olga', 'Olga O', 'o@example.org', '--admin');
     const paul = await server.addUser('paul', 'Paul P', 'p@example.org');
     await operators({ server, check, open, inspect, expectHeaders, tabTo }, olga, paul);
+    await hostileContent({ server, check, open, authorize, callback: CALLBACK }, olga);
     await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {
     await browser.close();

@@ -9,6 +9,8 @@ What counts, of the fenced blocks of a guide:
 | `text` right after a `sh` | what the reader sees; `…` in a line stands for anything, alone in a line for any lines |
 | anything else | only read by people |
 
+A guide about several machines names them behind `sh`, and the block runs on each of these.
+
 Where a program prints the link of an authorization request and waits, the form browser is the person and types the
 code. Where it prints a link to log out, the answer is the address at which the browser ends.
 """
@@ -28,6 +30,8 @@ import threading
 import time
 import urllib.parse
 
+from collections.abc import Callable
+
 from browser import Browser, query
 from ports import free_port
 
@@ -37,7 +41,7 @@ ADDRESS = "http://localhost:8080"
 OTHER_PORT = "8081"
 LIMIT = 120
 
-FENCE = re.compile(r"^```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(?P<kind>\w*)(?P<where>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a reader opens in the browser: a login, or a logout.
 LINK = re.compile(r"https?://\S+/v2/(?:oauth2/authorize|web/logout)\?\S+(?=\s)")
 
@@ -49,13 +53,14 @@ class Block:
     line: int
     # For `sh`: what the reader is shown to see.
     expected: str | None = None
+    where: tuple[str, ...] = ()
 
 
 def blocks(markdown: str) -> list[Block]:
     found: list[Block] = []
     end = 0
     for match in FENCE.finditer(markdown):
-        block = Block(match["kind"], match["text"], markdown.count("\n", 0, match.start()) + 1)
+        block = Block(match["kind"], match["text"], markdown.count("\n", 0, match.start()) + 1, where=tuple(match["where"].split()))
         between = markdown[end : match.start()]
         end = match.end()
         if block.kind == "text" and found and found[-1].kind == "sh" and not between.strip():
@@ -80,11 +85,14 @@ def pattern(expected: str) -> re.Pattern[str]:
 class Shell:
     """A shell that is fed block by block, so that variables, folders and functions live on as in a terminal."""
 
-    def __init__(self, folder: pathlib.Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, folder: pathlib.Path, environment: dict[str, str], inside: Callable[..., list[str]] = lambda *words: [*words]
+    ) -> None:
+        """`inside` makes of a command one that runs it elsewhere, in a place with a folder and variables of its own."""
         reading, writing = os.pipe()
         # The commands come by a pipe of their own: what the programs read is the person's typing.
         self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc", "-e", "-u", "-o", "pipefail", f"/dev/fd/{reading}"],
+            inside("bash", "--noprofile", "--norc", "-e", "-u", "-o", "pipefail", f"/dev/fd/{reading}"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -120,6 +128,9 @@ class Shell:
                     continue
                 piece = b""
             if not piece:
+                # The end of its output comes a moment before its own.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(timeout=2)
                 status = self._process.poll()
                 ended = f"nothing more within {LIMIT} s" if status is None else f"the shell ended with {status}"
                 raise AssertionError(f"{ended}; line {block.line}:\n{block.text}\n{said.decode()}")
@@ -171,15 +182,16 @@ class Reader:
         if block.kind == "python":
             self._save(block)
         elif block.kind == "sh":
-            said = self.shell.run(dataclasses.replace(block, text=self._here(block.text)), self._answer)
+            said = self.shell.run(dataclasses.replace(block, text=self.here(block.text)), self._answer)
             if block.expected is not None:
-                expected = pattern(self._here(block.expected))
+                expected = pattern(self.here(block.expected))
                 said = said.lstrip("\n").rstrip("\n") + "\n"
                 assert expected.fullmatch(said), (
-                    f"line {block.line} prints\n{said}\nand not\n{self._here(block.expected)}"
+                    f"line {block.line} prints\n{said}\nand not\n{self.here(block.expected)}"
                 )
 
-    def _here(self, text: str) -> str:
+    def here(self, text: str) -> str:
+        """The text with the addresses of this server and of what the guide starts."""
         text = text.replace(ADDRESS, self.server.base_url.rstrip("/"))
         for printed, port in self.ports.items():
             text = re.sub(rf"\b{printed}\b", port, text)
@@ -188,7 +200,7 @@ class Reader:
     def _save(self, block: Block) -> None:
         name = re.match(r"# ([\w.-]+\.py)\n", block.text)
         assert name, f"line {block.line}: a python block begins with a comment that names its file"
-        (self.folder / name[1]).write_text(self._here(block.text))
+        (self.folder / name[1]).write_text(self.here(block.text))
 
     def _answer(self, link: str) -> str:
         if urllib.parse.urlsplit(link).path == "/v2/web/logout":

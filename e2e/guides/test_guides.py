@@ -65,7 +65,7 @@ def test_every_guide_can_be_found():
 
 def test_links_in_guides_lead_somewhere():
     missing = []
-    for path in FOLDER.glob("*.md"):
+    for path in FOLDER.rglob("*.md"):
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
             if "://" not in target and not (path.parent / target).exists():
                 missing.append(f"{path.name}: {target}")

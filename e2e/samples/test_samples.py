@@ -46,6 +46,9 @@ class Samples:
         # Secrets are written beside the samples, so they are followed in a copy.
         shutil.copytree(EXAMPLES, folder / "examples")
         self.reader = Reader(server, self.alice, folder, pathlib.Path(os.environ["SAMPLES_PYTHON"]), PORTS)
+        # Redirect URIs have ports in them.
+        clients = folder / "examples" / "samples.toml"
+        clients.write_text(self.reader.here(clients.read_text()))
         for program in pathlib.Path(os.environ["SAMPLES_BIN"]).glob("sample-*"):
             if not program.suffix:
                 (folder / "bin" / program.name).symlink_to(program)

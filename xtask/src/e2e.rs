@@ -26,6 +26,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
+    debian,
+    package::{self, Compression},
     process::{cargo, remove_variables, run},
     setup::{self, Versions},
     workshop::Workshop,
@@ -59,6 +61,8 @@ pub enum Suite {
     Secrets,
     /// Every operation of the server's own description, called with generated data
     Schemathesis,
+    /// The Debian package, the operators' guides and the reference set-up, on Debian systems of their own
+    Packages,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +182,7 @@ impl Suite {
             Suite::Logout => "logout",
             Suite::Secrets => "secrets",
             Suite::Schemathesis => "schemathesis",
+            Suite::Packages => "packages",
         }
     }
 
@@ -195,6 +200,8 @@ impl Suite {
             (None, Suite::Pages) => &[Engine::Sqlite],
             // They talk to the server over HTTP, whatever it keeps its data in.
             (None, Suite::Samples) => &[Engine::Sqlite],
+            // They set up their own databases, of both kinds.
+            (None, Suite::Packages) => &[Engine::Sqlite],
             (None, _) => &[Engine::Sqlite, Engine::Postgres],
         }
     }
@@ -265,7 +272,7 @@ impl Suite {
                 script.environment.push(("GLOBUS", python.with_file_name("globus")));
                 Ok(vec![script])
             }
-            Suite::Pages => Ok(vec![browser("pages")?, catalogue()?]),
+            Suite::Pages => Ok(vec![browser("pages")?, browser("german")?, catalogue()?]),
             Suite::Providers => Ok(vec![browser("providers")?]),
             Suite::Logout => {
                 let mut script = browser("logout")?;
@@ -280,6 +287,26 @@ impl Suite {
                     arguments: vec!["e2e/schemathesis/run.py".to_owned()],
                     environment: vec![("DNSMASQ", setup::program("dnsmasq", "dnsmasq-base")?)],
                 }])
+            }
+            Suite::Packages => {
+                // Without root nothing of it goes, so this is asked first.
+                let (clean, services) = (debian::clean()?, debian::with_services()?);
+                let binary = setup::server_binary()?;
+                let version = env!("CARGO_PKG_VERSION");
+                let next = format!("{version}+next");
+                let mut script = pytest(SDK4.0, SDK4.1, "e2e/packages", Versions::Pinned)?;
+                script.name = "packages".to_owned();
+                script.environment.extend([
+                    ("DEBIAN_CLEAN", clean),
+                    ("DEBIAN_SERVICES", services),
+                    ("PORTOLAN_DEB", package::debian(&binary, version, Compression::Quick)?),
+                    (
+                        "PORTOLAN_DEB_NEXT",
+                        package::debian(&binary, &next, Compression::Quick)?,
+                    ),
+                    ("LINTIAN", setup::program("lintian", "lintian")?),
+                ]);
+                Ok(vec![script])
             }
             Suite::Secrets => {
                 let python = setup::python(SDK4.0, SDK4.1, Versions::Pinned)?;

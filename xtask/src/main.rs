@@ -1,8 +1,10 @@
-//! The chores of daily work: `cargo xtask test`, `e2e`, `soak`, `bench`, `postgres`.
+//! The chores of daily work: `cargo xtask test`, `e2e`, `soak`, `bench`, `package`, `postgres`.
 
 mod api;
 mod bench;
+mod debian;
 mod e2e;
+mod package;
 mod postgres;
 mod process;
 mod security_table;
@@ -31,6 +33,8 @@ enum Chore {
     Soak(test::SoakArgs),
     /// Measure the server
     Bench(bench::BenchArgs),
+    /// Make the Debian package, in target/debian
+    Package(package::PackageArgs),
     /// Take a picture of every page for docs/screens
     Screens,
     /// Compare the SDK's public items with those written down, or write them down
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Chore::E2e(args) => e2e::main(&args),
         Chore::Soak(args) => test::soak(&args),
         Chore::Bench(args) => bench::run(args),
+        Chore::Package(args) => package::main(&args),
         Chore::Screens => e2e::screens(),
         Chore::Api(args) => api::main(&args),
         Chore::Postgres(args) => serve_postgres(&args),

@@ -356,12 +356,19 @@ pub fn cargo_deny() -> Result<PathBuf> {
 
 /// The server, built as `cargo run --release` builds it.
 pub fn server_binary() -> Result<PathBuf> {
+    build_server("release")
+}
+
+/// The server, built with a profile of cargo's.
+pub fn build_server(profile: &str) -> Result<PathBuf> {
     let mut build = cargo();
     build
         .current_dir(root())
-        .args(["build", "--release", "--locked", "--package", "portolan"]);
+        .args(["build", "--profile", profile, "--locked", "--package", "portolan"]);
     run(&mut build, &log("setup"), BUILD_LIMIT)?;
-    Ok(target().join("release/portolan"))
+    // Cargo's oldest profile has a folder of another name.
+    let folder = if profile == "dev" { "debug" } else { profile };
+    Ok(target().join(folder).join("portolan"))
 }
 
 /// The programs of `examples/`, and the folder that they are in. Unlike the server they have
@@ -376,11 +383,11 @@ pub fn samples() -> Result<PathBuf> {
     Ok(target().join("debug"))
 }
 
-fn is_fresh(folder: &Path, stamp: &str) -> bool {
+pub fn is_fresh(folder: &Path, stamp: &str) -> bool {
     fs::read_to_string(folder.join(".portolan-stamp")).is_ok_and(|found| found == stamp)
 }
 
-fn write_stamp(folder: &Path, stamp: &str) -> Result<()> {
+pub fn write_stamp(folder: &Path, stamp: &str) -> Result<()> {
     let file = folder.join(".portolan-stamp");
     fs::write(&file, stamp).with_context(|| format!("cannot write {}", file.display()))
 }

@@ -67,6 +67,8 @@ pub enum Part {
     /// Logout tokens to Apache's mod_auth_openidc, and logout that begins there
     #[value(name = "e2e-logout")]
     E2eLogout,
+    /// The Debian package, the operators' guides and the reference set-up, on Debian systems of their own
+    Packages,
     /// kill -9 under load and restart
     Crash,
     /// No issued secret in logs, metrics or database
@@ -309,7 +311,7 @@ impl Part {
     fn log(self) -> PathBuf {
         match self {
             // Written by the suites themselves.
-            Part::Guides | Part::Samples | Part::FirstRun | Part::Pages | Part::Secrets => {
+            Part::Guides | Part::Samples | Part::FirstRun | Part::Pages | Part::Packages | Part::Secrets => {
                 setup::log(&format!("e2e-{}", self.name()))
             }
             _ => setup::log(&self.name()),
@@ -349,6 +351,7 @@ impl Part {
             Part::Pages => run_suite(workshop, Suite::Pages, None, Versions::Pinned),
             Part::E2eProviders => run_suite(workshop, Suite::Providers, None, Versions::Pinned),
             Part::E2eLogout => run_suite(workshop, Suite::Logout, None, Versions::Pinned),
+            Part::Packages => run_suite(workshop, Suite::Packages, None, Versions::Pinned),
             Part::Crash => crash(workshop, 5, &[]),
             Part::Secrets => run_suite(workshop, Suite::Secrets, None, Versions::Pinned),
             Part::SecurityTable => security_table(&[]),
@@ -363,8 +366,7 @@ impl Part {
     fn run_logged(self, command: &mut Command) -> Result<String> {
         let log = setup::log(&self.name());
         let _ = fs::remove_file(&log);
-        run(command.current_dir(setup::root()), &log, CARGO_LIMIT)?;
-        Ok(String::new())
+        run(command.current_dir(setup::root()), &log, CARGO_LIMIT).map(|()| String::new())
     }
 
     fn deny(self) -> Result<String> {
@@ -412,8 +414,7 @@ impl Part {
         command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
         // One round here so that the part stays quick; the part `crash` does them all.
         let environment = tests_environment(cluster, 1);
-        self.run_logged(command.envs(environment))?;
-        Ok(String::new())
+        self.run_logged(command.envs(environment))
     }
 }
 

@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod explain;
 mod find;
+mod look_up;
 mod options;
 mod output;
 mod place;

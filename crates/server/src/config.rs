@@ -17,13 +17,13 @@ use crate::domain::password;
 /// and the sample file is made from them.
 macro_rules! settings {
     ($(#[$meta:meta])* pub struct $name:ident {
-        $($(#[doc = $doc:literal])+ pub $field:ident: $type:ty = $default:expr $(; example $example:literal)?,)+
+        $($(#[doc = $doc:literal])+ $(#[serde($serde:meta)])? pub $field:ident: $type:ty = $default:expr $(; example $example:literal)?,)+
     }) => {
         $(#[$meta])*
         #[derive(Clone, Deserialize, Serialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct $name {
-            $($(#[doc = $doc])+ pub $field: $type,)+
+            $($(#[doc = $doc])+ $(#[serde($serde)])? pub $field: $type,)+
         }
 
         impl Default for $name {
@@ -81,6 +81,7 @@ settings! {
         /// The private key (PEM) of that certificate.
         pub tls_key_file: Option<PathBuf> = None; example "\"/etc/portolan/tls/privkey.pem\"",
         /// Peers (addresses or networks) whose `X-Forwarded-For` is believed; none by default.
+        #[serde(deserialize_with = "text::networks")]
         pub trusted_proxies: Vec<IpNet> = Vec::new(); example "[\"10.0.0.0/8\"]",
         /// The key that seals all other keys; empty: `master.key` in the data folder. Made at the first
         /// start on SQLite; on PostgreSQL every node gets the same file (`portolan keys master-key`).
@@ -144,6 +145,7 @@ settings! {
         pub sign_up: SignUp = SignUp::Off,
         /// Networks that this server may call although they are not public: identity providers and apps inside
         /// your own network. Only these may be called without https. None by default.
+        #[serde(deserialize_with = "text::networks")]
         pub outgoing_allow: Vec<IpNet> = Vec::new(); example "[\"10.20.0.0/16\"]",
         /// How long the audit trail is kept.
         pub audit_retention_days: u64 = 400,

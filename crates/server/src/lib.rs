@@ -14,6 +14,7 @@ pub mod health;
 pub mod http;
 pub mod jobs;
 pub mod metrics;
+mod notify;
 pub mod oauth;
 pub mod openapi;
 pub mod router;

@@ -30,7 +30,7 @@ use crate::app::{App, Clock};
 use crate::config::{Config, ConfigError, LogFormat};
 use crate::start::{self, StartError, Started};
 use crate::store::settings;
-use crate::{jobs, router};
+use crate::{jobs, notify, router};
 
 /// How long requests may go on after the signal to stop.
 const SHUTDOWN: Duration = Duration::from_secs(10);
@@ -124,11 +124,13 @@ async fn run(
     let jobs = jobs::start(&app);
     if handle.listening().await.is_some() {
         announce(&app, &started)?;
+        notify::manager("READY=1");
     }
     tokio::select! {
         reason = signals.stop(&app, tls) => tracing::info!(reason, "stopping"),
         Some(ended) = servers.join_next() => return ended.map_err(io::Error::other)?.map_err(ServeError::from),
     }
+    notify::manager("STOPPING=1");
     drop(jobs);
     handle.graceful_shutdown(Some(SHUTDOWN));
     while let Some(ended) = servers.join_next().await {

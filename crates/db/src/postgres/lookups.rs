@@ -29,10 +29,13 @@ struct Asked {
     params: Params,
 }
 
+/// A statement, the look-ups that ask it with the number it has there, and the values of each.
+type Together = (Cow<'static, str>, Vec<(usize, usize)>, Vec<Vec<Value>>);
+
 /// Sends all statements of all look-ups, then collects the answers.
 pub(super) fn run(session: &mut Session, lookups: Vec<Box<dyn Lookup>>, ready: &Result<(), Error>) {
     let mut askings = Vec::with_capacity(lookups.len());
-    let mut asked: Vec<(Cow<'static, str>, Vec<(usize, usize)>, Vec<Vec<Value>>)> = Vec::new();
+    let mut asked: Vec<Together> = Vec::new();
     for mut lookup in lookups {
         if lookup.is_abandoned() {
             continue;

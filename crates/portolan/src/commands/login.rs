@@ -96,7 +96,7 @@ impl Login {
                 person
             }
             _ => {
-                check_client(&runtime, &profile)?;
+                check(&runtime, &profile, &self.scopes)?;
                 let parameters = AuthorizationParameters {
                     required_scopes: Some(self.scopes).filter(|scopes| !scopes.is_empty()),
                     ..AuthorizationParameters::default()
@@ -326,31 +326,62 @@ fn login_failed(name: &str, profile: &Profile, error: Error) -> anyhow::Error {
     }
 }
 
-/// Begins a login that shows no page, to learn whether the server is there and knows the
-/// client, before a person is sent to a page that says less.
-fn check_client(runtime: &Runtime, profile: &Profile) -> Result<()> {
+/// Begins logins that show no page, to learn whether the server is there, and knows the client
+/// and the scopes, before a person is sent to a page that says less.
+fn check(runtime: &Runtime, profile: &Profile, scopes: &[String]) -> Result<()> {
+    let refused = begin_quietly(runtime, profile, &["openid"])?;
+    if refused.is_some() {
+        return Err(unknown_client(profile));
+    }
+    let all: Vec<&str> = place::scopes_for(&profile.server)
+        .into_iter()
+        .chain(scopes.iter().map(String::as_str))
+        .collect();
+    match begin_quietly(runtime, profile, &all)? {
+        None => Ok(()),
+        Some(why) => Err(Exit::Usage.because(format!(
+            "{} does not know all of what is asked for: {why}",
+            profile.server
+        ))),
+    }
+}
+
+/// Why the server refuses to begin a login for these scopes, if it does.
+fn begin_quietly(runtime: &Runtime, profile: &Profile, scopes: &[&str]) -> Result<Option<String>> {
     let options = place::client_options(&profile.server)?;
     let client = NativeAppAuthClient::with_options(profile.client_id.as_str(), options).map_err(explain)?;
     let redirect_uri = format!("{}/v2/web/auth-code", profile.server);
-    let flow = client.start_flow(FlowOptions::new("openid").map_err(explain)?.redirect_uri(redirect_uri));
+    let asked = FlowOptions::new(scopes.to_vec()).map_err(explain)?;
+    let flow = client.start_flow(asked.redirect_uri(redirect_uri)).map_err(explain)?;
     let quietly = AuthorizationParameters {
         prompt: Some("none".to_owned()),
         ..AuthorizationParameters::default()
     };
-    let address = flow.map_err(explain)?.authorize_url_with(&quietly, &[]);
     let no_server = |why: String| {
         anyhow::anyhow!(
             "{} does not answer as an authorization server ({why}): is the address right?",
             profile.server
         )
     };
-    match runtime.block_on(client.send(Request::get(address))) {
-        Ok(answer) if (300..400).contains(&answer.status()) => Ok(()),
+    match runtime.block_on(client.send(Request::get(flow.authorize_url_with(&quietly, &[])))) {
+        Ok(answer) if (300..400).contains(&answer.status()) => Ok(refused_scopes(answer.header("location"))),
         Ok(answer) => Err(no_server(answer.status().to_string())),
-        Err(Error::Api(error)) if [400, 401, 403].contains(&error.status()) => Err(unknown_client(profile)),
+        Err(Error::Api(error)) if [400, 401, 403].contains(&error.status()) => Ok(Some(error.status().to_string())),
         Err(Error::Api(error)) => Err(no_server(error.status().to_string())),
         Err(error) => Err(explain(error)),
     }
+}
+
+/// Any other error, such as that nobody is signed in, is what was to be expected.
+fn refused_scopes(location: Option<&str>) -> Option<String> {
+    let url = url::Url::parse(location?).ok()?;
+    let value = |name: &str| {
+        url.query_pairs()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    value("error").filter(|error| error == "invalid_scope")?;
+    Some(value("error_description").unwrap_or_else(|| "invalid_scope".to_owned()))
 }
 
 fn unknown_client(profile: &Profile) -> anyhow::Error {

@@ -1,4 +1,7 @@
-//! `portolan policy`: authentication policies, for the operator.
+//! `portolan policy`: authentication policies, on the store as its operator, or over the
+//! network (policy/network.rs).
+
+mod network;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
@@ -7,12 +10,14 @@ use portolan_server::api::policies::document;
 use portolan_server::domain::policy::registration as rules;
 use portolan_server::domain::project::Manager;
 use portolan_server::store::{policies, projects};
+use portolan_types::ProjectId;
 use portolan_types::api::{self, Change, PolicyChanges};
 use serde_json::json;
 
 use crate::find;
 use crate::options::{Options, context};
 use crate::output::{self, Confirmation};
+use crate::place::Place;
 use crate::typed::{replace, seconds_or_none, set};
 
 #[derive(Subcommand)]
@@ -127,6 +132,13 @@ impl Members {
 
 impl Policy {
     pub fn run(self, options: &Options) -> Result<()> {
+        match options.place()? {
+            Place::Server(session) => network::run(self, options, &session),
+            Place::Store => self.on_the_store(options),
+        }
+    }
+
+    fn on_the_store(self, options: &Options) -> Result<()> {
         match self {
             Policy::Create(create) => create.run(options),
             Policy::List { project } => list(options, project),
@@ -138,19 +150,23 @@ impl Policy {
 }
 
 impl Create {
+    fn changes(&self, project: ProjectId) -> PolicyChanges {
+        PolicyChanges {
+            project_id: Change::Set(project),
+            display_name: Change::Set(self.name.clone()),
+            description: Change::Set(self.description.clone()),
+            high_assurance: Change::Set(self.high_assurance),
+            ..self.members.changes()
+        }
+    }
+
     fn run(self, options: &Options) -> Result<()> {
         let (_, db) = options.store()?;
         let ctx = context();
         let shown = db
             .write_blocking(move |tx| {
                 let project = find::project(tx, &self.project)?;
-                let changes = PolicyChanges {
-                    project_id: Change::Set(project.id),
-                    display_name: Change::Set(self.name.clone()),
-                    description: Change::Set(self.description.clone()),
-                    high_assurance: Change::Set(self.high_assurance),
-                    ..self.members.changes()
-                };
+                let changes = self.changes(project.id);
                 let policy = rules::create(tx, &ctx, &Manager::operator(), &changes)?;
                 Ok((document(policy), project.display_name))
             })
@@ -160,10 +176,11 @@ impl Create {
 }
 
 impl Update {
-    fn run(self, options: &Options) -> Result<()> {
+    /// All that is given but the project.
+    fn changes(&self) -> Result<PolicyChanges> {
         let mut changes = PolicyChanges {
-            display_name: set(self.name),
-            description: set(self.description),
+            display_name: set(self.name.clone()),
+            description: set(self.description.clone()),
             ..self.members.changes()
         };
         if self.any_domain {
@@ -175,6 +192,11 @@ impl Update {
         if changes == PolicyChanges::default() && self.project.is_none() {
             bail!("nothing to change: portolan policy update --help shows what can be given");
         }
+        Ok(changes)
+    }
+
+    fn run(self, options: &Options) -> Result<()> {
+        let changes = self.changes()?;
         let (_, db) = options.store()?;
         let ctx = context();
         let (policy, project) = (self.policy, self.project);
@@ -214,6 +236,11 @@ fn list(options: &Options, project: Option<String>) -> Result<()> {
             Ok::<_, Error>(named.collect::<Vec<_>>())
         })
         .map_err(output::explain)?;
+    print_list(options, &found)
+}
+
+/// Policies, with the names of their projects.
+fn print_list(options: &Options, found: &[(api::Policy, String)]) -> Result<()> {
     let documents: Vec<&api::Policy> = found.iter().map(|(policy, _)| policy).collect();
     output::print(options.format, &json!({ "policies": documents }), || {
         let rows = found.iter().map(|(policy, project)| {
@@ -253,9 +280,12 @@ fn delete(options: &Options, policy: String, confirmation: &Confirmation) -> Res
     let policy = db
         .write_blocking(move |tx| rules::delete(tx, &ctx, &Manager::operator(), id))
         .map_err(output::explain)?;
-    let policy = document(policy);
+    print_deleted(options, &document(policy))
+}
+
+fn print_deleted(options: &Options, policy: &api::Policy) -> Result<()> {
     output::print(options.format, &json!({ "policy": policy }), || {
-        format!("{} ({id}) is deleted.", policy.display_name)
+        format!("{} ({}) is deleted.", policy.display_name, policy.id)
     })
 }
 

@@ -1,4 +1,7 @@
-//! `portolan project`: projects and their admins, for the operator.
+//! `portolan project`: projects and their admins, on the store as its operator, or over the
+//! network (project/network.rs).
+
+mod network;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,11 +17,13 @@ use portolan_server::store::projects::{self, Project as Record};
 use portolan_server::store::{clients, policies};
 use portolan_server::{Error, Kind};
 use portolan_types::api::{self, Change, ProjectChanges};
+use portolan_types::{ClientId, PolicyId};
 use serde_json::json;
 
 use crate::find;
 use crate::options::{Options, context};
 use crate::output::{self, Confirmation};
+use crate::place::Place;
 use crate::typed::set;
 
 #[derive(Subcommand)]
@@ -130,6 +135,13 @@ pub struct Member {
 
 impl Project {
     pub fn run(self, options: &Options) -> Result<()> {
+        match options.place()? {
+            Place::Server(session) => network::run(self, options, &session),
+            Place::Store => self.on_the_store(options),
+        }
+    }
+
+    fn on_the_store(self, options: &Options) -> Result<()> {
         match self {
             Project::Create(create) => create.run(options),
             Project::List => list(options),
@@ -306,6 +318,11 @@ fn list(options: &Options) -> Result<()> {
             Ok::<_, Error>(found)
         })
         .map_err(output::explain)?;
+    print_list(options, &found)
+}
+
+/// Projects, with how many clients and policies each has.
+fn print_list(options: &Options, found: &[(api::Project, i64, i64)]) -> Result<()> {
     let documents: Vec<&api::Project> = found.iter().map(|(project, ..)| project).collect();
     output::print(options.format, &json!({ "projects": documents }), || {
         let rows = found.iter().map(|(project, clients, policies)| {
@@ -332,22 +349,30 @@ fn show(options: &Options, project: String) -> Result<()> {
             Ok((document(tx, &project)?, clients, policies))
         })
         .map_err(output::explain)?;
+    let clients: Vec<_> = clients.into_iter().map(|client| (client.id, client.name)).collect();
+    let policies: Vec<_> = policies
+        .into_iter()
+        .map(|policy| (policy.id, policy.display_name))
+        .collect();
+    print_contents(options, &project, &clients, &policies)
+}
+
+/// A project with what it holds.
+fn print_contents(
+    options: &Options,
+    project: &api::Project,
+    clients: &[(ClientId, String)],
+    policies: &[(PolicyId, String)],
+) -> Result<()> {
     let json = json!({
         "project": project,
-        "clients": clients.iter().map(|client| client.id).collect::<Vec<_>>(),
-        "policies": policies.iter().map(|policy| policy.id).collect::<Vec<_>>(),
+        "clients": clients.iter().map(|(id, _)| id).collect::<Vec<_>>(),
+        "policies": policies.iter().map(|(id, _)| id).collect::<Vec<_>>(),
     });
     output::print(options.format, &json, || {
-        let named = |name: &str, id: String| format!("{name} ({id})");
-        let clients: Vec<String> = clients
-            .iter()
-            .map(|client| named(&client.name, client.id.to_string()))
-            .collect();
-        let policies: Vec<String> = policies
-            .iter()
-            .map(|policy| named(&policy.display_name, policy.id.to_string()))
-            .collect();
-        let mut facts = facts(&project);
+        let clients: Vec<String> = clients.iter().map(|(id, name)| format!("{name} ({id})")).collect();
+        let policies: Vec<String> = policies.iter().map(|(id, name)| format!("{name} ({id})")).collect();
+        let mut facts = facts(project);
         facts.push(("clients", clients.join("\n")));
         facts.push(("policies", policies.join("\n")));
         output::facts(facts)

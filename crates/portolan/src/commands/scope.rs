@@ -1,4 +1,8 @@
-//! `portolan scope`: what services offer, and what they need further down, for the operator.
+//! `portolan scope`: what services offer, and what they need further down, on the store as
+//! its operator, or over the network (scope/network.rs).
+
+mod network;
+mod view;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
@@ -8,13 +12,17 @@ use portolan_server::api::scopes::documents;
 use portolan_server::domain::project::Manager;
 use portolan_server::domain::scope::registration as rules;
 use portolan_server::store::clients;
-use portolan_server::store::scopes::{self, Scope as Record};
-use portolan_types::api::{self, Change, CreatedScopeAnswer, DependentScope, ScopeChanges};
-use serde_json::{Value, json};
+use portolan_server::store::scopes;
+use portolan_types::ScopeId;
+use portolan_types::api::{self, Change, DependentScope, ScopeChanges};
+use serde_json::json;
+
+use self::view::{View, one_document};
 
 use crate::find;
 use crate::options::{Options, context};
 use crate::output::{self, Confirmation};
+use crate::place::Place;
 use crate::typed::{replace, set, yes_or_no};
 
 #[derive(Subcommand)]
@@ -131,10 +139,14 @@ struct Members {
 }
 
 impl Members {
-    fn changes(&self, tx: &mut ReadTx) -> Result<ScopeChanges, Error> {
+    /// `find` knows scopes by id and by string.
+    fn changes<E: From<Error>>(
+        &self,
+        mut find: impl FnMut(&str) -> Result<Option<ScopeId>, E>,
+    ) -> Result<ScopeChanges, E> {
         let mut dependencies = Vec::new();
         for text in &self.depends_on {
-            dependencies.push(dependency(tx, text)?);
+            dependencies.push(dependency(text, &mut find)?);
         }
         Ok(ScopeChanges {
             advertised: set(self.advertised),
@@ -148,12 +160,15 @@ impl Members {
 
 /// Scope strings have colons and may end in one of the two words themselves, so a whole
 /// text that is a scope is meant as it stands.
-fn dependency(tx: &mut ReadTx, text: &str) -> Result<DependentScope, Error> {
+fn dependency<E: From<Error>>(
+    text: &str,
+    find: &mut impl FnMut(&str) -> Result<Option<ScopeId>, E>,
+) -> Result<DependentScope, E> {
     let (mut name, mut optional, mut requires_refresh_token) = (text, false, false);
     loop {
-        if let Some(scope) = find::find_scope(tx, name)? {
+        if let Some(scope) = find(name)? {
             return Ok(DependentScope {
-                scope: scope.id,
+                scope,
                 optional,
                 requires_refresh_token,
             });
@@ -168,9 +183,9 @@ fn dependency(tx: &mut ReadTx, text: &str) -> Result<DependentScope, Error> {
                 rest
             }
             (None, None) => {
-                return Err(Error::invalid_parameters(format!(
+                return Err(E::from(Error::invalid_parameters(format!(
                     "--depends-on: there is no scope {name}; portolan scope list shows them all"
-                )));
+                ))));
             }
         };
     }
@@ -178,6 +193,13 @@ fn dependency(tx: &mut ReadTx, text: &str) -> Result<DependentScope, Error> {
 
 impl Scope {
     pub fn run(self, options: &Options) -> Result<()> {
+        match options.place()? {
+            Place::Server(session) => network::run(self, options, &session),
+            Place::Store => self.on_the_store(options),
+        }
+    }
+
+    fn on_the_store(self, options: &Options) -> Result<()> {
         match self {
             Scope::Create(create) => create.run(options),
             Scope::List { client, project } => list(options, client, project),
@@ -189,54 +211,61 @@ impl Scope {
 }
 
 impl Create {
+    fn changes<E: From<Error>>(&self, find: impl FnMut(&str) -> Result<Option<ScopeId>, E>) -> Result<ScopeChanges, E> {
+        Ok(ScopeChanges {
+            name: Change::Set(self.name.clone()),
+            description: Change::Set(self.description.clone()),
+            scope_suffix: Change::Set(self.suffix.clone()),
+            ..self.members.changes(find)?
+        })
+    }
+
     fn run(self, options: &Options) -> Result<()> {
         let (config, db) = options.store()?;
         let ctx = context();
         let view = db
             .write_blocking(move |tx| {
                 let client = find::client(tx, &self.client)?;
-                let changes = ScopeChanges {
-                    name: Change::Set(self.name.clone()),
-                    description: Change::Set(self.description.clone()),
-                    scope_suffix: Change::Set(self.suffix.clone()),
-                    ..self.members.changes(tx)?
-                };
+                let changes = self.changes(|text| in_store(tx, text))?;
                 let prefix = find::scope_prefix(tx, &config)?;
                 let scope = rules::create(tx, &ctx, &Manager::operator(), &prefix, &client, &changes)?;
                 View::of(tx, scope)
             })
             .map_err(output::explain)?;
-        // Guides read the list, as in the answer of the JSON interface.
-        let records = view.spellings.iter().map(|scope_string| api::Scope {
-            scope_string: scope_string.clone(),
-            ..view.document.clone()
-        });
-        let answer = CreatedScopeAnswer {
-            scopes: records.collect(),
-            scope: view.document.clone(),
-        };
-        view.print(options, &serde_json::to_value(answer)?)
+        view.print_created(options)
     }
 }
 
+fn in_store(tx: &mut ReadTx, text: &str) -> Result<Option<ScopeId>, Error> {
+    Ok(find::find_scope(tx, text)?.map(|scope| scope.id))
+}
+
+/// Nothing to change is an error of the command line.
+const NOTHING: &str = "nothing to change: portolan scope update --help shows what can be given";
+
 impl Update {
+    fn changes<E: From<Error>>(&self, find: impl FnMut(&str) -> Result<Option<ScopeId>, E>) -> Result<ScopeChanges, E> {
+        let mut changes = ScopeChanges {
+            name: set(self.name.clone()),
+            description: set(self.description.clone()),
+            scope_suffix: set(self.suffix.clone()),
+            ..self.members.changes(find)?
+        };
+        if self.any_domain {
+            changes.required_domains = Change::Clear;
+        }
+        if self.depends_on_nothing {
+            changes.dependent_scopes = Change::Clear;
+        }
+        Ok(changes)
+    }
+
     fn run(self, options: &Options) -> Result<()> {
         let (config, db) = options.store()?;
         let ctx = context();
         let view = db
             .write_blocking(move |tx| {
-                let mut changes = ScopeChanges {
-                    name: set(self.name.clone()),
-                    description: set(self.description.clone()),
-                    scope_suffix: set(self.suffix.clone()),
-                    ..self.members.changes(tx)?
-                };
-                if self.any_domain {
-                    changes.required_domains = Change::Clear;
-                }
-                if self.depends_on_nothing {
-                    changes.dependent_scopes = Change::Clear;
-                }
+                let changes = self.changes(|text| in_store(tx, text))?;
                 if changes == ScopeChanges::default() {
                     return Ok(None);
                 }
@@ -247,7 +276,7 @@ impl Update {
             })
             .map_err(output::explain)?;
         let Some(view) = view else {
-            bail!("nothing to change: portolan scope update --help shows what can be given");
+            bail!(NOTHING);
         };
         view.print(options, &json!({ "scope": view.document }))
     }
@@ -273,9 +302,13 @@ fn list(options: &Options, client: Option<String>, project: Option<String>) -> R
             Ok::<_, Error>((documents(tx, found)?, owners))
         })
         .map_err(output::explain)?;
-    let (scopes, owners) = found;
+    print_list(options, &found.0, &found.1)
+}
+
+/// Scopes, with the names of their owners.
+fn print_list(options: &Options, scopes: &[api::Scope], owners: &[String]) -> Result<()> {
     output::print(options.format, &json!({ "scopes": scopes }), || {
-        let rows = scopes.iter().zip(&owners).map(|(scope, owner)| {
+        let rows = scopes.iter().zip(owners).map(|(scope, owner)| {
             vec![
                 scope.scope_string.clone(),
                 scope.name.clone(),
@@ -308,12 +341,7 @@ fn delete(options: &Options, scope: String, confirmation: &Confirmation) -> Resu
     let found = db
         .read_blocking(move |tx| find::scope(tx, &scope))
         .map_err(output::explain)?;
-    confirmation.ask(&format!(
-        "The scope {} ({}) of {} is about to be deleted.\n\
-         Everybody's consents to it, all consents below them, and every token that rests on nothing else \
-         end at once. Scopes that depend on it no longer do.",
-        found.name, found.scope_string, found.owner_name
-    ))?;
+    confirmation.ask(&what_ends(&found.name, &found.scope_string, &found.owner_name))?;
     let (ctx, id) = (context(), found.id);
     let document = db
         .write_blocking(move |tx| {
@@ -323,92 +351,23 @@ fn delete(options: &Options, scope: String, confirmation: &Confirmation) -> Resu
             Ok(document)
         })
         .map_err(output::explain)?;
-    output::print(options.format, &json!({ "scope": document }), || {
+    print_deleted(options, &document)
+}
+
+/// What somebody is asked before a scope goes.
+fn what_ends(name: &str, scope_string: &str, owner: &str) -> String {
+    format!(
+        "The scope {name} ({scope_string}) of {owner} is about to be deleted.\n\
+         Everybody's consents to it, all consents below them, and every token that rests on nothing else \
+         end at once. Scopes that depend on it no longer do."
+    )
+}
+
+fn print_deleted(options: &Options, scope: &api::Scope) -> Result<()> {
+    output::print(options.format, &json!({ "scope": scope }), || {
         format!(
             "{} ({}) is deleted; its consents, and what rested on nothing else, have ended.",
-            document.name, document.scope_string
+            scope.name, scope.scope_string
         )
     })
-}
-
-fn one_document(tx: &mut ReadTx, scope: Record) -> Result<api::Scope, Error> {
-    let mut found = documents(tx, vec![scope])?;
-    found.pop().ok_or_else(|| Error::internal("a scope has a document"))
-}
-
-/// A scope with what is worth to be known beside its document.
-struct View {
-    document: api::Scope,
-    owner: String,
-    spellings: Vec<String>,
-    dependencies: Vec<output::Branch>,
-}
-
-impl View {
-    fn of(tx: &mut ReadTx, scope: Record) -> Result<Self, Error> {
-        let owner = format!("{} ({})", scope.owner_name, scope.client_id);
-        let spellings = scopes::list_strings(tx, scope.id)?;
-        let dependencies = dependencies(tx, &scope, &mut vec![scope.id])?;
-        Ok(Self {
-            document: one_document(tx, scope)?,
-            owner,
-            spellings,
-            dependencies,
-        })
-    }
-
-    fn print(&self, options: &Options, json: &Value) -> Result<()> {
-        let scope = &self.document;
-        output::print(options.format, json, || {
-            let all = [
-                ("name", scope.name.clone()),
-                ("id", scope.id.to_string()),
-                ("scope string", self.spellings.join("\n")),
-                ("client", self.owner.clone()),
-                ("description", scope.description.clone()),
-                ("advertised", output::yes_no(scope.advertised)),
-                ("allows refresh", output::yes_no(scope.allows_refresh_token)),
-                ("required domains", scope.required_domains.join("\n")),
-                ("depends on", output::tree(&self.dependencies).trim_end().to_owned()),
-            ];
-            output::facts(all.into_iter().filter(|(_, value)| !value.is_empty()))
-        })
-    }
-}
-
-/// What a scope needs further down, as far as it is declared; a scope is not shown again
-/// below itself.
-fn dependencies(
-    tx: &mut ReadTx,
-    scope: &Record,
-    above: &mut Vec<portolan_types::ScopeId>,
-) -> Result<Vec<output::Branch>, Error> {
-    let edges = scopes::list_dependencies(tx, [scope.id])?;
-    let targets = scopes::list_by_ids(tx, edges.iter().map(|edge| edge.dependent_scope_id))?;
-    let mut branches = Vec::new();
-    for edge in edges {
-        let Some(target) = targets.iter().find(|target| target.id == edge.dependent_scope_id) else {
-            continue;
-        };
-        let mut line = target.scope_string.clone();
-        line.push_str(match (edge.optional, edge.requires_refresh_token) {
-            (false, false) => "",
-            (true, false) => " (optional)",
-            (false, true) => " (with refresh token)",
-            (true, true) => " (optional, with refresh token)",
-        });
-        let children = if above.contains(&target.id) {
-            Vec::new()
-        } else {
-            above.push(target.id);
-            let children = dependencies(tx, target, above)?;
-            above.pop();
-            children
-        };
-        branches.push(output::Branch {
-            lines: vec![line],
-            children,
-        });
-    }
-    Ok(branches)
 }

@@ -200,7 +200,7 @@ db_test!(clients_find_their_literals, MIGRATIONS, |db| {
         id_of("urn:globus:auth:scope:transfer.api.globus.org:all"),
         "89ecabba-4acf-4e2e-a98d-ce592ccc2818"
     );
-    let app = client(&db, "a16a7e29-8ad6-424b-ac7e-dad37a6ad120").unwrap();
+    let app = client(db, "a16a7e29-8ad6-424b-ac7e-dad37a6ad120").unwrap();
     assert!(app.is_public() && !app.is_template && app.name == "Portolan Command Line");
     let templates = [
         "95fdeba8-fac2-42bd-a357-e068d82ff78e",

@@ -51,7 +51,7 @@ fn every_form_of_value_can_be_given_as_text() {
     let config = flags(&[
         ("insecure_http", "true"),
         ("access_token_lifetime_seconds", "3600"),
-        ("trusted_proxies", "10.0.0.0/8, 192.168.1.1/32"),
+        ("trusted_proxies", "10.0.0.0/8, 192.168.1.1, ::1"),
         ("additional_public_urls", "[\"https://a.example\"]"),
         ("metrics_listen", "127.0.0.1:9464"),
         ("migrate", "check"),
@@ -60,7 +60,8 @@ fn every_form_of_value_can_be_given_as_text() {
     .unwrap();
     assert!(config.insecure_http);
     assert_eq!(config.access_token_lifetime_seconds, 3600);
-    assert_eq!(config.trusted_proxies.len(), 2);
+    let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "192.168.1.1/32", "::1/128"]);
     assert_eq!(config.additional_public_urls, ["https://a.example"]);
     assert_eq!(config.metrics_listen.unwrap().port(), 9464);
     assert_eq!(config.migrate, Migrate::Check);

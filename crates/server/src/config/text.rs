@@ -1,6 +1,10 @@
 //! Settings that are given as text: in a file, a variable or a flag.
 
+use std::net::IpAddr;
 use std::path::Path;
+
+use ipnet::IpNet;
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::{Config, ConfigError, LimitsConfig, Setting};
 
@@ -10,6 +14,19 @@ pub(super) fn read_file(path: &Path) -> Result<toml::Table, ConfigError> {
     // Read as the struct first: only then an error knows its line.
     toml::from_str::<Config>(&text).map_err(|error| named(error.to_string()))?;
     toml::from_str(&text).map_err(|error| named(error.to_string()))
+}
+
+/// Networks, of which a single address is the smallest.
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: String| {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
+            D::Error::custom(format!(
+                "{text} is neither an address such as 10.0.0.5 nor a network such as 10.0.0.0/8"
+            ))
+        })
+    };
+    Vec::deserialize(deserializer)?.into_iter().map(network).collect()
 }
 
 /// `limits_connections` is the setting `connections` in the table `limits`.

@@ -28,7 +28,7 @@ use crate::store::identity_providers::LOCAL;
 use crate::store::links::{self, Sent};
 use crate::store::mail_requests::{self, MailRequest, PASSWORD_RESET};
 use crate::store::{addresses, passwords};
-use crate::texts::words;
+use crate::texts::{Language, words};
 
 /// AA7: at most ten minutes.
 pub const RESET_LIFETIME: Duration = Duration::from_secs(600);
@@ -59,6 +59,7 @@ pub fn ask(tx: &mut WriteTx, ctx: &Ctx, kind: &'static str, typed: &str) -> Resu
         kind: kind.to_owned(),
         typed: typed.trim().chars().take(LONGEST_TYPED).collect(),
         address: ctx.address.map(|address| address.to_string()),
+        language: ctx.language.tag().to_owned(),
         created_at: ctx.now,
     };
     mail_requests::insert(tx, &request)
@@ -69,8 +70,9 @@ pub fn answer(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Site, 
     if !mail_requests::take(tx, request.id)? {
         return Ok(());
     }
-    // The audit trail shall name who asked, not the job.
+    // The audit trail shall name who asked, not the job, and the answer speaks their language.
     let ctx = Ctx {
+        language: Language::of_tag(&request.language).unwrap_or_default(),
         address: request.address.as_ref().and_then(|text| text.parse::<IpAddr>().ok()),
         ..ctx.clone()
     };
@@ -131,12 +133,17 @@ pub fn send_reset_for(
     if !can_reset(account) {
         return Err(Error::conflict(
             "only a local account that is switched on and has an e-mail address can be sent a link",
-        ));
+        )
+        .said(words("refusal-no-link")));
     }
     if send_reset(tx, ctx, actor, master_key, site, account)? {
         return Ok(());
     }
-    Err(Error::too_many_requests("this address was sent five links within the last hour").retry_after(HOUR))
+    Err(
+        Error::too_many_requests("this address was sent five links within the last hour")
+            .said(words("refusal-many-links"))
+            .retry_after(HOUR),
+    )
 }
 
 /// False if the address has got too many already.
@@ -156,22 +163,20 @@ fn send_reset(
     let is_needed = !links::has_live(tx, account.id, links::PASSWORD_RESET, ctx.now)?;
     let (secret, hash) = new_secret();
     let expires_at = ctx.now + RESET_LIFETIME;
-    let asked = match actor {
-        Actor::System => "Somebody asked",
-        _ => "An administrator asked",
+    let body = match actor {
+        Actor::System => "mail-reset",
+        _ => "mail-reset-by-administrator",
     };
-    let body = format!(
-        "{asked} for a new password for the account {} at {}.\n\nTo choose one, open this link within ten \
-         minutes:\n\n{LINK_MARK}\n\nIf it was not you, do nothing: the password stays as it is.\n",
-        account.username, site.public_url
-    );
+    let body = ctx.say(body).arg("username", &account.username);
+    let body = format!("{}\n", body.arg("site", &site.public_url).arg("link", LINK_MARK));
+    let subject = ctx.text("mail-reset-subject");
     let link = mail::Link {
         purpose: links::PASSWORD_RESET,
         address: &format!("{}/p/reset/{secret}", site.public_url),
         expires_at,
         is_needed,
     };
-    let queued = mail::queue_link(tx, ctx, master_key, address, "Choose a new password", &body, &link)?;
+    let queued = mail::queue_link(tx, ctx, master_key, address, subject, &body, &link)?;
     if queued {
         let sent = Sent {
             identity_id: Some(account.id),
@@ -228,11 +233,12 @@ pub fn send_verification(
     let address = address.trim();
     let (secret, hash) = new_secret();
     let expires_at = ctx.now + LINK_LIFETIME;
-    let body = format!(
-        "This address was entered for the account {} at {}.\n\nTo confirm that it is yours, open this link within a \
-         day:\n\n{LINK_MARK}\n\nIf you do not know that account, do nothing.\n",
-        account.username, site.public_url
-    );
+    let body = ctx
+        .say("mail-confirm")
+        .arg("username", &account.username)
+        .arg("site", &site.public_url)
+        .arg("link", LINK_MARK);
+    let body = format!("{body}\n");
     let link = mail::Link {
         purpose: links::ADDRESS,
         address: &format!("{}/p/address/{secret}", site.public_url),
@@ -244,7 +250,7 @@ pub fn send_verification(
         ctx,
         master_key,
         address,
-        "Confirm your e-mail address",
+        ctx.text("mail-confirm-subject"),
         &body,
         &link,
     )? {
@@ -286,8 +292,8 @@ pub fn confirm(tx: &mut WriteTx, ctx: &Ctx, hash: &TokenHash) -> Result<String> 
         identities::set_email(tx, account.id, &address)?;
         // Links on their way to the old address must not open the account any more.
         links::delete_of(tx, account.id, links::PASSWORD_RESET)?;
-        let what = format!("The e-mail address of your account is now {address}.");
-        let subject = "Your e-mail address was changed";
+        let what = ctx.say("mail-address").arg("address", &address).to_string();
+        let subject = ctx.text("mail-address-subject");
         if let Some(before) = &account.email {
             mail::notify_at(tx, ctx, &account, before, subject, &what)?;
         }
@@ -316,34 +322,36 @@ fn answer_sign_up(tx: &mut WriteTx, ctx: &Ctx, master_key: &MasterKey, site: &Si
     let known = identities::list_by_email(tx, LOCAL, address, ACCOUNTS_PER_ADDRESS)?;
     if !known.is_empty() {
         let names: Vec<&str> = known.iter().map(|account| account.username.as_str()).collect();
-        let body = format!(
-            "Somebody asked to open an account at {} with this address. It has one already:\n\n{}\n\nYou can sign in \
-             with it at {LINK_MARK}, or choose a new password there.\n",
-            site.public_url,
-            names.join("\n")
-        );
+        let body = ctx
+            .say("mail-known")
+            .arg("site", &site.public_url)
+            .arg("accounts", names.join("\n"))
+            .arg("link", LINK_MARK);
+        let body = format!("{body}\n");
+        let subject = ctx.text("mail-known-subject");
         let link = mail::Link {
             purpose: links::SIGN_UP,
             address: &format!("{}/p/login", site.public_url),
             expires_at: ctx.now + LINK_LIFETIME,
             is_needed: false,
         };
-        return mail::queue_link(tx, ctx, master_key, address, "You have an account", &body, &link).map(|_| ());
+        return mail::queue_link(tx, ctx, master_key, address, subject, &body, &link).map(|_| ());
     }
     let (secret, hash) = new_secret();
     let expires_at = ctx.now + LINK_LIFETIME;
-    let body = format!(
-        "Somebody asked to open an account at {} with this address.\n\nTo go on, open this link within a \
-         day:\n\n{LINK_MARK}\n\nIf it was not you, do nothing: no account is made.\n",
-        site.public_url
-    );
+    let body = ctx
+        .say("mail-open")
+        .arg("site", &site.public_url)
+        .arg("link", LINK_MARK);
+    let body = format!("{body}\n");
+    let subject = ctx.text("mail-open-subject");
     let link = mail::Link {
         purpose: links::SIGN_UP,
         address: &format!("{}/p/sign-up/{secret}", site.public_url),
         expires_at,
         is_needed: false,
     };
-    if mail::queue_link(tx, ctx, master_key, address, "Open your account", &body, &link)? {
+    if mail::queue_link(tx, ctx, master_key, address, subject, &body, &link)? {
         let sent = Sent {
             identity_id: None,
             address: address.to_owned(),

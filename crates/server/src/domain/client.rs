@@ -310,7 +310,9 @@ pub fn create_credential(tx: &mut WriteTx, ctx: &Ctx, client_id: ClientId, name:
     use base64::Engine;
     let client = clients::get(tx, client_id)?;
     if client.is_public() {
-        return Err(Error::invalid_parameters("a public client cannot hold a secret"));
+        return Err(
+            Error::invalid_parameters("a public client cannot hold a secret").said(words("refusal-public-secret"))
+        );
     }
     check_name(name)?;
     let secret = Secret::new(base64::engine::general_purpose::STANDARD.encode(random_bytes::<32>()));
@@ -328,7 +330,7 @@ pub fn create_credential(tx: &mut WriteTx, ctx: &Ctx, client_id: ClientId, name:
 pub fn delete(tx: &mut WriteTx, id: ClientId) -> Result<Client> {
     let client = clients::get(tx, id)?;
     if client.is_template && clients::count_children(tx, id)? > 0 {
-        return Err(Error::conflict("this template has instances; delete them first"));
+        return Err(Error::conflict("this template has instances; delete them first").said(words("refusal-instances")));
     }
     if client.is_template {
         // A public client has no identity, and built-in ones have ids of their own: without

@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
 use crate::store::factors::{self, Passkey, PendingLogin};
 use crate::store::identities::{self, Identity};
+use crate::texts::words;
 pub use passkeys::{
     Channel, MAX_PASSKEYS, Presence, Refused, check_passkey, proof_of_passkey, register_passkey, rename_passkey,
 };
@@ -67,10 +68,13 @@ pub fn available(tx: &mut ReadTx, id: IdentityId) -> Result<Available> {
 /// What was added in the last week, each in words with its day.
 pub fn added_lately(tx: &mut ReadTx, ctx: &Ctx, id: IdentityId) -> Result<Vec<String>> {
     let Available { totp, passkeys, .. } = available(tx, id)?;
-    let app = totp.and_then(|totp| Some(("an authenticator app".to_owned(), totp.confirmed_at?)));
-    let keys = passkeys
-        .into_iter()
-        .map(|passkey| (format!("the passkey “{}”", passkey.name), passkey.created_at));
+    let app = totp.and_then(|totp| Some((ctx.text("mail-added-app").to_owned(), totp.confirmed_at?)));
+    let keys = passkeys.into_iter().map(|passkey| {
+        (
+            ctx.say("mail-added-passkey").arg("name", &passkey.name).to_string(),
+            passkey.created_at,
+        )
+    });
     Ok(app
         .into_iter()
         .chain(keys)
@@ -199,7 +203,8 @@ pub fn confirm_totp(
     let Some(secret) = factors::find_unconfirmed_totp(tx, identity.id, after)? else {
         return Err(Error::invalid_request(
             "setting up the authenticator app took too long; begin again on the security page",
-        ));
+        )
+        .said(words("refusal-late-app")));
     };
     let seed = open_seed(master_key, secret.id, &secret.sealed_seed)?;
     let Some(step) = totp::check(&seed, code.expose(), seconds(ctx))? else {
@@ -214,8 +219,8 @@ pub fn confirm_totp(
         identity,
         "totp.create",
         json!({}),
-        "An authenticator app was set up for your account",
-        "From now on a code of an authenticator app is asked for when you sign in.",
+        ctx.text("mail-app-subject"),
+        ctx.text("mail-app"),
     )?;
     Ok(true)
 }
@@ -237,7 +242,7 @@ pub fn remove(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, identity: &Identity, re
         Removal::Totp => (
             factors::delete_totp(tx, id)? > 0,
             "totp.delete",
-            "The authenticator app of your account".to_owned(),
+            ctx.text("mail-removed-app").to_owned(),
         ),
         Removal::Passkey(passkey) => {
             let name = factors::list_passkeys(tx, id)?
@@ -245,16 +250,13 @@ pub fn remove(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, identity: &Identity, re
                 .find(|known| known.id == passkey)
                 .map(|known| known.name);
             let removed = factors::delete_passkey(tx, passkey, id)?;
-            let what = format!("The passkey “{}” of your account", name.unwrap_or_default());
+            let what = ctx.say("mail-removed-passkey").arg("name", name.unwrap_or_default());
+            let what = what.to_string();
             (removed, "passkey.delete", what)
         }
         Removal::All => {
             let removed = factors::delete_totp(tx, id)? + factors::delete_passkeys(tx, id)?;
-            (
-                removed > 0,
-                "factors.delete",
-                "Every second factor of your account".to_owned(),
-            )
+            (removed > 0, "factors.delete", ctx.text("mail-removed-all").to_owned())
         }
     };
     if !removed {
@@ -269,9 +271,9 @@ pub fn remove(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, identity: &Identity, re
         identity::forget(tx, ctx, id)?;
     }
     let rest = if alone {
-        "It has no second factor any more: the password alone is enough to sign in."
+        ctx.text("mail-removed-last")
     } else {
-        "The others stay."
+        ctx.text("mail-removed-not-last")
     };
     let detail = match removal {
         Removal::Passkey(passkey) => json!({ "passkey": passkey, "last": alone }),
@@ -282,8 +284,8 @@ pub fn remove(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, identity: &Identity, re
         tx,
         ctx,
         identity,
-        "A second factor was removed from your account",
-        &format!("{what} was removed. {rest}"),
+        ctx.text("mail-removed-subject"),
+        &format!("{what} {rest}"),
     )?;
     Ok(true)
 }

@@ -218,8 +218,8 @@ pub fn switch_off(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> Result<()> {
     identities::set_enabled(tx, id, false)?;
     forget(tx, ctx, id)?;
     let identity = identities::get(tx, id)?;
-    let what = "Your account was switched off: nobody can sign in with it, and what it was signed in to has ended.";
-    mail::notify(tx, ctx, &identity, "Your account was switched off", what)
+    let subject = ctx.text("mail-switched-off-subject");
+    mail::notify(tx, ctx, &identity, subject, ctx.text("mail-switched-off"))
 }
 
 /// Switches an account off or on for somebody who administers the server, and writes it down.
@@ -227,7 +227,8 @@ pub fn switch(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId, enabled
     if actor == Actor::Identity(id) && !enabled {
         return Err(Error::conflict(
             "this is the account you are signed in with; another administrator can switch it off",
-        ));
+        )
+        .said(words("refusal-own-account")));
     }
     let action = if enabled {
         switch_on(tx, id)?;
@@ -254,17 +255,13 @@ pub fn set_password(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId, hash: &str) -> 
     identities::raise_generation(tx, id)?;
     forget(tx, ctx, id)?;
     let identity = identities::get(tx, id)?;
-    let mut what =
-        "The password of your account was changed. What you were signed in to elsewhere has ended.".to_owned();
+    let mut what = ctx.text("mail-password").to_owned();
     let added = super::factors::added_lately(tx, ctx, id)?;
     if !added.is_empty() {
-        what.push_str(&format!(
-            "\n\nIn the last days this was added to your account, by you or by whoever else had your password:\n\n- \
-             {}\n\nIf you do not know it, remove it on the security page of your account.",
-            added.join("\n- ")
-        ));
+        let list = format!("- {}", added.join("\n- "));
+        what.push_str(&format!("\n\n{}", ctx.say("mail-password-added").arg("list", list)));
     }
-    mail::notify(tx, ctx, &identity, "Your password was changed", &what)
+    mail::notify(tx, ctx, &identity, ctx.text("mail-password-subject"), &what)
 }
 
 /// An identity is out of every browser, its clients hear of it, what rests on its sign-ins
@@ -287,9 +284,10 @@ pub fn change_password(
     idle: Duration,
 ) -> Result<()> {
     if !passwords::replace(tx, account.id, verified, hash, ctx.now)? {
-        return Err(Error::conflict(
-            "the password was changed elsewhere meanwhile; sign in again",
-        ));
+        return Err(
+            Error::conflict("the password was changed elsewhere meanwhile; sign in again")
+                .said(words("refusal-password-elsewhere")),
+        );
     }
     identities::raise_generation(tx, account.id)?;
     session::end_others(tx, ctx, account, here, idle)?;
@@ -314,9 +312,8 @@ pub fn end_other_sessions(
         account,
         "session.end_others",
         serde_json::json!({}),
-        "You were signed out elsewhere",
-        "Every other browser was signed out of your account, and apps that were used there have to ask you to sign in \
-         again.",
+        ctx.text("mail-signed-out-subject"),
+        ctx.text("mail-signed-out"),
     )
 }
 

@@ -122,13 +122,15 @@ pub fn link(
     }
     identities::join_set(tx, other.id, mine.set_id)?;
     record(tx, ctx, "identity.link", actor, &other, &mine)?;
-    let what = format!(
-        "The account {} ({}) was linked with your account {} ({}). Whoever can sign in with one of them now acts for \
-         both.",
-        other.username, other.provider_name, mine.username, mine.provider_name
-    );
+    let what = ctx
+        .say("mail-linked")
+        .arg("other", &other.username)
+        .arg("other_provider", &other.provider_name)
+        .arg("mine", &mine.username)
+        .arg("mine_provider", &mine.provider_name)
+        .to_string();
     let set = identities::list_set(tx, mine.set_id)?;
-    tell(tx, ctx, &set, "Two accounts were linked", &what)?;
+    tell(tx, ctx, &set, ctx.text("mail-linked-subject"), &what)?;
     Ok(Ok(()))
 }
 
@@ -155,12 +157,15 @@ pub fn unlink(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId, own_set
     identities::raise_generation(tx, id)?;
     forget_sign_ins(tx, ctx, id)?;
     record(tx, ctx, "identity.unlink", actor, &identity, primary)?;
-    let what = format!(
-        "The account {} ({}) is no longer linked with {} ({}). Apps that used it have to ask again.",
-        identity.username, identity.provider_name, primary.username, primary.provider_name
-    );
+    let what = ctx
+        .say("mail-unlinked")
+        .arg("account", &identity.username)
+        .arg("account_provider", &identity.provider_name)
+        .arg("primary", &primary.username)
+        .arg("primary_provider", &primary.provider_name)
+        .to_string();
     let everybody: Vec<Identity> = others.into_iter().chain([identity]).collect();
-    tell(tx, ctx, &everybody, "An account was unlinked", &what)
+    tell(tx, ctx, &everybody, ctx.text("mail-unlinked-subject"), &what)
 }
 
 /// Undoes every sign-in of an identity: it is out of all browsers, and what rests on its
@@ -189,12 +194,14 @@ pub fn set_primary(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, id: IdentityId) ->
     }
     identities::set_primary(tx, identity.set_id, id)?;
     record(tx, ctx, "identity.set_primary", actor, &identity, former)?;
-    let what = format!(
-        "The account {} ({}) is now your primary account, in place of {} ({}). Apps that you sign in to from now on \
-         know you by it.",
-        identity.username, identity.provider_name, former.username, former.provider_name
-    );
-    tell(tx, ctx, &set, "Your primary account has changed", &what)
+    let what = ctx
+        .say("mail-primary")
+        .arg("account", &identity.username)
+        .arg("account_provider", &identity.provider_name)
+        .arg("former", &former.username)
+        .arg("former_provider", &former.provider_name)
+        .to_string();
+    tell(tx, ctx, &set, ctx.text("mail-primary-subject"), &what)
 }
 
 fn record(

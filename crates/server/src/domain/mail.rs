@@ -2,6 +2,9 @@
 //! of the change they tell of. The one secret that a message may hold, a link that was
 //! asked for, is sealed until it is sent.
 //!
+//! They speak the language of whoever caused them: that of the page on which it was done. What
+//! commands and jobs do is told in English.
+//!
 //! Nobody is flooded: a recipient gets so many messages of a kind in an hour, the rest are
 //! dropped. Kinds are apart, and links by what they are for, so that what strangers can cause
 //! uses nothing up of what an owner must hear; and whoever has lost a password always has a
@@ -144,12 +147,15 @@ pub fn notify_at(
     subject: &str,
     what: &str,
 ) -> Result<()> {
-    let body = format!(
-        "Hello {},\n\n{what}\n\nAccount: {}\n\nIf this was not you, sign in, end all other sessions and change your \
-         password, and tell the operators.\n",
-        on_one_line(identity.name.as_deref().unwrap_or(&identity.username)),
-        identity.username
-    );
+    let body = ctx
+        .say("mail-notice")
+        .arg(
+            "name",
+            on_one_line(identity.name.as_deref().unwrap_or(&identity.username)),
+        )
+        .arg("what", what)
+        .arg("username", &identity.username);
+    let body = format!("{body}\n");
     // Nobody here has proven that the address which another provider tells is the person's.
     let kind = if identity.provider_id == LOCAL { NOTICE } else { OUTSIDE };
     queue_as(tx, ctx, kind, address, subject, &body)
@@ -171,11 +177,12 @@ pub fn notify_contact(tx: &mut WriteTx, ctx: &Ctx, project: &Project, subject: &
         return Ok(false);
     }
     let site = settings::find(tx, settings::ISSUER)?.unwrap_or_default();
-    let body = format!(
-        "{text}\n\nProject: {id}\n{site}{PROJECT_PAGE}{id}\n\nYou get this message because this address is the \
-         contact of the project.\n",
-        id = project.id
-    );
+    let body = ctx
+        .say("mail-contact")
+        .arg("text", text)
+        .arg("project", project.id)
+        .arg("page", format!("{site}{PROJECT_PAGE}{}", project.id));
+    let body = format!("{body}\n");
     queue_as(tx, ctx, CONTACT, &project.contact_email, subject, &body)?;
     Ok(true)
 }

@@ -384,14 +384,12 @@ pub fn update(
     projects::update(tx, &project)?;
     let admins = projects::list_admins(tx, id)?;
     if !are_same(&before, &admins) {
-        let text = "The admins of your project have changed. Its page shows who they are now.";
-        mail::notify_contact(tx, ctx, &told, "The admins of your project have changed", text)?;
+        let subject = ctx.text("mail-admins-subject");
+        mail::notify_contact(tx, ctx, &told, subject, ctx.text("mail-admins"))?;
     }
     if !is_same_contact(&told.contact_email, &project.contact_email) {
-        let text = "Another address is the contact of your project now. This is the last message about it to this \
-                    address. If that was not meant to be, ask the admins of the project or the operators of this \
-                    server.";
-        mail::notify_contact(tx, ctx, &told, "The contact of your project has changed", text)?;
+        let subject = ctx.text("mail-new-contact-subject");
+        mail::notify_contact(tx, ctx, &told, subject, ctx.text("mail-new-contact"))?;
     }
     record(
         tx,
@@ -412,10 +410,11 @@ pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ProjectId) -> 
     if clients > 0 || policies > 0 {
         return Err(Error::conflict(format!(
             "the project still holds {clients} clients and {policies} policies; delete them first"
-        )));
+        ))
+        .said(words("refusal-project-full")));
     }
     if id == BUILT_IN {
-        return Err(Error::conflict("the built-in project stays"));
+        return Err(Error::conflict("the built-in project stays").said(words("refusal-project-stays")));
     }
     record(tx, ctx, manager, "project.delete", &project, serde_json::json!({}))?;
     projects::delete(tx, id)?;
@@ -459,7 +458,8 @@ pub fn check_not_last_admin(tx: &mut ReadTx, identity: IdentityId) -> Result<()>
             return Err(Error::invalid_parameters(format!(
                 "the project {} would have no admin left; name another one first",
                 project.id
-            )));
+            ))
+            .said(words("refusal-last-admin").arg("project", &project.display_name)));
         }
     }
     Ok(())

@@ -288,7 +288,8 @@ pub fn delete(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, provider: &IdentityProv
         return Err(Error::conflict(format!(
             "people have signed in through {}, or were prepared for it; disable it instead",
             provider.name
-        )));
+        ))
+        .said(texts::words("refusal-provider-used").arg("provider", &provider.name)));
     }
     identity_providers::delete(tx, provider.id)?;
     record(tx, ctx, actor, "identity_provider.delete", provider.id)
@@ -296,10 +297,10 @@ pub fn delete(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, provider: &IdentityProv
 
 fn check_own(provider: &IdentityProvider) -> Result<()> {
     if provider.id == LOCAL || provider.id == CLIENTS || !is_upstream(&provider.kind) {
-        return Err(Error::conflict(format!(
-            "{} is built in and stays as it is",
-            provider.name
-        )));
+        return Err(
+            Error::conflict(format!("{} is built in and stays as it is", provider.name))
+                .said(texts::words("refusal-provider-stays").arg("provider", &provider.name)),
+        );
     }
     Ok(())
 }

@@ -146,12 +146,11 @@ pub fn rotate_for(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, schedule: Schedule,
 /// kinds that were rotated together, and in a unit of its own, because there may be many
 /// projects and every signature waits for the new keys.
 pub fn tell_projects(tx: &mut WriteTx, ctx: &Ctx) -> Result<()> {
-    let text = "This server has made a new key to sign ID tokens with. Programs that read the keys at /jwk.json when \
-                they meet an unknown one need nothing; those that keep a copy need a new one.";
+    let (subject, text) = (ctx.text("mail-key-subject"), ctx.text("mail-key"));
     let mut told: HashSet<String> = HashSet::new();
     for project in projects::list(tx)? {
         let contact = project.contact_email.to_lowercase();
-        if !told.contains(&contact) && mail::notify_contact(tx, ctx, &project, "A new signing key", text)? {
+        if !told.contains(&contact) && mail::notify_contact(tx, ctx, &project, subject, text)? {
             told.insert(contact);
         }
     }

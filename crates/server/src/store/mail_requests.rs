@@ -16,6 +16,8 @@ pub struct MailRequest {
     pub kind: String,
     pub typed: String,
     pub address: Option<String>,
+    /// Tag of the language in which the form was filled in.
+    pub language: String,
     pub created_at: Timestamp,
 }
 
@@ -26,6 +28,7 @@ impl FromRow for MailRequest {
             kind: row.take()?,
             typed: row.take()?,
             address: row.take()?,
+            language: row.take()?,
             created_at: row.take()?,
         })
     }
@@ -33,12 +36,14 @@ impl FromRow for MailRequest {
 
 pub fn insert(tx: &mut WriteTx, request: &MailRequest) -> Result<()> {
     tx.execute(
-        "INSERT INTO mail_requests (id, kind, typed, address, created_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO mail_requests (id, kind, typed, address, language, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
         params![
             request.id,
             request.kind.clone(),
             request.typed.clone(),
             request.address.clone(),
+            request.language.clone(),
             request.created_at
         ],
     )?;
@@ -48,7 +53,7 @@ pub fn insert(tx: &mut WriteTx, request: &MailRequest) -> Result<()> {
 /// The oldest first, from after this place in that order.
 pub fn list_after(tx: &mut ReadTx, after: (Timestamp, Uuid), limit: i64) -> Result<Vec<MailRequest>> {
     Ok(tx.fetch_all(
-        "SELECT id, kind, typed, address, created_at FROM mail_requests
+        "SELECT id, kind, typed, address, language, created_at FROM mail_requests
           WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3",
         params![after.0, after.1, limit],
     )?)
@@ -74,6 +79,7 @@ mod tests {
                 kind: SIGN_UP.into(),
                 typed: "a@x.org".into(),
                 address: None,
+                language: "de".into(),
                 created_at: Timestamp::from_seconds(number as i64),
             };
             db.write_blocking(move |tx| insert(tx, &request)).unwrap();
@@ -82,6 +88,8 @@ mod tests {
             let listed = db.read_blocking(move |tx| list_after(tx, after, 10)).unwrap();
             listed.iter().map(|request| request.id.as_u128()).collect::<Vec<_>>()
         };
+        let listed = db.read_blocking(|tx| list_after(tx, (Timestamp::from_seconds(0), Uuid::nil()), 1));
+        assert_eq!(listed.unwrap()[0].language, "de");
         let start = (Timestamp::from_seconds(0), Uuid::nil());
         assert_eq!(waiting(start), [1, 2]);
         assert_eq!(waiting((Timestamp::from_seconds(1), Uuid::from_u128(1))), [2]);

@@ -79,6 +79,11 @@ pub const MIGRATIONS: &[Migration] = &[
         "switched_clients",
         include_str!("../../migrations/0017_switched_clients.sql"),
     ),
+    migration(
+        18,
+        "mail_language",
+        include_str!("../../migrations/0018_mail_language.sql"),
+    ),
 ];
 
 const fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {

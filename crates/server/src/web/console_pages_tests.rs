@@ -14,7 +14,7 @@ const RIGHT_TO_LEFT: &str = "مريم السعدي";
 pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
         language,
-        title: say(title),
+        title: say(language.text(title)),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         signed_in_as: Some(say("admin@portolan.local")),
@@ -42,7 +42,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
             .collect(),
     };
     let by_operator = || EventRow {
-        actor: "operator on the machine".to_owned(),
+        actor: language.text("console-actor-operator").to_owned(),
         actor_href: None,
         href: None,
         address: None,
@@ -68,7 +68,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         href: href("people/5e0c3f0a"),
     };
     let people = |rows: Vec<PersonRow>| PeoplePage {
-        layout: layout("People"),
+        layout: layout("console-people-title"),
         search: String::new(),
         rows,
         narrow: Vec::new(),
@@ -136,7 +136,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         form_token: form_token(),
         action: href("people/5e0c3f0a/disable"),
         text: vec!["Nobody can sign in with the account any more.".to_owned()],
-        button: "Switch off".to_owned(),
+        button: language.text("console-disable").to_owned(),
         is_dangerous: true,
         keep: href("people/5e0c3f0a"),
         errors: FormErrors::none(),
@@ -242,7 +242,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         trail: href("audit?kind=client&id=5e0c3f0a"),
     };
     let audit = || AuditPage {
-        layout: layout("Audit trail"),
+        layout: layout("console-audit-title"),
         fields: AuditFields::default(),
         events: events(),
         rest: AuditRest::More(href("audit?before=1770110127000000&event=7f1c9a52")),
@@ -256,7 +256,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         retires: retires.then(moment),
     };
     let keys = || KeysPage {
-        layout: layout("Signing keys"),
+        layout: layout("console-keys-title"),
         notice: None,
         keys: vec![
             key(State::Next, false),
@@ -285,7 +285,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console",
             &ConsolePage {
-                layout: layout("Operator console"),
+                layout: layout("console-title"),
                 area: Area::Start,
             },
         ),
@@ -310,7 +310,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
             &PeoplePage {
                 search: say("a"),
                 narrow: vec![Link {
-                    text: "by name".to_owned(),
+                    text: language.text("console-people-more-name").to_owned(),
                     href: href("people?q=a&by=name"),
                 }],
                 next: Some(href("people?q=a&by=name&after=alice")),
@@ -350,7 +350,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console_providers",
             &ProvidersPage {
-                layout: layout("Identity providers"),
+                layout: layout("console-providers-title"),
                 search: say("example"),
                 state: "enabled".to_owned(),
                 rows: vec![
@@ -365,7 +365,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console_providers_none",
             &ProvidersPage {
-                layout: layout("Identity providers"),
+                layout: layout("console-providers-title"),
                 search: String::new(),
                 state: "disabled".to_owned(),
                 rows: Vec::new(),
@@ -419,7 +419,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console_provider_new",
             &ProviderFormPage {
-                layout: layout("Add an identity provider"),
+                layout: layout("console-provider-new-title"),
                 is_new: true,
                 fields: ProviderFields {
                     has_secret: false,
@@ -441,7 +441,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console_clients",
             &ClientsPage {
-                layout: layout("Apps and services"),
+                layout: layout("console-clients-title"),
                 search: say("beam"),
                 rows: vec![
                     client_row("Beamline Portal", PersonState::Live),
@@ -454,7 +454,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console_clients_none",
             &ClientsPage {
-                layout: layout("Apps and services"),
+                layout: layout("console-clients-title"),
                 search: String::new(),
                 rows: Vec::new(),
                 next: None,
@@ -545,7 +545,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console_rotate",
             &RotationPage {
-                layout: layout("Make new signing keys?"),
+                layout: layout("console-rotate-title"),
                 form_token: form_token(),
                 action: href("keys/rotate"),
                 keep: href("keys"),
@@ -554,7 +554,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console_server",
             &ServerPage {
-                layout: layout("Server"),
+                layout: layout("console-server-title"),
                 facts: ServerFacts {
                     version: "0.1.0",
                     engine: "Sqlite".to_owned(),
@@ -591,7 +591,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console_server_new",
             &ServerPage {
-                layout: layout("Server"),
+                layout: layout("console-server-title"),
                 facts: ServerFacts {
                     version: "0.1.0",
                     engine: "Postgres".to_owned(),

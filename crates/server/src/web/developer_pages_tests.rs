@@ -238,8 +238,11 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
             recipe(Tool::CommandLine, "globus whoami"),
         ],
         events: vec![
-            event("Somebody allowed the app something", None),
-            event("The app was registered", Some(say("alice@portolan.local"))),
+            event(language.text("developers-event-allowed"), None),
+            event(
+                language.text("developers-event-create"),
+                Some(say("alice@portolan.local")),
+            ),
         ],
         notice: None,
     };
@@ -531,7 +534,7 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
             &RemovalPage {
                 errors: FormErrors::whole("this template has instances; delete them first"),
                 ..removal(
-                    "Delete the app",
+                    language.text("developers-delete-app"),
                     Removal::App {
                         name: say("Beamline Portal"),
                         consents: 0,

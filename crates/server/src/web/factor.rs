@@ -319,9 +319,8 @@ fn tell_owner(tx: &mut portolan_db::WriteTx, ctx: &Ctx, identity: &Identity) -> 
         tx,
         ctx,
         identity,
-        "Somebody knows your password",
-        "Somebody has given your right password and then failed several times at the second step of signing in. \
-         If this was not you, change your password now.",
+        ctx.text("mail-second-step-subject"),
+        ctx.text("mail-second-step"),
     )
 }
 

@@ -129,10 +129,10 @@ pub(super) async fn load(
                     Some(waiting)
                 }
             };
-            if let (Some(session), true) = (session, destination.changes_links()) {
-                if linking::lacks_second_factor_here(tx, ctx.now, session)? {
-                    demands.add_two_factors(&ctx);
-                }
+            if let (Some(session), true) = (session, destination.changes_links())
+                && linking::lacks_second_factor_here(tx, ctx.now, session)?
+            {
+                demands.add_two_factors(&ctx);
             }
             let linking = match (&destination, session) {
                 (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),

@@ -782,13 +782,17 @@ fn samples_for_everybody(language: Language, say: fn(&str) -> String) -> Vec<(&'
                 scopes: (1..=200)
                     .map(|number| ScopeNode {
                         optional: number % 4 == 0,
-                        ..scope(
-                            &number.to_string(),
-                            &format!("Read the tide at gauge {number}"),
-                            "How high the water is",
-                            &format!("https://auth.globus.org/scopes/5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f/{number}"),
-                            "Tide gauges",
-                        )
+                        // Endless names for all of them would weigh more than a page may.
+                        name: match number {
+                            ..3 => say("Read the tide"),
+                            _ => format!("Read the tide at gauge {number}"),
+                        },
+                        description: "How high the water is".to_owned(),
+                        scope_string: format!(
+                            "https://auth.globus.org/scopes/5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f/{number}"
+                        ),
+                        resource: "Tide gauges".to_owned(),
+                        ..scope(&number.to_string(), "", "", "", "")
                     })
                     .collect(),
                 ..consent()
@@ -1444,6 +1448,80 @@ fn without_empty_lines(html: &str) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     lines.join("\n")
+}
+
+/// What was recorded or photographed of the catalogue, by the names of its files, without what follows the page's name.
+fn recorded(folder: &Path, ending: &str) -> HashSet<String> {
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    files
+        .filter_map(|file| file.strip_suffix(ending).map(str::to_owned))
+        .collect()
+}
+
+/// A page that leaves the catalogue leaves its record behind, which this finds.
+#[test]
+fn every_recorded_page_is_in_the_catalogue() {
+    let pages: HashSet<&str> = samples(Language::En, ordinary)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/snapshots");
+    let found = recorded(&folder, ".snap");
+    assert!(found.len() > pages.len());
+    for name in found {
+        let page = name.split('.').next().unwrap();
+        assert!(
+            page == "layout" || pages.contains(page),
+            "{page} is no longer in the catalogue"
+        );
+    }
+}
+
+/// A page is a struct beside a template, and each struct has samples.
+#[test]
+fn every_template_of_a_page_is_in_the_catalogue() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
+    let (mut pages, mut tests) = (Vec::new(), String::new());
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        if path.to_str().unwrap().ends_with("_tests.rs") {
+            tests.push_str(&text);
+            continue;
+        }
+        for definition in text.split("path = \"pages/").skip(1) {
+            let after = definition.split("pub struct ").nth(1).unwrap();
+            pages.push(after.split([' ', '<', '{']).next().unwrap().to_owned());
+        }
+    }
+    let templates = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/pages")).unwrap();
+    assert_eq!(pages.len(), templates.count(), "{pages:?}");
+    for page in pages {
+        assert!(tests.contains(&format!("{page} {{")), "{page} has no sample");
+    }
+}
+
+/// `cargo xtask screens` takes them. Only names are compared: pictures differ with the fonts of a machine.
+#[test]
+fn every_page_has_its_pictures() {
+    let mut wanted = HashSet::new();
+    for (name, _) in samples(Language::En, ordinary) {
+        for look in ["narrow-light", "narrow-dark", "wide-light", "wide-dark"] {
+            wanted.insert(format!("{name}-{look}"));
+        }
+    }
+    let found = recorded(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/screens"),
+        ".webp",
+    );
+    let mut differences: Vec<_> = wanted.symmetric_difference(&found).collect();
+    differences.sort();
+    assert!(
+        differences.is_empty(),
+        "take them anew with `cargo xtask screens`: {differences:?}"
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) fn files() -> Vec<(String, Vec<u8>)> {
 pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'static str, String)> {
     let layout = |title: &str| Layout {
         language,
-        title: say(title),
+        title: say(language.text(title)),
         request_id: "0f8fad5bd9cb469fa16570867728950e".to_owned(),
         operator_contact: Some("help@lab.example.org".to_owned()),
         offers_languages: true,
@@ -93,7 +93,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         ..signed_in(title)
     };
     let address = || AddressStepPage {
-        layout: administrator("Do people reach this server?"),
+        layout: administrator("first-address-title"),
         seen: Some("https://auth.example.org".to_owned()),
         configured: "https://auth.example.org".to_owned(),
         agrees: true,
@@ -101,12 +101,12 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         next: Href::path("/p/console/setup/app"),
     };
     let first_app = || AppStepPage {
-        layout: administrator("A first project and app"),
+        layout: administrator("first-app-title"),
         form_token: form_token(),
         action: Href::path("/p/console/setup/app"),
         display_name: say("First project"),
         contact_email: "ada@example.org".to_owned(),
-        name: say("First app"),
+        name: say(language.text("first-app-app-example")),
         skip: Href::path("/p/console"),
         errors: FormErrors::none(),
     };
@@ -161,15 +161,15 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                 band: "#777777".to_owned(),
                 errors: FormErrors::field("band_text", "The contrast is 4.47, and 4.50 is needed.")
                     .and("background", "The contrast is 2.10, and 4.50 is needed.")
-                    .and("header_text", "One line of at most 80 characters.")
-                    .and("logo", "This is no PNG, JPEG or WebP."),
+                    .and("header_text", language.text("appearance-bad-text"))
+                    .and("logo", language.text("appearance-logo-format")),
                 ..appearance()
             },
         ),
         page(
             "login_with_skin",
             &LoginPage {
-                layout: worn("Sign in"),
+                layout: worn("login-title"),
                 action: "/p/login".to_owned(),
                 form_token: form_token(),
                 request: Some("7f1c9a52".to_owned()),
@@ -191,7 +191,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
             &ConsentPage {
                 layout: Layout {
                     skin: Some(skin(false)),
-                    ..signed_in("Permission")
+                    ..signed_in("consent-title")
                 },
                 action: "/p/consent".to_owned(),
                 form_token: form_token(),
@@ -202,7 +202,17 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                     name: None,
                     provider: None,
                 },
-                scopes: Vec::new(),
+                scopes: vec![ScopeNode {
+                    language,
+                    path_id: "0".to_owned(),
+                    name: say("Know who you are"),
+                    description: say("Your account name and identifier"),
+                    scope_string: "openid".to_owned(),
+                    resource: say("Portolan"),
+                    optional: false,
+                    checked: false,
+                    children: Vec::new(),
+                }],
                 duration: AccessDuration::WhilePresent {
                     lifetime: Duration::from_secs(172_800),
                 },
@@ -217,7 +227,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "logged_out_with_skin",
             &LoggedOutPage {
-                layout: worn("Signed out"),
+                layout: worn("logout-done-title"),
                 client_name: Some(say("Beamline Portal")),
                 continue_to: None,
             },
@@ -243,7 +253,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "first_app_refused",
             &AppStepPage {
-                errors: FormErrors::field("contact_email", "Must be an address such as a@example.org.")
+                errors: FormErrors::field("contact_email", language.text("account-email-form"))
                     .and("name", "Must have 1 to 255 characters."),
                 ..first_app()
             },
@@ -251,8 +261,8 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "first_token",
             &TokenStepPage {
-                layout: administrator("Get a token"),
-                name: say("First app"),
+                layout: administrator("first-token-title"),
+                name: say(language.text("first-app-app-example")),
                 recipes: vec![
                     Recipe {
                         tool: Tool::Curl,

@@ -81,6 +81,27 @@ fn nobody_but_administrators_finds_the_console() {
 }
 
 #[test]
+fn the_bar_of_areas_leads_to_the_console_for_administrators_alone() {
+    const WAY: &str = "<li><a href=\"/p/console\">";
+    let server = TestServer::new();
+    let (_ada, browser) = ada(&server);
+    let bobs = server.browser_of(&server.user("bob").create());
+    for path in [
+        "/",
+        "/v2/web/consents",
+        "/v2/web/identities",
+        "/p/account/security",
+        "/p/account/sessions",
+        "/p/developers",
+    ] {
+        assert!(browser.get(path).page().text().contains(WAY), "{path}");
+        let others = bobs.get(path).page().text();
+        assert!(others.contains("class=\"areas\"") && !others.contains(WAY), "{path}");
+    }
+    assert!(!server.browser().get("/").page().text().contains("class=\"areas\""));
+}
+
+#[test]
 fn an_administrator_is_one_with_whichever_linked_account_they_came_in() {
     let server = TestServer::new();
     let (ada, _) = ada(&server);

@@ -13,7 +13,7 @@ use portolan_types::{BrowserSessionId, IdentityProviderId, PolicyId};
 use serde_json::{Value, json};
 
 use super::provider_faults::{assert_refused, is_signed_in, server};
-use crate::support::{Browser, FakeProvider, Outcome, TestServer};
+use crate::support::{Browser, FakeProvider, Outcome, TestServer, TestUser, Tokens};
 
 fn identity(server: &TestServer, username: &str) -> Option<Identity> {
     let username = username.to_owned();
@@ -382,6 +382,76 @@ fn a_provider_that_does_not_say_when_is_not_taken_for_fresh() {
     assert_eq!(outcome.title(), "Sign in");
     let outcome = browser.get("/p/link");
     assert_eq!(outcome.title(), "Sign in", "no change to an account");
+}
+
+/// H7, W1: what nobody knows is not told as the time of the answer: a service that demands a
+/// recent sign-in would take it for one.
+#[test]
+fn a_time_that_a_provider_does_not_tell_is_told_to_nobody() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = provider.register(&server, "uni", &["uni.example"]);
+    let client = server.client().create();
+    let told = |tokens: &Tokens| {
+        let introspected = client.introspect_with(tokens.access_token(), "session_info");
+        let session = introspected["session_info"]["authentications"]
+            .as_object()
+            .unwrap()
+            .clone();
+        let (_, login) = session.into_iter().next().unwrap();
+        (
+            tokens.claims().get("auth_time").cloned(),
+            introspected.get("auth_time").cloned(),
+            login["auth_time"].clone(),
+        )
+    };
+    let at = json!(server.now().seconds() - 60);
+    set(&provider, "auth_time", at.clone());
+    let browser = server.browser();
+    provider.login(&browser, id);
+    let tokens = client.tokens(&browser, "openid");
+    assert_eq!(told(&tokens), (Some(at.clone()), Some(at.clone()), at));
+
+    provider.script(|s| s.without = vec!["auth_time"]);
+    let browser = server.browser();
+    provider.login(&browser, id);
+    let tokens = client.tokens(&browser, "openid");
+    assert_eq!(told(&tokens), (None, None, json!(0)), "a number, and long ago");
+}
+
+/// H10: a page of ours that wants a second factor asks a trusted provider for it, as it does
+/// for an app.
+#[test]
+fn a_second_factor_that_our_own_page_wants_is_asked_of_a_trusted_provider() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = provider.register_with(&server, "uni", &["uni.example"], "oidc", |c| c.trust_mfa = true);
+    let untrusted = provider.register(&server, "lab", &["lab.example"]);
+    let alice = server.user("alice").create();
+    let browser = server.browser();
+    provider.login(&browser, id);
+    let there = TestUser {
+        id: identity(&server, "alice@uni.example").unwrap().id,
+        username: "alice@uni.example".into(),
+        password: String::new(),
+    };
+    let asked = |id: IdentityProviderId| {
+        let outcome = browser.get(&format!("/p/login/with/{id}?next=begin-link"));
+        outcome.left().clone()
+    };
+    assert_eq!(asked(id).get("acr_values"), None, "nobody has a second factor");
+
+    super::factors::set_up_app(&server.browser_of(&alice));
+    server.link(&alice, &there);
+    let page = browser.get("/p/link").page().text();
+    assert!(page.contains("a sign-in with two factors"), "{page}");
+    let left = asked(id);
+    assert_eq!(left.get("acr_values").as_deref(), Some(REFEDS_MFA));
+    assert_eq!(asked(untrusted).get("acr_values"), None, "its word would not count");
+
+    set(&provider, "acr", json!(REFEDS_MFA));
+    provider.come_back(&browser, &left, &provider.authorize(&left));
+    assert_eq!(browser.title(), "Link another account");
 }
 
 /// The fake provider as one of plain OAuth 2.0, with an account named octocat.

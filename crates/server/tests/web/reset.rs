@@ -53,6 +53,35 @@ fn world() -> (Mailbox, TestServer, TestUser) {
     (mailbox, server, alice)
 }
 
+/// The message is written by a job, long after the page was answered.
+#[test]
+fn messages_speak_the_language_of_the_page_that_caused_them() {
+    let (mailbox, server, _alice) = world();
+    let browser = server.browser();
+    browser.prefer("de");
+    browser.get("/p/reset");
+    browser.submit(&browser.form().set("username", "alice"));
+    server.send_mail();
+    let message = mailbox.take().remove(0);
+    assert!(
+        message.text.contains("Das Passwort bleibt, wie es ist."),
+        "{}",
+        message.text
+    );
+
+    browser.get(&message.link());
+    browser.submit(&browser.form().set("password", NEW).set("password_again", NEW));
+    server.send_mail();
+    let told = mailbox.take().remove(0);
+    assert!(told.text.contains("Guten Tag"), "{}", told.text);
+
+    assert_eq!(
+        asked(&server, &mailbox, "alice").subject(),
+        "Choose a new password",
+        "nothing is kept of it"
+    );
+}
+
 /// AA7: the link changes the password and signs nobody in; whatever else is asked for at a
 /// login is still asked for.
 #[test]

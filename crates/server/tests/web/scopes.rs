@@ -677,5 +677,5 @@ fn a_built_in_scope_keeps_its_name_for_programs() {
     let delete = main_form(&browser.get(&format!("{list}/{}/delete", openid.id)).page().text());
     let answer = browser.send(Method::POST, &delete.action, Some(&delete.fields));
     assert_eq!(answer.status, StatusCode::OK);
-    assert_says(&words(&answer.text()), "this server needs its own scopes");
+    assert_says(&words(&answer.text()), "This server needs its own scopes");
 }

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use anyhow::{Context as _, Result};
 use axum::middleware::from_fn_with_state;
 use portolan_db::WriteTx;
-use portolan_sdk::{ClientOptions, ConfidentialAppAuthClient, EnvironmentVariables, RetryPolicy};
+use portolan_sdk::{ClientOptions, ConfidentialAppAuthClient, EnvironmentVariables, RetryPolicy, TransportConfig};
 use portolan_server::app::{Clock, new_uuid};
 use portolan_server::domain::client::registration as clients;
 use portolan_server::domain::identity::{self, NewLocalIdentity};
@@ -131,8 +131,10 @@ impl Stage {
     /// Requests are sent once: what fails shall be seen.
     pub fn options(&self, name: &str) -> ClientOptions {
         let options = ClientOptions::from_variables(EnvironmentVariables::default());
-        let mut transport = portolan_sdk::TransportConfig::default();
-        transport.retry = RetryPolicy::never();
+        let transport = TransportConfig {
+            retry: RetryPolicy::never(),
+            ..TransportConfig::default()
+        };
         options.base_url(&self.address).app_name(name).transport(transport)
     }
 

@@ -17,6 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::audit::{self, Event};
 use crate::store::clients::{self, Client, Credential};
 use crate::store::{identities, identity_providers, projects, scopes, sessions};
+use crate::texts::words;
 use crate::upstream::dns::Found;
 
 const MAXIMUM_REDIRECT_URIS: usize = 100;
@@ -224,14 +225,12 @@ pub enum Notice {
 pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId, notice: Notice) -> Result<Client> {
     let client = get_authorized(tx, ctx, manager, id)?;
     if id == clients::AUTH {
-        return Err(Error::conflict("this server cannot be without itself"));
+        return Err(Error::conflict("this server cannot be without itself").said(words("refusal-itself")));
     }
     project::check_not_last_admin(tx, id.identity())?;
     if let Some(project) = client.project_id.filter(|_| notice == Notice::Send) {
-        let text = format!(
-            "The app with the id {id} was deleted. Its scopes, everybody's consents to it and all its tokens have ended."
-        );
-        mail::notify_project(tx, ctx, project, "An app was deleted", &text)?;
+        let text = ctx.say("mail-app-deleted").arg("id", id).to_string();
+        mail::notify_project(tx, ctx, project, ctx.text("mail-app-deleted-subject"), &text)?;
     }
     super::delete(tx, id)?;
     record(
@@ -252,26 +251,23 @@ pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId, noti
 pub fn set_enabled(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ClientId, enabled: bool) -> Result<Client> {
     let client = get_authorized(tx, ctx, manager, id)?;
     if id == clients::AUTH {
-        return Err(Error::conflict("this server cannot be without itself"));
+        return Err(Error::conflict("this server cannot be without itself").said(words("refusal-itself")));
     }
     if client.enabled == enabled {
         return Ok(client);
     }
     clients::set_enabled(tx, id, enabled, ctx.now)?;
-    let (action, state) = if enabled {
-        ("client.enable", "on again")
+    let (action, text) = if enabled {
+        ("client.enable", "mail-app-on")
     } else {
         sessions::end_all_of_client(tx, id, ctx.now)?;
         identities::raise_generations_of_client(tx, id)?;
-        (
-            "client.disable",
-            "off: nobody can sign in to it, and its tokens have ended",
-        )
+        ("client.disable", "mail-app-off")
     };
     record(tx, ctx, manager, action, &client, json!({ "name": client.name }))?;
     if let Some(project) = client.project_id {
-        let text = format!("The app {} ({id}) was switched {state}.", client.name);
-        mail::notify_project(tx, ctx, project, "An app was switched off or on", &text)?;
+        let text = ctx.say(text).arg("name", &client.name).arg("id", id).to_string();
+        mail::notify_project(tx, ctx, project, ctx.text("mail-app-switched-subject"), &text)?;
     }
     clients::get(tx, id)
 }

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::store::audit::Actor;
 use crate::store::factors::{self, Passkey};
 use crate::store::identities::{self, Identity};
+use crate::texts::words;
 
 /// How long a browser waits for an authenticator.
 const AUTHENTICATOR_TIMEOUT: Duration = Duration::from_secs(300);
@@ -238,13 +239,8 @@ fn warn_of_copy(tx: &mut WriteTx, ctx: &Ctx, identity: &Identity, passkey: &Pass
         identity,
         "passkey.counter_went_back",
         detail,
-        "A passkey of yours may have been copied",
-        &format!(
-            "The passkey “{}” was used to sign in, and it counts its uses wrongly. That happens when it is damaged, \
-             or when somebody has made a copy of it. If you are not sure, remove it on the security page of your \
-             account and register another one.",
-            passkey.name
-        ),
+        ctx.text("mail-copied-subject"),
+        &ctx.say("mail-copied").arg("name", &passkey.name).to_string(),
     )
 }
 
@@ -284,7 +280,8 @@ pub fn register_passkey(
     if factors::list_passkeys(tx, identity.id)?.len() >= MAX_PASSKEYS {
         return Err(Error::invalid_request(format!(
             "an account has at most {MAX_PASSKEYS} passkeys; remove one that you do not use"
-        )));
+        ))
+        .said(words("refusal-many-passkeys").arg("most", MAX_PASSKEYS)));
     }
     let transports = response.transports.iter();
     let passkey = Passkey {
@@ -317,11 +314,8 @@ pub fn register_passkey(
         identity,
         "passkey.create",
         json!({ "passkey": passkey.id, "name": passkey.name }),
-        "A passkey was added to your account",
-        &format!(
-            "The passkey “{}” can be used to sign in to your account from now on.",
-            passkey.name
-        ),
+        ctx.text("mail-passkey-subject"),
+        &ctx.say("mail-passkey").arg("name", &passkey.name).to_string(),
     )?;
     Ok(Ok(passkey))
 }

@@ -10,6 +10,7 @@ use crate::domain::token_format;
 use crate::error::{Error, Result};
 use crate::store::factors;
 use crate::store::identities::{self, Identity};
+use crate::texts::words;
 
 pub const RECOVERY_CODES: usize = 10;
 
@@ -49,9 +50,10 @@ pub(super) fn recovery_hash(id: IdentityId, code: &str) -> TokenHash {
 
 pub fn replace_recovery_codes(tx: &mut WriteTx, ctx: &Ctx, identity: &Identity, codes: &[Secret]) -> Result<()> {
     if !has_second_factor(tx, identity.id)? {
-        return Err(Error::invalid_request(
-            "recovery codes stand in for a second factor; set one up first",
-        ));
+        return Err(
+            Error::invalid_request("recovery codes stand in for a second factor; set one up first")
+                .said(words("refusal-no-factor")),
+        );
     }
     let hashes: Vec<TokenHash> = codes
         .iter()
@@ -64,8 +66,8 @@ pub fn replace_recovery_codes(tx: &mut WriteTx, ctx: &Ctx, identity: &Identity, 
         identity,
         "recovery_codes.replace",
         json!({ "count": codes.len() }),
-        "New recovery codes were made for your account",
-        "Recovery codes from before are good for nothing any more.",
+        ctx.text("mail-codes-subject"),
+        ctx.text("mail-codes"),
     )
 }
 
@@ -78,7 +80,7 @@ pub(super) fn tell_of_recovery(tx: &mut WriteTx, ctx: &Ctx, id: IdentityId) -> R
         &identity,
         "recovery_code.use",
         json!({ "left": left }),
-        "A recovery code was used",
-        &format!("Somebody signed in to your account with a recovery code. {left} of them are left."),
+        ctx.text("mail-recovery-subject"),
+        &ctx.say("mail-recovery").arg("left", left).to_string(),
     )
 }

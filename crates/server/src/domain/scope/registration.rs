@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::store::audit::{self, Event};
 use crate::store::clients::{self, Client};
 use crate::store::scopes::{self, Dependency, NewScope, Scope};
+use crate::texts::words;
 
 /// The longest scope string, in bytes.
 const MAXIMUM_LENGTH: usize = 512;
@@ -100,7 +101,8 @@ pub fn update(
         if scope.suffix.is_none() {
             return Err(Error::invalid_parameters(
                 "scope_suffix: this built-in scope has a name of its own, which stays",
-            ));
+            )
+            .said(words("refusal-scope-stays")));
         }
         let spellings = spellings(tx, prefix, &client, suffix)?;
         replace_strings(tx, id, &spellings)?;
@@ -121,7 +123,7 @@ pub fn update(
 pub fn delete(tx: &mut WriteTx, ctx: &Ctx, manager: &Manager, id: ScopeId) -> Result<Scope> {
     let (scope, client) = get_authorized(tx, ctx, manager, id)?;
     if client.id == clients::AUTH {
-        return Err(Error::conflict("this server needs its own scopes"));
+        return Err(Error::conflict("this server needs its own scopes").said(words("refusal-own-scopes")));
     }
     scopes::delete(tx, id)?;
     record(tx, ctx, manager, "scope.delete", &scope)?;

@@ -1,0 +1,2 @@
+CREATE ROLE portolan LOGIN PASSWORD :'password';
+CREATE DATABASE portolan OWNER portolan ENCODING 'UTF8' TEMPLATE template0;
