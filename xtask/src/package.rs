@@ -43,6 +43,13 @@ const FILES: &[(&str, &str, u32)] = &[
     ("postrm", "DEBIAN/postrm", 0o755),
 ];
 
+/// Where each shell looks for what completes the commands of a package.
+const COMPLETIONS: &[(&str, &str)] = &[
+    ("bash", "usr/share/bash-completion/completions/portolan"),
+    ("fish", "usr/share/fish/vendor_completions.d/portolan.fish"),
+    ("zsh", "usr/share/zsh/vendor-completions/_portolan"),
+];
+
 /// An operator's changes to these survive an upgrade.
 const CONFFILES: &str = "/etc/portolan/portolan.toml\n";
 
@@ -86,6 +93,13 @@ pub fn debian(binary: &Path, version: &str, compression: Compression) -> Result<
         &tree.join("usr/share/doc/portolan/portolan.sample.toml"),
         0o644,
     )?;
+    for (shell, place) in COMPLETIONS {
+        let place = tree.join(place);
+        fs::create_dir_all(place.parent().context("a place has a folder")?)?;
+        write(&place, &capture(Command::new(binary).args(["completions", shell]))?)?;
+    }
+    let manuals = tree.join("usr/share/man/man1");
+    capture(Command::new(binary).arg("man").arg("--dir").arg(&manuals))?;
     compress(&tree)?;
 
     write(&tree.join("DEBIAN/conffiles"), CONFFILES)?;
@@ -142,6 +156,7 @@ fn compress(tree: &Path) -> Result<()> {
     for path in files(tree)? {
         let text = path.to_string_lossy();
         if text.contains("/man/man") || text.ends_with("/changelog") {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
             capture(Command::new("gzip").args(["-9", "--no-name"]).arg(&path))?;
         }
         for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(tree)) {
