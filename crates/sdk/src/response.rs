@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Deref;
+use std::sync::OnceLock;
 
 use portolan_types::Secret;
 use reqwest::StatusCode;
@@ -45,33 +46,52 @@ struct Http {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
-    json: Option<Value>,
+    /// Read when it is first asked for.
+    json: OnceLock<Option<Value>>,
 }
 
-impl Response<Value> {
-    pub(crate) fn read(call: String, status: StatusCode, headers: HeaderMap, body: Vec<u8>) -> Self {
-        let json: Option<Value> = serde_json::from_slice(&body).ok();
+/// A body that nobody has looked into yet.
+pub(crate) struct Unread;
+
+impl Response<Unread> {
+    pub(crate) fn new(call: String, status: StatusCode, headers: HeaderMap, body: Vec<u8>) -> Self {
         Self {
-            document: json.clone().unwrap_or(Value::Null),
+            document: Unread,
             http: Box::new(Http {
                 call,
                 status,
                 headers,
                 body,
-                json,
+                json: OnceLock::new(),
             }),
         }
     }
 
-    /// The whole document as a type.
+    pub(crate) fn into_value(self) -> Response<Value> {
+        Response {
+            document: serde_json::from_slice(&self.http.body).unwrap_or_default(),
+            http: self.http,
+        }
+    }
+
+    /// The whole document as a type. Most are read from the text at once; what that refuses
+    /// may be right as a value, of whose members that come twice the last counts.
     pub(crate) fn into_document<T: DeserializeOwned>(self) -> Result<Response<T>> {
-        let document = read(&self.http.call, self.document)?;
+        let document = match serde_json::from_slice(&self.http.body) {
+            Ok(document) => document,
+            Err(_) => read(
+                &self.http.call,
+                serde_json::from_slice(&self.http.body).unwrap_or_default(),
+            )?,
+        };
         Ok(Response {
             http: self.http,
             document,
         })
     }
+}
 
+impl Response<Value> {
     /// One member of the document as a type.
     pub(crate) fn into_member<T: DeserializeOwned>(mut self, name: &str) -> Result<Response<T>> {
         let member = self.document.get_mut(name).map(Value::take);
@@ -169,7 +189,9 @@ impl<T> Response<T> {
 
     /// The whole body as JSON, with what this crate has no type for.
     pub fn json(&self) -> Option<&Value> {
-        self.http.json.as_ref()
+        let json = &self.http.json;
+        json.get_or_init(|| serde_json::from_slice(&self.http.body).ok())
+            .as_ref()
     }
 
     /// A member of the body.

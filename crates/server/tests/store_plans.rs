@@ -289,6 +289,7 @@ fn the_plans_of_the_hot_statements() {
         "refresh_tokens::live",
         "clients::find",
         "clients::with_secrets",
+        "clients::hashes",
         "scopes::by_strings",
         "scopes::by_strings_with_root",
         "consents::below",

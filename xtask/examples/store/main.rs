@@ -3,11 +3,12 @@
 //!   store seed DATABASE TOKENS RESOURCE_SERVER APP FOLDER FRONT BACK BACK BACK
 //!   store branches DATABASE APP FOLDER FRONT BACK BACK BACK COUNTxTOKENS..
 //!   store providers DATABASE COUNT
-//!   store raw DATABASE SECONDS
+//!   store raw DATABASE SECONDS [CONNECTIONS]
 //!
 //! `seed` fills the store of a stopped server with people, clients, consents, sessions and
 //! tokens; `branches` adds consents to be revoked, with many tokens below them; `providers`
-//! adds identity providers; `raw` inserts tokens as fast as the driver can, the ceiling for issuance.
+//! adds identity providers; `raw` inserts tokens as fast as the driver can, the ceiling for issuance,
+//! or with so many connections that each commit their own, as an ordinary client of the engine would.
 //! DATABASE is `sqlite:PATH` or `postgres://..`.
 
 mod delegation;
@@ -83,11 +84,15 @@ fn main() -> Result<()> {
             providers::fill(&mut *store, count.parse()?, seed::now()?)?;
             store.finish()
         }
-        ["raw", database, seconds] => {
+        ["raw", database, seconds, connections @ ..] => {
             let span = Duration::from_secs_f64(seconds.parse()?);
-            let (units, elapsed) = match database.strip_prefix("sqlite:") {
-                Some(path) => sqlite::raw(Path::new(path), span)?,
-                None => postgres::raw(database, span)?,
+            let connections: Option<usize> = connections.first().map(|count| count.parse()).transpose()?;
+            let (units, elapsed) = match (database.strip_prefix("sqlite:"), connections) {
+                // Those of others would only wait for the one that writes.
+                (Some(path), Some(_)) => sqlite::raw(Path::new(path), 1, span)?,
+                (Some(path), None) => sqlite::raw(Path::new(path), GROUP, span)?,
+                (None, Some(connections)) => postgres::raw_alone(database, connections, span)?,
+                (None, None) => postgres::raw(database, span)?,
             };
             println!(
                 "{}",

@@ -196,3 +196,35 @@ async fn insert_groups(client: &Client, random: &mut Random, started: Instant, s
 fn references(row: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
     row.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
+
+/// What an ordinary client of the engine gets: each of many connections commits its own tokens,
+/// one after another.
+pub fn raw_alone(url: &str, connections: usize, span: Duration) -> Result<(usize, Duration)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut writers = Vec::new();
+    for number in 0..connections {
+        let random = Random::new((u64::from(std::process::id()) << 16) + number as u64);
+        writers.push((connect(&runtime, url)?, random));
+    }
+    let started = Instant::now();
+    let loops = writers
+        .iter_mut()
+        .map(|(client, random)| insert_alone(client, random, started, span));
+    let units = runtime.block_on(try_join_all(loops))?;
+    Ok((units.into_iter().sum(), started.elapsed()))
+}
+
+async fn insert_alone(client: &mut Client, random: &mut Random, started: Instant, span: Duration) -> Result<usize> {
+    let token = client.prepare(INSERT_TOKEN).await?;
+    let consent = client.prepare(INSERT_TOKEN_CONSENT).await?;
+    let mut units = 0;
+    while started.elapsed() < span {
+        let (token_row, consent_row) = issued_token(random, 1_790_000_000_000_000);
+        let transaction = client.transaction().await?;
+        transaction.execute(&token, &references(&token_row)).await?;
+        transaction.execute(&consent, &references(&consent_row)).await?;
+        transaction.commit().await?;
+        units += 1;
+    }
+    Ok(units)
+}

@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, ToSql, params_from_iter, types::ToSqlOutput};
 
-use crate::{GROUP, INSERT_TOKEN, INSERT_TOKEN_CONSENT, Result, Store, Value, issued_token, seed::Random};
+use crate::{INSERT_TOKEN, INSERT_TOKEN_CONSENT, Result, Store, Value, issued_token, seed::Random};
 
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -77,8 +77,8 @@ impl Store for Filler {
     }
 }
 
-/// One connection, as SQLite has one writer.
-pub fn raw(path: &Path, span: Duration) -> Result<(usize, Duration)> {
+/// One connection, as SQLite has one writer, with so many tokens in a commit.
+pub fn raw(path: &Path, group: usize, span: Duration) -> Result<(usize, Duration)> {
     let connection = Connection::open(path)?;
     // As the server's writer has them: the ceiling is the driver's, not that of other settings.
     connection.execute_batch(
@@ -92,13 +92,13 @@ pub fn raw(path: &Path, span: Duration) -> Result<(usize, Duration)> {
     let mut units = 0;
     while started.elapsed() < span {
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        for _ in 0..GROUP {
+        for _ in 0..group {
             let (token_row, consent_row) = issued_token(&mut random, 1_790_000_000_000_000);
             token.execute(params_from_iter(token_row))?;
             consent.execute(params_from_iter(consent_row))?;
         }
         connection.execute_batch("COMMIT")?;
-        units += GROUP;
+        units += group;
     }
     Ok((units, started.elapsed()))
 }

@@ -40,6 +40,8 @@ pub struct Programs {
     pub portolan: PathBuf,
     pub bare: PathBuf,
     pub store: PathBuf,
+    /// What the SDK costs its caller.
+    pub introspections: PathBuf,
 }
 
 /// What was registered in a store.
@@ -200,6 +202,11 @@ impl Store {
         Tokens::read(&self.folder.join("presented_tokens.txt"))
     }
 
+    /// The file of [`Store::access_tokens`].
+    pub fn access_token_file(&self) -> PathBuf {
+        self.folder.join("tokens.txt")
+    }
+
     /// Adds branches of consents to be revoked: so many, with so many tokens below each.
     /// They are not part of the filling, because a store of ten thousand tokens would have
     /// a million; and each can be revoked once. The server must be stopped.
@@ -286,6 +293,8 @@ fn remove_folders(state: &Path, prefix: &str) -> Result<()> {
 /// A hash of the files that decide what a filled store looks like.
 fn recipe() -> Result<u64> {
     let mut hasher = DefaultHasher::new();
+    // How the migrations become tables of SQLite.
+    fs::read(setup::root().join("crates/db/src/migrate.rs"))?.hash(&mut hasher);
     for folder in ["crates/server/migrations", "xtask/examples/store", "xtask/src/bench"] {
         let mut files: Vec<PathBuf> = fs::read_dir(setup::root().join(folder))?
             .map(|entry| Ok(entry?.path()))

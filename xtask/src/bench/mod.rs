@@ -93,6 +93,8 @@ enum Operation {
     ClientCredentials,
     /// The dependent token grant
     Dependent,
+    /// What an introspection costs its caller, by the SDK and by the HTTP client below it
+    Sdk,
     Refresh,
     CodeRs256,
     CodeEs256,
@@ -301,6 +303,9 @@ impl Bench {
         let server = store.start(&self.programs)?;
         self.introspection(engine, &store, &server)?;
         self.issuance(engine, &store, &server)?;
+        if self.wants(Operation::Sdk) && engine == report::SQLITE {
+            self.callers(engine, &store, &server)?;
+        }
         let memory = server.memory()?;
         drop(server);
         if let Some(process) = self
@@ -313,7 +318,8 @@ impl Bench {
             process.own_memory_after_load_megabytes = Some(megabytes(memory.own));
         }
         if self.wants(Operation::Raw) {
-            self.raw(engine, &store, cluster)?;
+            self.raw(report::RAW, engine, &store, cluster, None)?;
+            self.raw(report::RAW_ALONE, engine, &store, cluster, Some(CONNECTIONS[2]))?;
         }
         if self.wants(Operation::Revoke) {
             self.revocation(engine, &store)?;
@@ -385,8 +391,53 @@ impl Bench {
         Ok(())
     }
 
-    /// The driver alone, with the server stopped: the ceiling for issuance.
-    fn raw(&mut self, engine: &str, store: &Store, cluster: Option<&Cluster>) -> Result<()> {
+    /// The CPU time of the caller, which here is not the server's.
+    fn callers(&mut self, engine: &str, store: &Store, server: &Server) -> Result<()> {
+        let (service, seconds) = (&store.registered.service, self.span.measured.as_secs_f64() * 2.0);
+        let mut command = Command::new(&self.programs.introspections);
+        command.arg(format!("http://{}", server.address));
+        command.args([&service.id, &service.secret]);
+        command.arg(store.access_token_file()).arg(seconds.to_string());
+        // Settings of the person's own programs are not ours.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("GLOBUS_") {
+                command.env_remove(name);
+            }
+        }
+        let found: serde_json::Value = serde_json::from_str(&capture(&mut command)?)?;
+        for (operation, name) in [(report::SDK, "sdk"), (report::REQWEST, "raw")] {
+            let number = |member: &str| {
+                found[name][member]
+                    .as_f64()
+                    .with_context(|| format!("no {member} in {found}"))
+            };
+            self.report.rows.push(Row {
+                operation: operation.to_owned(),
+                engine: engine.to_owned(),
+                tokens: Some(store.tokens),
+                connections: None,
+                per_second: number("requests")? / (seconds / 2.0),
+                p50_microseconds: None,
+                p99_microseconds: None,
+                cpu_microseconds: number("cpu_microseconds")?,
+                rate_ratio: None,
+                cpu_ratio: None,
+            });
+            self.tell();
+        }
+        Ok(())
+    }
+
+    /// The driver alone, with the server stopped: the ceiling for issuance. With `connections`
+    /// each of these commits its own tokens.
+    fn raw(
+        &mut self,
+        operation: &str,
+        engine: &str,
+        store: &Store,
+        cluster: Option<&Cluster>,
+        connections: Option<usize>,
+    ) -> Result<()> {
         let postgres = if engine == report::SQLITE {
             None
         } else {
@@ -400,13 +451,16 @@ impl Bench {
         };
         let before = used()?;
         let seconds = self.span.measured.as_secs_f64().to_string();
-        let printed = capture(Command::new(&self.programs.store).args(["raw", &store.url(), &seconds]))?;
+        let mut command = Command::new(&self.programs.store);
+        command.args(["raw", &store.url(), &seconds]);
+        command.args(connections.map(|count| count.to_string()));
+        let printed = capture(&mut command)?;
         let found: serde_json::Value = serde_json::from_str(&printed)?;
         let number = |name: &str| found[name].as_f64().with_context(|| format!("no {name} in {found}"));
         let units = number("units")?;
         let cpu = number("cpu_seconds")? + (used()? - before).as_secs_f64();
         self.report.rows.push(Row {
-            operation: report::RAW.to_owned(),
+            operation: operation.to_owned(),
             engine: engine.to_owned(),
             tokens: Some(store.tokens),
             connections: None,
@@ -536,6 +590,7 @@ fn build(args: &BenchArgs) -> Result<Programs> {
         packages.push(&["--package", "portolan"]);
     }
     packages.push(&["--package", "xtask", "--example", "bare", "--example", "store"]);
+    packages.push(&["--package", "portolan-sdk", "--example", "introspections"]);
     if args.no_build {
         packages.clear();
     }
@@ -553,6 +608,7 @@ fn build(args: &BenchArgs) -> Result<Programs> {
         portolan: folder.join("portolan"),
         bare: example("bare"),
         store: example("store"),
+        introspections: example("introspections"),
     })
 }
 

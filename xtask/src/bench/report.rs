@@ -80,6 +80,9 @@ pub const LOGIN_PAGE: &str = "login page";
 pub const SEARCH_ONE: &str = "search for a provider (1 found)";
 pub const SEARCH_MANY: &str = "search for a provider (25 shown)";
 pub const RAW: &str = "raw insert";
+pub const RAW_ALONE: &str = "raw insert, a commit for each";
+pub const SDK: &str = "introspect: CPU of the caller, SDK";
+pub const REQWEST: &str = "introspect: CPU of the caller, reqwest";
 pub const PEER: &str = "oidc-provider";
 pub const SQLITE: &str = "sqlite";
 
@@ -167,6 +170,12 @@ impl Report {
                 let ratio = issued.per_second / raw.per_second;
                 let what = format!("client_credentials at 64 connections against raw inserts on {engine}");
                 judge(what, "at least 0.5×", format!("{ratio:.2}×"), ratio >= 0.5);
+            }
+            let caller = |operation| self.find(operation, engine, None, None);
+            if let (Some(sdk), Some(reqwest)) = (caller(SDK), caller(REQWEST)) {
+                let ratio = sdk.cpu_microseconds / reqwest.cpu_microseconds;
+                let what = format!("CPU that an introspection on {engine} costs the SDK's caller, against reqwest");
+                judge(what, "at most 1.3×", format!("{ratio:.2}×"), ratio <= 1.3);
             }
             let at_16 = |operation| self.find(operation, engine, None, Some(16));
             if let (Some(dependent), Some(issued)) = (at_16(DEPENDENT), at_16(CLIENT_CREDENTIALS)) {

@@ -201,7 +201,10 @@ impl AuthClient {
     /// # }
     /// ```
     pub async fn userinfo(&self) -> Result<Response<UserInfo>> {
-        self.send(Request::get("v2/oauth2/userinfo")).await?.into_document()
+        self.service
+            .fetch(Request::get("v2/oauth2/userinfo"))
+            .await?
+            .into_document()
     }
 
     /// Looks identities up; unknown ones are left out.
@@ -664,7 +667,7 @@ fn new_scope(document: &Value) -> Result<NewScope, String> {
 
 pub(crate) async fn get_openid_configuration(service: &Service) -> Result<Response<OpenIdConfiguration>> {
     let request = Request::get(".well-known/openid-configuration").without_authorization();
-    service.send(request).await?.into_document()
+    service.fetch(request).await?.into_document()
 }
 
 pub(crate) async fn get_jwk(service: &Service) -> Result<Response<Jwks>> {
@@ -676,12 +679,12 @@ pub(crate) async fn get_jwk_at(service: &Service, uri: &str) -> Result<Response<
     // A relative address would be taken for a path of the interface.
     Url::parse(uri).map_err(|_| Error::usage(format!("the address of the keys cannot be read: {uri:?}")))?;
     service
-        .send(Request::get(uri).without_authorization())
+        .fetch(Request::get(uri).without_authorization())
         .await?
         .into_document()
 }
 
 pub(crate) async fn get_identities(service: &Service, lookup: IdentityLookup) -> Result<Response<IdentitiesAnswer>> {
     let request = Request::get("v2/api/identities").queries(lookup.into_pairs());
-    service.send(request).await?.into_document()
+    service.fetch(request).await?.into_document()
 }

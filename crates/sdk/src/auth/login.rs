@@ -15,7 +15,7 @@ use super::requests::{ClientRequest, IdentityLookup, check_child};
 use crate::authorizer::{Authorizer, BasicAuthorizer, NullAuthorizer};
 use crate::error::{Error, Result};
 use crate::flow::{Flow, FlowOptions};
-use crate::response::{GrantKind, Response, TokenResponse};
+use crate::response::{GrantKind, Response, TokenResponse, Unread};
 use crate::scopes::{self, ScopeList};
 use crate::transport::{Request, Service, Streamed, TransportConfig};
 
@@ -131,13 +131,13 @@ impl AuthLoginClient {
         Request::post("").form(fields.map(|(name, value)| (*name, *value)))
     }
 
-    async fn post<'a>(&self, path: &str, fields: &[(&'a str, &'a str)]) -> Result<Response> {
+    async fn post<'a>(&self, path: &str, fields: &[(&'a str, &'a str)]) -> Result<Response<Unread>> {
         let form = self.form(fields);
-        self.send(form.at(path)).await
+        self.service.fetch(form.at(path)).await
     }
 
     pub(crate) async fn grant(&self, kind: GrantKind, fields: &[(&str, &str)]) -> Result<TokenResponse> {
-        let response = self.post("v2/oauth2/token", fields).await?;
+        let response = self.post("v2/oauth2/token", fields).await?.into_value();
         TokenResponse::read(kind, response, self.now())
     }
 
@@ -151,7 +151,7 @@ impl AuthLoginClient {
     /// # }
     /// ```
     pub async fn token(&self, form: &[(&str, &str)]) -> Result<TokenResponse> {
-        let response = self.post("v2/oauth2/token", form).await?;
+        let response = self.post("v2/oauth2/token", form).await?.into_value();
         let kind = match &*response {
             Value::Array(_) => GrantKind::DependentToken,
             _ => GrantKind::Other,

@@ -19,7 +19,7 @@ use crate::clock::{BoxFuture, Clock, Random, SystemClock, SystemRandom};
 use crate::config::{EnvironmentVariables, VerifyTls};
 use crate::error::{AuthApiError, Error, NetworkError, Result, StorageError};
 use crate::gare::{self, Gare};
-use crate::response::Response;
+use crate::response::{Response, Unread};
 
 pub use request::{Body, Request};
 pub use retry::RetryPolicy;
@@ -185,8 +185,13 @@ struct Answer {
 }
 
 impl Service {
-    /// Sends a request until its answer is final and reads it.
+    /// Sends a request and reads the answer, whatever kind of document it is.
     pub async fn send(&self, request: Request) -> Result<Response<Value>> {
+        Ok(self.fetch(request).await?.into_value())
+    }
+
+    /// Sends a request until its answer is final.
+    pub async fn fetch(&self, request: Request) -> Result<Response<Unread>> {
         let mut redriven = false;
         let mut renewed = false;
         let mut attempt = 0;
@@ -273,7 +278,7 @@ impl Service {
         }
     }
 
-    async fn read(&self, answer: Answer, authorization: Option<&HeaderValue>) -> Result<Response<Value>> {
+    async fn read(&self, answer: Answer, authorization: Option<&HeaderValue>) -> Result<Response<Unread>> {
         let Answer {
             mut response,
             method,
@@ -301,7 +306,7 @@ impl Service {
             let error = AuthApiError::new(method, without_query(&url), scheme, status, headers, body);
             return Err(Error::Api(Box::new(error)));
         }
-        Ok(Response::read(call, status, headers, body))
+        Ok(Response::new(call, status, headers, body))
     }
 
     /// Sends a request and leaves the body to the caller, piece by piece.

@@ -10,7 +10,7 @@ use portolan_types::{ClientId, CredentialId, IdentityId, IdentityProviderId, Pro
 use crate::app::{Ctx, new_uuid, random_bytes};
 use crate::domain::token_format;
 use crate::error::{Error, Result};
-use crate::store::clients::{self, Client, Credential, Provable};
+use crate::store::clients::{self, Client, Credential, Provable, WithHash};
 use crate::store::identities::{self, Identity};
 use crate::store::identity_providers::{CLIENTS, CLIENTS_DOMAIN};
 use crate::texts::words;
@@ -59,19 +59,31 @@ pub fn authenticate(tx: &mut ReadTx, id: ClientId, claim: Claim<'_>) -> Result<C
 /// Hands the client back if the claim holds. Every refusal is the same: nothing tells an
 /// unknown client from a wrong secret.
 pub fn prove(found: Option<Provable>, claim: Claim<'_>) -> Result<Provable> {
-    let found = found.filter(|found| found.client.enabled);
     let found = found.ok_or_else(Error::invalid_client)?;
-    // `TokenHash` compares in constant time: the presented one is chosen by the caller.
-    let proven = match claim {
-        Claim::IdOnly => found.client.is_public(),
-        Claim::Secrets(presented) => {
-            !found.client.is_public() && found.hashes.iter().any(|hash| presented.contains(hash))
-        }
-    };
-    if proven {
+    let client = &found.client;
+    if client.enabled && holds(claim, client.is_public(), &found.hashes) {
         Ok(found)
     } else {
         Err(Error::invalid_client())
+    }
+}
+
+/// The same for a client of which nothing but its secrets is needed. One without is refused.
+pub fn prove_confidential(found: Vec<WithHash>, claim: Claim<'_>) -> Result<()> {
+    let usable = found.iter().all(|row| row.enabled && !row.is_public());
+    let hashes: Vec<TokenHash> = found.into_iter().filter_map(|row| row.hash).collect();
+    if usable && holds(claim, false, &hashes) {
+        Ok(())
+    } else {
+        Err(Error::invalid_client())
+    }
+}
+
+fn holds(claim: Claim<'_>, is_public: bool, hashes: &[TokenHash]) -> bool {
+    match claim {
+        Claim::IdOnly => is_public,
+        // `TokenHash` compares in constant time: the presented one is chosen by the caller.
+        Claim::Secrets(presented) => !is_public && hashes.iter().any(|hash| presented.contains(hash)),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::app::Ctx;
 use crate::domain::identity::{self, check_text};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
-use crate::store::identity_providers::{self, CLIENTS, CLIENTS_DOMAIN, IdentityProvider, LOCAL, Setup};
+use crate::store::identity_providers::{self, CLIENTS, CLIENTS_DOMAIN, IdentityProvider, LOCAL, Offered, Setup};
 use crate::store::sessions;
 use crate::texts::{self, Words};
 use crate::upstream::discovery::asymmetric;
@@ -381,7 +381,7 @@ pub fn words(text: &str) -> Vec<String> {
 /// What was found for the text of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    pub providers: Vec<IdentityProvider>,
+    pub providers: Vec<Offered>,
     /// There are more than are told.
     pub more: bool,
 }
@@ -420,12 +420,11 @@ pub fn search(tx: &mut ReadTx, text: &str, limit: usize) -> Result<Found> {
     }
     let more = is_cut || ids.len() > limit;
     ids.truncate(limit);
-    let mut providers = if ids.is_empty() {
+    let providers = if ids.is_empty() {
         Vec::new()
     } else {
-        identity_providers::list_by_ids(tx, &ids)?
+        identity_providers::list_offered(tx, &ids)?
     };
-    providers.retain(|provider| provider.enabled && is_upstream(&provider.kind));
     Ok(Found { providers, more })
 }
 

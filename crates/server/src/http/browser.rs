@@ -165,10 +165,12 @@ pub fn cookie_name(config: &Config) -> String {
     }
 }
 
+/// Of an http address that was checked at the start; each request needs it a few times.
 fn public_port(config: &Config) -> u16 {
-    let url = url::Url::parse(&config.public_url()).ok();
-    url.and_then(|url| url.port_or_known_default())
-        .unwrap_or_else(|| config.listen.port())
+    let url = config.public_url();
+    let host = url.split('/').nth(2).unwrap_or_default();
+    let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    port.unwrap_or(80)
 }
 
 /// Whether a request was made neither by a page of ours nor by the person themselves. Where a

@@ -15,11 +15,11 @@ use portolan_types::oauth::{
 use portolan_types::{AppSessionId, ClientId, ConsentId, PolicyId, Timestamp, TokenHash};
 
 use super::forms::{Included, IntrospectionForm, ValidationForm};
-use super::grants::{authenticate_client, count_failure, prove};
+use super::grants::{authenticate_client, claim, count_failure};
 use crate::app::{App, Ctx};
 use crate::domain::profile::{self, Described};
 use crate::domain::token_format::TokenKind;
-use crate::domain::{policy, tokens};
+use crate::domain::{client, policy, tokens};
 use crate::error::{Error, Result};
 use crate::http::client_auth::PresentedClient;
 use crate::http::extract::{Form, Params, Query};
@@ -120,12 +120,12 @@ async fn answer(
         .as_ref()
         .ok()
         .and_then(|token| tokens::presented(TokenKind::Access, token));
-    let secrets = clients::with_secrets(presented.id);
-    let (secrets, rows, mut below, authentications) = match hash {
+    let hashes = clients::hashes(presented.id);
+    let (hashes, rows, mut below, authentications) = match hash {
         Some(hash) => {
             let token = access_tokens::active(&hash, now);
             let queries = (
-                secrets,
+                hashes,
                 token,
                 consents::stamps_below(&hash),
                 sessions::authentications_of_token(&hash),
@@ -133,20 +133,18 @@ async fn answer(
             app.db.find(queries).await?
         }
         // What cannot be a token of ours is not looked for.
-        None => (app.db.find(secrets).await?, Vec::new(), Vec::new(), Vec::new()),
+        None => (app.db.find(hashes).await?, Vec::new(), Vec::new(), Vec::new()),
     };
-    let caller = prove(secrets, presented)?.client;
-    if caller.is_public() {
-        return Err(Error::invalid_client());
-    }
+    client::prove_confidential(hashes, claim(presented))?;
+    let caller = presented.id;
     // Only now, so that a stranger never learns what is wrong with the request.
     asked?;
     let include = Include::read(query, form)?;
     let Some(token) = ActiveToken::from_rows(rows) else {
         return Ok(inactive());
     };
-    let owns = token.resource_server_id == caller.id;
-    if !owns && token.client_id != caller.id {
+    let owns = token.resource_server_id == caller;
+    if !owns && token.client_id != caller {
         return Ok(inactive());
     }
     below.sort_unstable();

@@ -105,7 +105,7 @@ impl Client {
     }
 
     pub fn is_public(&self) -> bool {
-        self.client_type.starts_with("public_")
+        is_public(&self.client_type)
     }
 
     pub fn redirect_uris(&self) -> Vec<String> {
@@ -132,6 +132,11 @@ impl Client {
     }
 }
 
+/// Whether clients of this type have no secret.
+fn is_public(client_type: &str) -> bool {
+    client_type.starts_with("public_")
+}
+
 pub fn find(tx: &mut ReadTx, id: ClientId) -> Result<Option<Client>> {
     Ok(tx.fetch_optional(&format!("{SELECT} WHERE id = $1"), params![id])?)
 }
@@ -153,6 +158,38 @@ pub fn with_secrets(id: ClientId) -> Query<WithSecret> {
           WHERE c.id = $1",
         params![id],
     )
+}
+
+/// The same for a caller of which nothing else is needed: introspection begins with it.
+pub fn hashes(id: ClientId) -> Query<WithHash> {
+    Query::new(
+        "SELECT c.client_type, c.enabled, k.hash
+           FROM clients c LEFT JOIN client_credentials k ON k.client_id = c.id WHERE c.id = $1",
+        params![id],
+    )
+}
+
+/// A row of [`hashes`].
+pub struct WithHash {
+    client_type: String,
+    pub enabled: bool,
+    pub hash: Option<TokenHash>,
+}
+
+impl WithHash {
+    pub fn is_public(&self) -> bool {
+        is_public(&self.client_type)
+    }
+}
+
+impl FromRow for WithHash {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            client_type: row.take()?,
+            enabled: row.take()?,
+            hash: row.take()?,
+        })
+    }
 }
 
 /// A row of [`with_secrets`].

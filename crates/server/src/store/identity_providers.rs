@@ -238,6 +238,41 @@ pub fn list_domains_of(tx: &mut ReadTx, ids: &[IdentityProviderId]) -> Result<Ve
     )?)
 }
 
+/// A provider as people choose it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    pub id: IdentityProviderId,
+    pub name: String,
+    pub domains: Vec<String>,
+}
+
+/// Of these, by name, those that people can sign in through.
+pub fn list_offered(tx: &mut ReadTx, ids: &[IdentityProviderId]) -> Result<Vec<Offered>> {
+    let mut values = Vec::new();
+    let list = super::in_list(&mut values, ids.iter().map(|id| id.into_value()));
+    let rows: Vec<(IdentityProviderId, String, Option<String>)> = tx.fetch_all(
+        &format!(
+            "SELECT p.id, p.name, d.domain
+               FROM identity_providers p LEFT JOIN idp_domains d ON d.identity_provider_id = p.id
+              WHERE p.id IN ({list}) AND p.enabled = 1 AND p.kind IN ('oidc', 'oauth2')
+              ORDER BY p.name, p.id, d.domain"
+        ),
+        values,
+    )?;
+    let mut offered: Vec<Offered> = Vec::new();
+    for (id, name, domain) in rows {
+        match offered.last_mut().filter(|last| last.id == id) {
+            Some(last) => last.domains.extend(domain),
+            None => offered.push(Offered {
+                id,
+                name,
+                domains: domain.into_iter().collect(),
+            }),
+        }
+    }
+    Ok(offered)
+}
+
 /// Replaces the words that a provider is found by.
 pub fn replace_words(tx: &mut WriteTx, id: IdentityProviderId, words: &[String]) -> Result<()> {
     tx.execute("DELETE FROM idp_words WHERE identity_provider_id = $1", params![id])?;

@@ -6,7 +6,9 @@
 //! wrong content under that address for a year.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use rust_embed::RustEmbed;
 
@@ -46,9 +48,23 @@ pub fn find(name: &str) -> Option<Asset> {
 }
 
 /// The address of a file that a page refers to.
-pub fn asset_url(name: &str) -> String {
-    let file = Files::get(name).expect("pages refer only to files in static/, the catalogue test opens each");
-    format!("{PREFIX}/{}/{name}", short_hash(&file.metadata.sha256_hash()))
+pub fn asset_url(name: &str) -> Cow<'static, str> {
+    static KNOWN: LazyLock<HashMap<Cow<'static, str>, String>> = LazyLock::new(|| {
+        let all = Files::iter().filter_map(|name| Some((name.clone(), address(&name)?)));
+        all.collect()
+    });
+    // A debug build follows the files while they are edited.
+    let known = if cfg!(debug_assertions) {
+        address(name).map(Cow::Owned)
+    } else {
+        KNOWN.get(name).map(|url| Cow::Borrowed(url.as_str()))
+    };
+    known.expect("pages refer only to files in static/, the catalogue test opens each")
+}
+
+fn address(name: &str) -> Option<String> {
+    let file = Files::get(name)?;
+    Some(format!("{PREFIX}/{}/{name}", short_hash(&file.metadata.sha256_hash())))
 }
 
 /// Only the kinds of file that we ship; `nosniff` makes browsers rely on it.

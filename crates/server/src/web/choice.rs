@@ -15,7 +15,7 @@ use crate::domain::{provider, upstream};
 use crate::error::Result;
 use crate::http::browser::{cookie_name, find_cookie};
 use crate::store::identities;
-use crate::store::identity_providers::{self, IdentityProvider};
+use crate::store::identity_providers::{self, IdentityProvider, Offered};
 use crate::upstream::provider::is_upstream;
 
 /// The most that one page offers. More are found by searching.
@@ -60,17 +60,10 @@ pub fn remember(app: &App, id: IdentityProviderId) -> HeaderValue {
 /// What the store knows for the page.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
-    suggested: Vec<Offer>,
-    others: Vec<Offer>,
+    suggested: Vec<Offered>,
+    others: Vec<Offered>,
     /// There are too many to show them all.
     search: Option<Search>,
-}
-
-#[derive(Clone, Debug)]
-struct Offer {
-    id: IdentityProviderId,
-    name: String,
-    domains: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +100,8 @@ pub fn load(tx: &mut ReadTx, waiting: Option<&Waiting>, wants_domain: bool, aske
     let suggested = usable(suggested);
     let shown = SHOWN as i64;
     let (mut others, search) = if identity_providers::count_choices(tx, shown + 1)? <= shown {
-        (identity_providers::list_choices(tx, shown)?, None)
+        let all = identity_providers::list_choices(tx, shown)?;
+        (offers(tx, all)?, None)
     } else {
         let text = asked.search.clone().unwrap_or_default();
         let found = provider::search(tx, &text, SHOWN)?;
@@ -116,7 +110,7 @@ pub fn load(tx: &mut ReadTx, waiting: Option<&Waiting>, wants_domain: bool, aske
     others.retain(|provider| suggested.iter().all(|known| known.id != provider.id));
     Ok(Choice {
         suggested: offers(tx, suggested)?,
-        others: offers(tx, others)?,
+        others,
         search,
     })
 }
@@ -148,13 +142,13 @@ fn usable(providers: Vec<IdentityProvider>) -> Vec<IdentityProvider> {
     found
 }
 
-fn offers(tx: &mut ReadTx, providers: Vec<IdentityProvider>) -> Result<Vec<Offer>> {
+fn offers(tx: &mut ReadTx, providers: Vec<IdentityProvider>) -> Result<Vec<Offered>> {
     if providers.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<IdentityProviderId> = providers.iter().map(|provider| provider.id).collect();
     let domains = identity_providers::list_domains_of(tx, &ids)?;
-    let offer = |provider: IdentityProvider| Offer {
+    let offer = |provider: IdentityProvider| Offered {
         id: provider.id,
         name: provider.name,
         domains: domains
@@ -179,7 +173,7 @@ impl Choice {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(carried.iter().map(|field| (field.name, &field.value)));
         let query = query.finish();
-        let link = |offer: &Offer| {
+        let link = |offer: &Offered| {
             let mut domains = offer
                 .domains
                 .iter()

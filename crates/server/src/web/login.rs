@@ -113,7 +113,7 @@ pub(super) async fn load(
     let hash = cookie.map(|cookie| cookie.hash);
     let (shared, ctx) = (app.clone(), ctx.clone());
     app.db
-        .read(move |tx| {
+        .read_briefly(move |tx| {
             let session = match &hash {
                 Some(hash) => find_session(tx, &shared, &ctx, hash)?,
                 None => None,

@@ -9,6 +9,7 @@
 //! [`Markup`](super::texts::Markup), which escapes what it puts together.
 //! Links that come from clients pass through [`Href`], which knows no `javascript:`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use askama::Template;
@@ -64,7 +65,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    fn asset(&self, name: &str) -> String {
+    fn asset(&self, name: &str) -> Cow<'static, str> {
         assets::asset_url(name)
     }
 

@@ -1427,7 +1427,7 @@ fn pages_look_as_recorded() {
             for (name, mut html) in samples(language, ordinary) {
                 // The hash of a file's content changes with each touch of the style sheet.
                 for file in ["portolan.css", "app.js", "passkeys.js", "favicon.svg"] {
-                    html = html.replace(&assets::asset_url(file), &format!("/static/HASH/{file}"));
+                    html = html.replace(&*assets::asset_url(file), &format!("/static/HASH/{file}"));
                 }
                 let main = html.find("<main").unwrap()..html.find("</main>").unwrap();
                 insta::assert_snapshot!(recorded(name), without_empty_lines(&html[main.clone()]));

@@ -39,12 +39,15 @@ pub fn authenticate_client(tx: &mut ReadTx, presented: &PresentedClient) -> Resu
 
 /// The same over what was found of it already.
 pub fn prove(found: Vec<WithSecret>, presented: &PresentedClient) -> Result<Provable> {
-    let claim = match &presented.proof {
+    client::prove(Provable::from_rows(found), claim(presented))
+}
+
+pub fn claim(presented: &PresentedClient) -> Claim<'_> {
+    match &presented.proof {
         Proof::Basic(hashes) => Claim::Secrets(hashes),
         Proof::Post(hash) => Claim::Secrets(std::slice::from_ref(hash)),
         Proof::None => Claim::IdOnly,
-    };
-    client::prove(Provable::from_rows(found), claim)
+    }
 }
 
 /// Counts a failed client authentication; too many of them are answered with 429. The

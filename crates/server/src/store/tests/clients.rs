@@ -125,6 +125,11 @@ db_test!(
         let mut hashes = secrets(db);
         hashes.sort_by_key(|hash| hash.0);
         assert_eq!(hashes, [hash(1), hash(2)]);
+        let rows = read(db, |tx| Ok(tx.fetch(&clients::hashes(APP))?));
+        assert!(rows.iter().all(|row| row.enabled && !row.is_public()));
+        let mut hashes: Vec<TokenHash> = rows.into_iter().filter_map(|row| row.hash).collect();
+        hashes.sort_by_key(|hash| hash.0);
+        assert_eq!(hashes, [hash(1), hash(2)]);
 
         let delete = |client_id, number| {
             write(db, move |tx| {
@@ -140,6 +145,7 @@ db_test!(
         write(db, |tx| clients::delete(tx, APP));
         let rows = read(db, |tx| Ok(tx.fetch(&clients::with_secrets(APP))?));
         assert!(Provable::from_rows(rows).is_none());
+        assert!(read(db, |tx| Ok(tx.fetch(&clients::hashes(APP))?)).is_empty());
     }
 );
 

@@ -330,11 +330,22 @@ db_test!(a_provider_of_the_operator_comes_and_goes, MIGRATIONS, |db| {
     )));
     let domains = read(db, move |tx| identity_providers::list_domains_of(tx, &[id, LOCAL]));
     assert!(domains.contains(&(id, "x.example".to_owned())));
+    write(db, move |tx| identity_providers::insert_domain(tx, id, "w.example"));
+    let offered = |db: &Db| read(db, move |tx| identity_providers::list_offered(tx, &[LOCAL, id]));
+    let other = identity_providers::Offered {
+        id,
+        name: "Other".into(),
+        domains: vec!["w.example".into(), "x.example".into()],
+    };
+    assert_eq!(offered(db), [other], "nobody chooses the local accounts");
+    write(db, |tx| identity_providers::delete_domain(tx, "w.example"));
     write(db, |tx| identity_providers::delete_domain(tx, "x.example"));
     assert!(read(db, move |tx| identity_providers::list_domains(tx, id)).is_empty());
 
+    assert!(offered(db)[0].domains.is_empty());
     write(db, move |tx| identity_providers::set_enabled(tx, id, false));
     assert!(!read(db, move |tx| identity_providers::find(tx, id)).unwrap().enabled);
+    assert!(offered(db).is_empty());
     assert!(!read(db, move |tx| identity_providers::has_identities(tx, id)));
     assert!(read(db, |tx| identity_providers::has_identities(tx, LOCAL)));
     write(db, move |tx| identity_providers::delete(tx, id));

@@ -274,8 +274,11 @@ fn find_provider(tx: &mut ReadTx, typed: &str) -> Result<Choice> {
         several => {
             let mut names = Vec::new();
             for provider in several {
-                let domains = identity_providers::list_domains(tx, provider.id)?;
-                names.push(format!("{} ({})", provider.name, spelling(&domains, provider.id)));
+                names.push(format!(
+                    "{} ({})",
+                    provider.name,
+                    spelling(&provider.domains, provider.id)
+                ));
             }
             Ok(Choice::Several(names))
         }
