@@ -168,6 +168,20 @@ pub fn has_tokens(name: &str) -> Result<bool> {
     Ok(path.exists() && !JsonTokenStorage::new(path)?.all()?.is_empty())
 }
 
+/// The file of the tokens goes; at the server they stay what they are.
+pub fn remove_tokens(name: &str) -> Result<()> {
+    let path = token_path(name)?;
+    for path in [path.with_extension("json.lock"), path] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| path.display().to_string());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn list_path() -> Result<PathBuf> {
     Ok(folder("XDG_CONFIG_HOME", ".config")?.join("profiles.json"))
 }

@@ -78,6 +78,10 @@ impl Login {
                 profile.server
             ));
         }
+        if !all.profiles.contains_key(&name) {
+            // They would be sent to this server, and nobody knows which one they are of.
+            profiles::remove_tokens(&name)?;
+        }
         let runtime = place::runtime()?;
         let browser = Browser::of(self.no_browser);
         let client = app(&name, &profile, &browser)?.auth_client("").map_err(explain)?;
@@ -97,6 +101,9 @@ impl Login {
             }
             _ => {
                 check(&runtime, &profile, &self.scopes)?;
+                // Before there are tokens, so that it is known which server they are of.
+                all.profiles.insert(name.clone(), profile.clone());
+                all.save()?;
                 let parameters = AuthorizationParameters {
                     required_scopes: Some(self.scopes).filter(|scopes| !scopes.is_empty()),
                     ..AuthorizationParameters::default()

@@ -111,13 +111,7 @@ fn remove(options: &Options, name: String, forget: bool) -> Result<()> {
     let mut all = Profiles::load()?;
     let profile = all.get(&name)?.clone();
     end_tokens(&name, &profile, forget)?;
-    let path = profiles::token_path(&name)?;
-    for path in [path.with_extension("json.lock"), path] {
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-    }
+    profiles::remove_tokens(&name)?;
     all.profiles.remove(&name);
     if all.current.as_ref() == Some(&name) {
         all.current = None;

@@ -126,6 +126,21 @@ fn a_login_that_has_ended_and_a_server_that_is_away_are_told_apart() {
     home.run(&["whoami"]).fails(3, &["nobody is logged in"]);
 }
 
+#[test]
+fn tokens_that_no_profile_knows_are_sent_to_nobody() {
+    let person = json!({"sub": "9d3c1a52-7c55-4f0e-8b53-0c6a3a1b2c3d", "preferred_username": "eve"});
+    let port = parrot("200 OK", &person);
+    let home = logged_in_at(port);
+    fs::remove_file(home.profiles()).unwrap();
+    let url = format!("http://127.0.0.1:{port}");
+
+    // Were they sent, the answer would say that somebody is logged in already.
+    home.run(&["login", "--server", &url, "--profile", "lab", "--no-browser"])
+        .fails(1, &["does not answer as an authorization server"]);
+
+    assert!(!home.tokens("lab").exists());
+}
+
 /// Names come from anybody: escape sequences, a carriage return, right-to-left.
 #[test]
 fn what_others_call_themselves_does_not_steer_the_terminal() {

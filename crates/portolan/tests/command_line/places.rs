@@ -122,6 +122,21 @@ fn a_server_that_does_not_know_the_client_says_what_to_register() {
 }
 
 #[test]
+fn it_is_known_which_server_tokens_are_of_before_there_are_any() {
+    let place = Place::on_sqlite();
+    let _server = place.start();
+    let home = Home::new();
+    let url = format!("http://localhost:{}", place.port);
+    let mut terminal = home.terminal(&["login", "--server", &url, "--profile", "lab", "--no-browser"]);
+    terminal.wait_for("Paste the code that it shows: ");
+    // Whenever it ends from here on, it is known which server the tokens are of.
+    let saved: Value = serde_json::from_slice(&fs::read(home.profiles()).unwrap()).unwrap();
+    assert_eq!(saved["profiles"]["lab"]["server"], json!(url));
+    terminal.type_line("no code");
+    assert_ne!(terminal.end().0, 0);
+}
+
+#[test]
 fn shells_complete_and_man_explains() {
     let home = Home::new();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
