@@ -44,7 +44,8 @@ For people and developers:
   portolan login --server https://auth.example.org
   portolan whoami
   portolan consent tree
-  curl -H \"Authorization: Bearer $(portolan token get)\" https://auth.example.org/v2/oauth2/userinfo
+  portolan token get | sed 's/^/Authorization: Bearer /' |
+      curl -H @- https://auth.example.org/v2/oauth2/userinfo
   portolan api GET /v2/api/projects
   portolan logout
 

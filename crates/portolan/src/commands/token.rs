@@ -26,7 +26,8 @@ A login has one token for each service that it asked for; portolan login --scope
 more. A service account asks for what --scope names.
 
 Examples:
-  curl -H \"Authorization: Bearer $(portolan token get)\" https://auth.example.org/v2/oauth2/userinfo
+  portolan token get | sed 's/^/Authorization: Bearer /' |
+      curl -H @- https://auth.example.org/v2/oauth2/userinfo
   portolan token get transfer.api.globus.org
   portolan token get --scope https://auth.globus.org/scopes/data.example.org/read")]
     Get(Get),
