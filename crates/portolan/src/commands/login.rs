@@ -69,7 +69,7 @@ impl Login {
         if Credentials::from_variables()?.is_some() {
             output::note("The variables with an id and a secret name a service account, which acts without a login.");
         }
-        let mut all = Profiles::load()?;
+        let all = Profiles::load()?;
         let (name, mut profile) = self.profile(options, &all)?;
         let url = profiles::server_url(&profile.server)?;
         if profiles::is_in_the_clear(&url) {
@@ -102,8 +102,7 @@ impl Login {
             _ => {
                 check(&runtime, &profile, &self.scopes)?;
                 // Before there are tokens, so that it is known which server they are of.
-                all.profiles.insert(name.clone(), profile.clone());
-                all.save()?;
+                Profiles::change(|all| all.remember(&name, &profile))?;
                 let parameters = AuthorizationParameters {
                     required_scopes: Some(self.scopes).filter(|scopes| !scopes.is_empty()),
                     ..AuthorizationParameters::default()
@@ -124,9 +123,11 @@ impl Login {
             profile.username.as_deref().unwrap_or_default(),
             profile.server
         );
-        all.profiles.insert(name.clone(), profile);
-        all.current = Some(name);
-        all.save()?;
+        Profiles::change(|all| {
+            all.remember(&name, &profile)?;
+            all.current = Some(name);
+            Ok(())
+        })?;
         output::print(options.format, &document, || text)
     }
 
@@ -165,21 +166,12 @@ impl Login {
             Some(name) => name,
             None => profiles::name_for(&url),
         };
-        let taken = all
-            .profiles
-            .get(&name)
-            .filter(|other| other.server != profiles::without_slash(&url));
-        if let Some(other) = taken {
-            return Err(Exit::Usage.because(format!(
-                "the profile {name} is of {}: choose another name with --profile",
-                other.server
-            )));
-        }
         let profile = Profile {
             server: profiles::without_slash(&url),
             client_id: self.client_id.clone().unwrap_or_else(|| CLIENT_ID.to_owned()),
             username: None,
         };
+        all.refuse_taken(&name, &profile)?;
         if profile.client_id == CLIENT_ID && place::is_globus(&profile.server) {
             return Err(unknown_client(&profile));
         }
@@ -190,7 +182,7 @@ impl Login {
 impl Logout {
     pub fn run(self, options: &Options) -> Result<()> {
         options.refuse_store("you are logged in at a running server")?;
-        let mut all = Profiles::load()?;
+        let all = Profiles::load()?;
         let Some((name, mut profile)) = options.find_profile(&all)? else {
             return Err(Exit::LoginNeeded.because("nobody is logged in: portolan profile list shows where you were"));
         };
@@ -201,8 +193,13 @@ impl Logout {
             0 => format!("Nobody was logged in at {}.", profile.server),
             _ => format!("Logged out of {}; its tokens have ended.", profile.server),
         };
-        all.profiles.insert(name, profile);
-        all.save()?;
+        Profiles::change(|all| {
+            // Removed meanwhile, it stays so.
+            if let Some(known) = all.profiles.get_mut(&name) {
+                known.username = None;
+            }
+            Ok(())
+        })?;
         output::print(options.format, &document, || text)
     }
 }

@@ -98,25 +98,28 @@ fn show(options: &Options, name: Option<String>) -> Result<()> {
 }
 
 fn choose(options: &Options, name: String) -> Result<()> {
-    let mut all = Profiles::load()?;
-    let profile = all.get(&name)?.clone();
-    all.current = Some(name.clone());
-    all.save()?;
-    output::print(options.format, &document(&all, &name, &profile)?, || {
+    let (profile, document) = Profiles::change(|all| {
+        let profile = all.get(&name)?.clone();
+        all.current = Some(name.clone());
+        let document = document(all, &name, &profile)?;
+        Ok((profile, document))
+    })?;
+    output::print(options.format, &document, || {
         format!("{name} is the current profile: {}.", profile.server)
     })
 }
 
 fn remove(options: &Options, name: String, forget: bool) -> Result<()> {
-    let mut all = Profiles::load()?;
-    let profile = all.get(&name)?.clone();
+    let profile = Profiles::load()?.get(&name)?.clone();
     end_tokens(&name, &profile, forget)?;
     profiles::remove_tokens(&name)?;
-    all.profiles.remove(&name);
-    if all.current.as_ref() == Some(&name) {
-        all.current = None;
-    }
-    all.save()?;
+    Profiles::change(|all| {
+        all.profiles.remove(&name);
+        if all.current.as_ref() == Some(&name) {
+            all.current = None;
+        }
+        Ok(())
+    })?;
     output::print(options.format, &json!({ "removed": name }), || {
         format!("{name} is removed.")
     })

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::home::{Answer, Home, on_each};
+use crate::home::{Answer, Home, link, on_each};
 use crate::support::Place;
 
 #[test]
@@ -122,18 +122,31 @@ fn a_server_that_does_not_know_the_client_says_what_to_register() {
 }
 
 #[test]
-fn it_is_known_which_server_tokens_are_of_before_there_are_any() {
-    let place = Place::on_sqlite();
-    let _server = place.start();
-    let home = Home::new();
-    let url = format!("http://localhost:{}", place.port);
-    let mut terminal = home.terminal(&["login", "--server", &url, "--profile", "lab", "--no-browser"]);
-    terminal.wait_for("Paste the code that it shows: ");
-    // Whenever it ends from here on, it is known which server the tokens are of.
-    let saved: Value = serde_json::from_slice(&fs::read(home.profiles()).unwrap()).unwrap();
-    assert_eq!(saved["profiles"]["lab"]["server"], json!(url));
-    terminal.type_line("no code");
-    assert_ne!(terminal.end().0, 0);
+fn a_login_saves_its_profile_first_and_undoes_nothing_of_others() {
+    on_each(|land| {
+        let home = Home::new();
+        let url = land.url();
+        let read = || -> Value { serde_json::from_slice(&fs::read(home.profiles()).unwrap()).unwrap() };
+        let mut terminal = home.terminal(&["login", "--server", &url, "--profile", "lab", "--no-browser"]);
+        let link = link(terminal.wait_for("Paste the code that it shows: "));
+        // Whenever it ends from here on, it is known which server the tokens are of.
+        let saved = read();
+        assert_eq!(saved["profiles"]["lab"]["server"], json!(url));
+        assert_eq!(saved["current"], Value::Null);
+
+        // What other commands do while the person is in the browser.
+        let other = json!({"server": "http://localhost:1", "client_id": "x"});
+        let both = json!({"profiles": {"lab": saved["profiles"]["lab"], "other": other}});
+        fs::write(home.profiles(), both.to_string()).unwrap();
+        terminal.type_line(&land.code(&link));
+        let (status, shown) = terminal.end();
+        assert_eq!(status, 0, "{shown}");
+
+        let saved = read();
+        assert_eq!(saved["current"], "lab");
+        assert_eq!(saved["profiles"]["lab"]["username"], "alice@portolan.local");
+        assert_eq!(saved["profiles"]["other"], other);
+    });
 }
 
 #[test]
