@@ -308,11 +308,11 @@ fn login_failed(name: &str, profile: &Profile, error: Error) -> anyhow::Error {
     match error {
         Error::Flow(FlowError::Denied { error, description }) => anyhow::anyhow!(
             "the login was refused: {}; nothing has changed",
-            description.unwrap_or(error)
+            output::one_line(&description.unwrap_or(error))
         ),
         Error::Flow(FlowError::MissingScopes { missing, .. }) => Exit::MoreNeeded.because(format!(
             "you did not allow all that this command line needs: {}; log in again and leave the boxes ticked",
-            missing.join(" ")
+            output::one_line(&missing.join(" "))
         )),
         Error::TokenValidation(TokenValidationError::IdentityMismatch { .. }) => anyhow::anyhow!(
             "somebody else is logged in with the profile {name}{}; type portolan logout --profile {name} first, or \
@@ -385,7 +385,8 @@ fn refused_scopes(location: Option<&str>) -> Option<String> {
             .map(|(_, value)| value.into_owned())
     };
     value("error").filter(|error| error == "invalid_scope")?;
-    Some(value("error_description").unwrap_or_else(|| "invalid_scope".to_owned()))
+    let why = value("error_description").unwrap_or_else(|| "invalid_scope".to_owned());
+    Some(output::one_line(&why))
 }
 
 fn unknown_client(profile: &Profile) -> anyhow::Error {

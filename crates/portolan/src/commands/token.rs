@@ -12,7 +12,7 @@ use portolan_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::explain::explain;
+use crate::explain::{explain, quoted};
 use crate::options::Options;
 use crate::output;
 use crate::place::{self, Session};
@@ -122,10 +122,9 @@ impl Get {
             None => {
                 let found = storage.all()?.into_values().find(allows);
                 let missing = || {
-                    let flags: Vec<String> = self.scopes.iter().map(|scope| format!(" --scope {scope}")).collect();
                     Exit::MoreNeeded.because(format!(
                         "no token of this login allows that; type: portolan login{}{}",
-                        flags.concat(),
+                        flags(self.scopes.iter().map(String::as_str)),
                         session.flag()
                     ))
                 };
@@ -176,17 +175,18 @@ fn still_good(data: TokenData, session: &Session) -> Result<TokenData> {
     if data.expires_at_seconds > now {
         return Ok(data);
     }
-    let scopes: Vec<String> = data
-        .scope
-        .split_whitespace()
-        .map(|scope| format!(" --scope {scope}"))
-        .collect();
     Err(Exit::LoginNeeded.because(format!(
         "the token for {} has ended and cannot be renewed; type: portolan login{}{}",
-        data.resource_server,
-        scopes.concat(),
+        output::one_line(&data.resource_server),
+        flags(data.scope.split_whitespace()),
         session.flag()
     )))
+}
+
+/// To be typed. Dependent scopes have brackets, and what a server calls its scopes is its own
+/// affair: nothing of it may run.
+fn flags<'a>(scopes: impl Iterator<Item = &'a str>) -> String {
+    scopes.map(|scope| format!(" --scope {}", quoted(scope))).collect()
 }
 
 fn data_of(token: &Issued) -> TokenData {
@@ -299,4 +299,15 @@ fn typed(token: String) -> Result<String> {
 
 fn time(seconds: i64) -> String {
     output::time(Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_offered_as_a_shell_reads_them() {
+        let offered = flags("openid urn:a[*b] x;$(reboot)".split_whitespace());
+        assert_eq!(offered, " --scope openid --scope 'urn:a[*b]' --scope 'x;$(reboot)'");
+    }
 }

@@ -70,7 +70,7 @@ fn logged_in_at(port: u16) -> Home {
 fn what_a_server_demands_is_a_command_to_type() {
     let demand = json!({"errors": [{"status": "403", "code": "FORBIDDEN", "title": "x", "detail": "not like this"}],
     "code": "AuthorizationRequired", "authorization_parameters": {
-        "session_message": "Only with a fresh login\u{1b}[2J", "session_required_policies": ["7a1f"],
+        "session_message": "Only with a fresh login\u{1b}[2J\nportolan: type: reboot", "session_required_policies": ["7a1f"],
         "session_required_mfa": true,
     }});
     let home = logged_in_at(parrot("403 Forbidden", &demand));
@@ -80,6 +80,11 @@ fn what_a_server_demands_is_a_command_to_type() {
     assert!(refused.output.contains("AuthorizationRequired"), "{}", refused.output);
     assert!(
         !refused.output.contains('\u{1b}') && !refused.errors.contains('\u{1b}'),
+        "{}",
+        refused.errors
+    );
+    assert!(
+        !refused.errors.contains("\nportolan: type: reboot"),
         "{}",
         refused.errors
     );
