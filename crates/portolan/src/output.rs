@@ -173,6 +173,11 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
+    /// Whether nobody needs to be asked.
+    pub fn is_given(&self) -> bool {
+        self.yes
+    }
+
     /// A script decided when it was written, so only a person at a terminal is asked.
     pub fn ask(&self, what_ends: &str) -> Result<()> {
         if self.yes || !io::stdin().is_terminal() || !io::stderr().is_terminal() {

@@ -874,6 +874,39 @@ fn a_secret_that_cannot_be_written_leaves_nothing() {
     });
 }
 
+/// Where the file is the standard input, nobody can answer there.
+#[test]
+fn what_standard_input_deletes_is_agreed_to_beforehand() {
+    on_each_engine(|served| {
+        served.apply(SMALL);
+        let kept = "[project.Beamline]\ncontact = 'beamline@example.org'\nadmins = ['alice']\n";
+        let run = |more: &[&str]| {
+            let mut command = served
+                .place
+                .command(&[&["apply", "--file", "-", "--prune"], more].concat());
+            let command = command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            let mut process = command.spawn().unwrap();
+            process.stdin.take().unwrap().write_all(kept.as_bytes()).unwrap();
+            let output = process.wait_with_output().unwrap();
+            let errors = String::from_utf8(output.stderr).unwrap();
+            (output.status.code(), errors)
+        };
+        let before = served.everything();
+
+        let (status, errors) = run(&[]);
+
+        assert_eq!(status, Some(2), "{errors}");
+        assert!(errors.contains("--yes"), "{errors}");
+        assert_eq!(served.everything(), before);
+        let (status, errors) = run(&["--yes"]);
+        assert_eq!(status, Some(0), "{errors}");
+        assert_ne!(served.everything(), before);
+    });
+}
+
 #[test]
 fn text_for_people_comes_from_standard_input() {
     on_each_engine(|served| {
