@@ -611,6 +611,14 @@ required_mfa = true
             lines[0].contains("is there already and is never overwritten"),
             "{lines:?}"
         );
+        // Two spellings of one file.
+        let other = SMALL.replace(
+            "\"portal.secret\"",
+            "\"portal.secret\"\nsecret.second.secret_file = \"./portal.secret\"",
+        );
+        let lines = served.refused(&other, &[]);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert!(lines[0].contains("each secret needs its own"), "{lines:?}");
     });
 }
 

@@ -29,8 +29,8 @@ use super::work::Work;
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     new: Vec<(PathBuf, Secret)>,
-    /// Those that a run wrote and did not live to name.
-    unnamed: Vec<PathBuf>,
+    /// Those that a run wrote and did not live to name, or to name alone.
+    unnamed: Vec<(PathBuf, Secret)>,
 }
 
 /// What was written for a transaction that has not committed yet. It may run twice.
@@ -43,11 +43,17 @@ impl Work<'_> {
         let known = clients::list_credentials(self.tx, client)?;
         let in_the_way = secret.path.symlink_metadata().is_ok();
         if known.iter().any(|credential| credential.name == secret.head.name) {
-            if !in_the_way && self.is_unnamed(client, &secret.path)? {
-                self.plan.secret_files.push(secret.path.display().to_string());
-                self.files.unnamed.push(secret.path.clone());
+            let unnamed = if in_the_way {
+                None
             } else {
-                self.plan.unchanged += 1;
+                self.unnamed(client, &secret.path)?
+            };
+            match unnamed {
+                Some(text) => {
+                    self.plan.secret_files.push(secret.path.display().to_string());
+                    self.files.unnamed.push((secret.path.clone(), text));
+                }
+                None => self.plan.unchanged += 1,
             }
             return Ok(());
         }
@@ -71,15 +77,16 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Whether a run was killed after its commit, before it could name the file.
-    fn is_unnamed(&mut self, client: ClientId, path: &Path) -> Result<bool, Error> {
+    /// The secret of a run that was killed after its commit, before it could name the file.
+    fn unnamed(&mut self, client: ClientId, path: &Path) -> Result<Option<Secret>, Error> {
         let Ok(text) = fs::read_to_string(beside(path)) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let hash = token_format::hash(text.trim_end());
+        let text = text.trim_end();
+        let hash = token_format::hash(text);
         let rows = self.tx.fetch(&clients::with_secrets(client))?;
-        let found = Provable::from_rows(rows);
-        Ok(found.is_some_and(|found| found.hashes.contains(&hash)))
+        let found = Provable::from_rows(rows).filter(|found| found.hashes.contains(&hash));
+        Ok(found.map(|_| Secret::new(text)))
     }
 }
 
@@ -122,10 +129,16 @@ impl Files {
     /// After the commit. What cannot have its name stays where it is, and that is said.
     pub fn name(&self) -> Result<()> {
         let mut failed = Vec::new();
-        let new = self.new.iter().map(|(path, _)| path);
-        for path in new.chain(&self.unnamed) {
+        for (path, secret) in self.new.iter().chain(&self.unnamed) {
             let beside = beside(path);
-            if let Err(error) = fs::hard_link(&beside, path).and_then(|()| fs::remove_file(&beside)) {
+            if !fs::read_to_string(&beside).is_ok_and(|text| text.trim_end() == secret.expose()) {
+                failed.push(format!(
+                    "the secret for {} is lost, as {} is not as it was written: delete that secret of the client, and \
+                     run it again",
+                    path.display(),
+                    beside.display()
+                ));
+            } else if let Err(error) = fs::hard_link(&beside, path).and_then(|()| fs::remove_file(&beside)) {
                 failed.push(format!(
                     "the secret for {} is in {} ({error}): move it yourself",
                     path.display(),
@@ -195,6 +208,13 @@ mod tests {
         assert!(error.contains(".portal.secret.portolan-apply"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "somebody else's");
         assert!(beside(&path).exists());
+
+        // Whatever else lies there is no secret of this client.
+        fs::remove_file(&path).unwrap();
+        fs::write(beside(&path), "of another client\n").unwrap();
+        let error = files.name().unwrap_err().to_string();
+        assert!(error.contains("is lost"), "{error}");
+        assert!(!path.exists());
     }
 
     #[test]
