@@ -839,6 +839,11 @@ fn a_killed_run_loses_nothing() {
         assert_eq!(named["secret_files"], json!([expected]));
         assert!(!hidden.exists());
         assert!(!served.path("secrets/8").exists());
+        // And one that had both names.
+        fs::hard_link(served.path("secrets/7"), &hidden).unwrap();
+        let named = served.apply(&text);
+        assert_eq!(named["secret_files"], json!([expected]));
+        assert!(served.path("secrets/7").exists() && !hidden.exists());
         fs::remove_file(served.path("secrets/.8.portolan-apply")).unwrap();
         fs::rename(served.path("eight"), served.path("secrets/8")).unwrap();
         check_crowd(served, CLIENTS);

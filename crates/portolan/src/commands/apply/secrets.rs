@@ -8,7 +8,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -43,10 +43,10 @@ impl Work<'_> {
         let known = clients::list_credentials(self.tx, client)?;
         let in_the_way = secret.path.symlink_metadata().is_ok();
         if known.iter().any(|credential| credential.name == secret.head.name) {
-            let unnamed = if in_the_way {
-                None
-            } else {
+            let unnamed = if !in_the_way || is_one_file(&secret.path, &beside(&secret.path)) {
                 self.unnamed(client, &secret.path)?
+            } else {
+                None
             };
             match unnamed {
                 Some(text) => {
@@ -112,6 +112,23 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.portolan-apply"))
 }
 
+/// Whether both names are there and lead to the same file.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    match (one.symlink_metadata(), other.symlink_metadata()) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
+/// Overwrites nothing. A run that was killed between the two steps left both names; the
+/// hidden one would bring the file back when somebody has deleted it.
+fn give_name(beside: &Path, path: &Path) -> io::Result<()> {
+    if !is_one_file(beside, path) {
+        fs::hard_link(beside, path)?;
+    }
+    fs::remove_file(beside)
+}
+
 impl Files {
     /// Before the commit.
     pub fn write(&self, written: &Written) -> Result<()> {
@@ -138,7 +155,7 @@ impl Files {
                     path.display(),
                     beside.display()
                 ));
-            } else if let Err(error) = fs::hard_link(&beside, path).and_then(|()| fs::remove_file(&beside)) {
+            } else if let Err(error) = give_name(&beside, path) {
                 failed.push(format!(
                     "the secret for {} is in {} ({error}): move it yourself",
                     path.display(),
@@ -208,6 +225,12 @@ mod tests {
         assert!(error.contains(".portal.secret.portolan-apply"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "somebody else's");
         assert!(beside(&path).exists());
+
+        // Killed when it had both names.
+        fs::remove_file(&path).unwrap();
+        fs::hard_link(beside(&path), &path).unwrap();
+        files.name().unwrap();
+        assert!(path.exists() && !beside(&path).exists());
 
         // Whatever else lies there is no secret of this client.
         fs::remove_file(&path).unwrap();
