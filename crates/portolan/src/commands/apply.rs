@@ -151,6 +151,7 @@ impl Apply {
             }
             self.confirmation.ask(&what_ends(&plan))?;
         }
+        let _held = secrets::hold(file.secret_folders());
         match store.work(&file, self.prune, Some(deletions)) {
             Ok((plan, files)) => {
                 let named = files.name();

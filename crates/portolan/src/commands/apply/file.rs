@@ -3,7 +3,7 @@
 //! Things are known by their names: the key of their table. An `id` beside it says which
 //! one is meant whatever it is called in the store, so that it can be renamed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -168,14 +168,19 @@ impl File {
         }
     }
 
+    fn secrets(&self) -> impl Iterator<Item = &SecretFile> {
+        let clients = self.projects.iter().flat_map(|project| &project.clients);
+        clients.flat_map(|client| &client.secrets)
+    }
+
+    /// The folders of its secrets, each once and in the same order in every run.
+    pub fn secret_folders(&self) -> BTreeSet<PathBuf> {
+        self.secrets().map(|secret| secret.file().0).collect()
+    }
+
     fn check_secret_files(&self, findings: &Findings) {
         let mut seen: BTreeMap<(PathBuf, &OsStr), &Head> = BTreeMap::new();
-        for secret in self
-            .projects
-            .iter()
-            .flat_map(|project| &project.clients)
-            .flat_map(|client| &client.secrets)
-        {
+        for secret in self.secrets() {
             if let Some(first) = seen.insert(secret.file(), &secret.head) {
                 let text = format!("is the file of {} already; each secret needs its own", first.place.path);
                 findings.borrow_mut().push(secret.head.finding("secret_file", text));

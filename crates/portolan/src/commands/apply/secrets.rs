@@ -170,6 +170,23 @@ impl Files {
     }
 }
 
+/// Holds the folders of secrets until it is dropped: the hidden file of a secret has the same
+/// name in every run, and two runs at once would mix theirs. Taken before the transaction
+/// and in one order, so that no two runs wait for one another.
+pub fn hold(folders: impl IntoIterator<Item = PathBuf>) -> Vec<File> {
+    let mut held = Vec::new();
+    for folder in folders {
+        // A folder that cannot be opened is told of where it is written to. Some network file
+        // systems lock nothing; there, what is written is still checked before it gets its name.
+        if let Ok(folder) = File::open(folder)
+            && folder.lock().is_ok()
+        {
+            held.push(folder);
+        }
+    }
+    held
+}
+
 /// Nothing was committed.
 pub fn discard(written: &Written) {
     for path in written.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
@@ -238,6 +255,17 @@ mod tests {
         let error = files.name().unwrap_err().to_string();
         assert!(error.contains("is lost"), "{error}");
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_run_at_a_time_holds_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = hold([folder.path().to_owned(), folder.path().join("missing")]);
+        assert_eq!(held.len(), 1);
+        let other = File::open(folder.path()).unwrap();
+        assert!(other.try_lock().is_err());
+        drop(held);
+        other.try_lock().unwrap();
     }
 
     #[test]
