@@ -611,6 +611,9 @@ required_mfa = true
             lines[0].contains("is there already and is never overwritten"),
             "{lines:?}"
         );
+        // Whoever is named twice is one admin.
+        let twice = SMALL.replace("[\"alice\"]", "[\"alice\", \"alice@portolan.local\"]");
+        assert_eq!(changes(&served.apply(&twice)), [""; 0]);
         // Two spellings of one file.
         let other = SMALL.replace(
             "\"portal.secret\"",
