@@ -356,7 +356,9 @@ fn begin_quietly(runtime: &Runtime, profile: &Profile, scopes: &[&str]) -> Resul
     let client = NativeAppAuthClient::with_options(profile.client_id.as_str(), options).map_err(explain)?;
     let redirect_uri = format!("{}/v2/web/auth-code", profile.server);
     let asked = FlowOptions::new(scopes.to_vec()).map_err(explain)?;
-    let flow = client.start_flow(asked.redirect_uri(redirect_uri)).map_err(explain)?;
+    let flow = client
+        .start_flow(asked.redirect_uri(redirect_uri.as_str()))
+        .map_err(explain)?;
     let quietly = AuthorizationParameters {
         prompt: Some("none".to_owned()),
         ..AuthorizationParameters::default()
@@ -368,7 +370,15 @@ fn begin_quietly(runtime: &Runtime, profile: &Profile, scopes: &[&str]) -> Resul
         )
     };
     match runtime.block_on(client.send(Request::get(flow.authorize_url_with(&quietly, &[])))) {
-        Ok(answer) if (300..400).contains(&answer.status()) => Ok(refused_scopes(answer.header("location"))),
+        Ok(answer) if (300..400).contains(&answer.status()) => {
+            let location = answer.header("location").unwrap_or_default();
+            // A proxy or a page for logins at a network sends everybody elsewhere. Of Globus it
+            // is not known whether it knows logins without a page.
+            if !location.starts_with(&redirect_uri) && !place::is_globus(&profile.server) {
+                return Err(no_server(format!("it sends to {}", output::one_line(location))));
+            }
+            Ok(refused_scopes(location))
+        }
         Ok(answer) => Err(no_server(answer.status().to_string())),
         Err(Error::Api(error)) if [400, 401, 403].contains(&error.status()) => Ok(Some(error.status().to_string())),
         Err(Error::Api(error)) => Err(no_server(error.status().to_string())),
@@ -377,8 +387,8 @@ fn begin_quietly(runtime: &Runtime, profile: &Profile, scopes: &[&str]) -> Resul
 }
 
 /// Any other error, such as that nobody is signed in, is what was to be expected.
-fn refused_scopes(location: Option<&str>) -> Option<String> {
-    let url = url::Url::parse(location?).ok()?;
+fn refused_scopes(location: &str) -> Option<String> {
+    let url = url::Url::parse(location).ok()?;
     let value = |name: &str| {
         url.query_pairs()
             .find(|(known, _)| known == name)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::support::{self, PATIENCE};
 
-/// Says the same to each request, whatever it asks.
+/// Says the same to each request, whatever it asks. The status may have headers below it.
 fn parrot(status: &str, document: &Value) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -144,6 +144,22 @@ fn tokens_that_no_profile_knows_are_sent_to_nobody() {
         .fails(1, &["does not answer as an authorization server"]);
 
     assert!(!home.tokens("lab").exists());
+}
+
+#[test]
+fn whatever_sends_elsewhere_is_no_authorization_server() {
+    let elsewhere = "302 Found\r\nlocation: https://network.example.org/welcome?error=login_required";
+    let port = parrot(elsewhere, &Value::Null);
+    let home = Home::new();
+    home.run(&["login", "--server", &format!("http://127.0.0.1:{port}")])
+        .fails(
+            1,
+            &[
+                "does not answer as an authorization server",
+                "https://network.example.org/welcome",
+            ],
+        );
+    assert!(!home.profiles().exists());
 }
 
 /// Names come from anybody: escape sequences, a carriage return, right-to-left.
