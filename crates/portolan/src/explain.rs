@@ -47,7 +47,8 @@ pub fn for_session(session: &Session, error: Error) -> anyhow::Error {
         Error::Api(error) => match (error.oauth_error(), error.status()) {
             // What a refresh is answered when its consent or its login was taken back.
             (Some("invalid_grant"), _) => ended(format!("has ended ({})", reason(&error))),
-            (Some("invalid_client"), _) if session.profile.is_none() => Exit::LoginNeeded.because(format!(
+            // No login helps here: the variables must be corrected.
+            (Some("invalid_client"), _) if session.profile.is_none() => Exit::Usage.because(format!(
                 "{} does not accept this service account: its id or its secret is wrong, or it was deleted",
                 session.server
             )),
