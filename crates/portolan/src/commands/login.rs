@@ -154,10 +154,11 @@ impl Login {
             }
             return Ok((name, profile));
         }
-        let of_sdk = || variable("GLOBUS_SDK_SERVICE_URL_AUTH");
+        // A profile that is known has its server; a new one takes it from the variables, too.
+        let of_variables = || variable("PORTOLAN_SERVER").or_else(|| variable("GLOBUS_SDK_SERVICE_URL_AUTH"));
         let server = match options.server_address()? {
             Some(server) => server,
-            None => of_sdk().ok_or_else(|| {
+            None => of_variables().ok_or_else(|| {
                 Exit::Usage.because("which server? Type: portolan login --server https://auth.example.org")
             })?,
         };

@@ -114,6 +114,9 @@ fn a_server_that_does_not_know_the_client_says_what_to_register() {
     home.run(&["login", "--server", "localhost:8080"])
         .fails(2, &["https://auth.example.org"]);
     home.run(&["login"]).fails(2, &["which server?"]);
+    let mut new = home.command(&["login", "--profile", "new", "--client-id", unknown]);
+    new.env("PORTOLAN_SERVER", &url);
+    Answer::of(new).fails(2, &[unknown, &format!("{url}/v2/web/auth-code")]);
     home.run(&["login", "--server", &format!("{url}/elsewhere")])
         .fails(1, &["does not answer as an authorization server"]);
     home.run(&["login", "--server", &url, "--scope", "urn:no:such:scope"])
