@@ -9,6 +9,7 @@ use portolan_sdk::{ClientId, ConsentId, IdentityId, IdentityLookup, ScopeId, Sco
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
+use crate::look_up;
 use crate::options::Options;
 use crate::output::{self, Branch, Confirmation};
 use crate::place::Session;
@@ -103,10 +104,9 @@ impl Forest {
         let mut clients = BTreeMap::new();
         for id in client_ids {
             // A client that is not public keeps its name to itself; its id is known anyhow.
-            match session.run(async { session.client.get_client(id).await.map(Some).or_else(hidden) })? {
-                Some(client) => clients.insert(id, client.name.clone()),
-                None => None,
-            };
+            if let Some(client) = look_up::if_visible(session, session.client.get_client(id))? {
+                clients.insert(id, client.name.clone());
+            }
         }
         consents.sort_by_key(|consent| (consent.dependency_path.len(), consent.scope_name.clone(), consent.id));
         Ok(Self {
@@ -225,13 +225,6 @@ fn parent(consent: &Consent) -> Option<ConsentId> {
     match consent.dependency_path.as_slice() {
         [.., parent, _] => Some(*parent),
         _ => None,
-    }
-}
-
-fn hidden<T>(error: portolan_sdk::Error) -> portolan_sdk::Result<Option<T>> {
-    match error.api().map(portolan_sdk::AuthApiError::status) {
-        Some(403 | 404) => Ok(None),
-        _ => Err(error),
     }
 }
 
