@@ -54,8 +54,9 @@ class Login:
     state: str
     nonce: str
     verifier: str
-    # The call that the person was about to make. It never travels through the browser.
+    # The call that somebody was about to make, and who. It never travels through the browser.
     then: dict | None
+    person: str | None
     end: float
 
 
@@ -102,13 +103,16 @@ def page(message: str | None = None, status: int = 200) -> tuple[str, int]:
     return flask.render_template("home.html", message=message, person=session()), status
 
 
-def send_to_auth(demands: GlobusAuthorizationParameters | None = None, then: dict | None = None) -> flask.Response:
+def send_to_auth(
+    demands: GlobusAuthorizationParameters | None = None, then: dict | None = None, person: str | None = None
+) -> flask.Response:
     """Sends the browser to Auth, with whatever a service has demanded."""
     login = Login(
         state=secrets.token_urlsafe(32),
         nonce=secrets.token_urlsafe(32),
         verifier=secrets.token_urlsafe(48),
         then=then,
+        person=person,
         end=time.time() + LOGIN_SECONDS,
     )
     challenge = base64.urlsafe_b64encode(hashlib.sha256(login.verifier.encode()).digest()).rstrip(b"=").decode()
@@ -184,8 +188,11 @@ def end():
         form_token=secrets.token_urlsafe(32),
         results=old.results if old and old.person == claims["sub"] else [],
     )
-    if login.then:
+    if login.then and login.person == here.person:
         call(here, login.then)
+    elif login.then:
+        # At Auth people can sign in as somebody else, who has not asked for anything.
+        here.message = "Somebody else wanted it done, so nothing was done."
     answer = flask.redirect("/", 303)
     # A new key: one that somebody planted in this browser before the login opens nothing.
     remember(answer, SESSION, keep(sessions, here), int(here.end - time.time()))
@@ -225,7 +232,7 @@ def asked(work: dict):
     # What the service wants of the person is met by another login, after which the call is made once more.
     gare = to_gare(document) if status == 403 else None
     if gare or status == 401:
-        return send_to_auth(gare and gare.authorization_parameters, then=work)
+        return send_to_auth(gare and gare.authorization_parameters, work, here.person)
     return flask.redirect("/", 303)
 
 
