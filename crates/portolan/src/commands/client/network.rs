@@ -77,6 +77,10 @@ fn create(command: &Create, options: &Options, session: &Session) -> Result<()> 
 }
 
 fn list(command: &List, options: &Options, session: &Session) -> Result<()> {
+    if command.instances {
+        return Err(Exit::Usage
+            .because("--instances is for the operator of a server: name its store with --data-dir or --database"));
+    }
     let all = session.run(session.client.get_clients())?.into_inner();
     let projects = session.run(session.client.get_projects())?.into_inner();
     let names: Vec<(ClientId, String)> = all.iter().map(|client| (client.id, client.name.clone())).collect();
