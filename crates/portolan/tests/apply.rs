@@ -615,9 +615,10 @@ required_mfa = true
         let twice = SMALL.replace("[\"alice\"]", "[\"alice\", \"alice@portolan.local\"]");
         assert_eq!(changes(&served.apply(&twice)), [""; 0]);
         // Two spellings of one file.
+        std::os::unix::fs::symlink(".", served.path("here")).unwrap();
         let other = SMALL.replace(
             "\"portal.secret\"",
-            "\"portal.secret\"\nsecret.second.secret_file = \"./portal.secret\"",
+            "\"portal.secret\"\nsecret.second.secret_file = \"here/portal.secret\"",
         );
         let lines = served.refused(&other, &[]);
         assert_eq!(lines.len(), 1, "{lines:#?}");
