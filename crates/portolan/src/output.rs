@@ -164,6 +164,13 @@ pub fn time(time: portolan_types::Timestamp) -> String {
     time.to_string().chars().take(19).collect::<String>().replace('T', " ")
 }
 
+/// The same of seconds since 1970, as documents of OAuth tell times.
+pub fn time_of_seconds(seconds: i64) -> String {
+    time(portolan_types::Timestamp::from_micros(
+        seconds.saturating_mul(1_000_000),
+    ))
+}
+
 /// What destroys something asks first, where somebody can be asked.
 #[derive(Args)]
 pub struct Confirmation {

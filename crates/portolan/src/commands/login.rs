@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use portolan_sdk::documents::UserInfo;
 use portolan_sdk::storage::{TokenStorage as _, TokenValidationError};
 use portolan_sdk::{
     AppConfig, AuthorizationParameters, CommandLineLogin, Error, FlowError, FlowOptions, GlobusApp, LocalServerLogin,
@@ -86,7 +87,7 @@ impl Login {
         let browser = Browser::of(self.no_browser);
         let client = app(&name, &profile, &browser)?.auth_client("").map_err(explain)?;
         let known = match runtime.block_on(client.userinfo()) {
-            Ok(person) => Some(person),
+            Ok(person) => Some(person.into_inner()),
             // Whatever else is wrong with the tokens that are here: a login mends it.
             Err(error @ Error::Network(_)) => return Err(explain(error)),
             Err(_) => None,
@@ -108,15 +109,11 @@ impl Login {
                     ..AuthorizationParameters::default()
                 };
                 log_in(&runtime, &name, &profile, parameters, browser)?;
-                // What the app before it knows of tokens is what was stored before.
-                let client = app(&name, &profile, &Browser::Elsewhere)?
-                    .auth_client("")
-                    .map_err(explain)?;
-                runtime.block_on(client.userinfo()).map_err(explain)?
+                who_logged_in(&runtime, &name, &mut profile)?
             }
         };
         let id = person.sub;
-        profile.username = Some(person.preferred_username.clone().unwrap_or_else(|| id.to_string()));
+        profile.username = Some(username(&person));
         let document = document(&name, &profile, json!({ "identity_id": id }));
         let text = format!(
             "{} is logged in at {} (profile {name}).",
@@ -303,6 +300,24 @@ pub fn log_in(
         (result, _) => result,
     };
     result.map_err(|error| login_failed(name, profile, error))
+}
+
+/// Asks the server who it is, and notes the username in the profile.
+pub fn who_logged_in(runtime: &Runtime, name: &str, profile: &mut Profile) -> Result<UserInfo> {
+    // An app that was made before the login knows only the tokens of before.
+    let client = app(name, profile, &Browser::Elsewhere)?
+        .auth_client("")
+        .map_err(explain)?;
+    let person = runtime.block_on(client.userinfo()).map_err(explain)?.into_inner();
+    profile.username = Some(username(&person));
+    Ok(person)
+}
+
+fn username(person: &UserInfo) -> String {
+    person
+        .preferred_username
+        .clone()
+        .unwrap_or_else(|| person.sub.to_string())
 }
 
 fn login_failed(name: &str, profile: &Profile, error: Error) -> anyhow::Error {

@@ -8,7 +8,6 @@ use portolan_sdk::storage::{TokenData, TokenStorage as _};
 use portolan_sdk::{
     AuthClient, ConfidentialAppAuthClient, DependentTokenRequest, IntrospectionRequest, Token as Issued,
 };
-use portolan_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -234,7 +233,7 @@ impl Introspect {
                 ("e-mail", text(&answer.email)),
                 ("app", answer.client_id.map_or(String::new(), |id| id.to_string())),
                 ("scopes", answer.scopes().collect::<Vec<_>>().join("\n")),
-                ("ends", answer.exp.map_or(String::new(), time)),
+                ("ends", answer.exp.map_or(String::new(), output::time_of_seconds)),
             ];
             output::facts(facts.into_iter().filter(|(_, value)| !value.is_empty()))
         })
@@ -255,7 +254,7 @@ impl Dependent {
                 vec![
                     token.resource_server.clone(),
                     token.scope.split_whitespace().collect::<Vec<_>>().join("\n"),
-                    time(token.expires_at_seconds),
+                    output::time_of_seconds(token.expires_at_seconds),
                     token.access_token.expose().to_owned(),
                 ]
             });
@@ -295,10 +294,6 @@ fn typed(token: String) -> Result<String> {
         "" => Err(anyhow!("standard input holds no token")),
         token => Ok(token.to_owned()),
     }
-}
-
-fn time(seconds: i64) -> String {
-    output::time(Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
 }
 
 #[cfg(test)]
