@@ -211,8 +211,8 @@ impl Options {
         )?;
         let who = profile
             .username
-            .clone()
-            .unwrap_or_else(|| "whoever logged in".to_owned());
+            .as_deref()
+            .map_or_else(|| "whoever logged in".to_owned(), output::one_line);
         Ok(Session {
             client: app.auth_client(scopes_for(&profile.server)).map_err(explain)?,
             app,

@@ -336,7 +336,7 @@ fn login_failed(name: &str, profile: &Profile, error: Error) -> anyhow::Error {
             profile
                 .username
                 .as_ref()
-                .map_or(String::new(), |who| format!(" ({who})"))
+                .map_or(String::new(), |who| format!(" ({})", output::one_line(who)))
         ),
         Error::Api(error) if error.oauth_error() == Some("invalid_grant") => anyhow::anyhow!(
             "the code was not accepted: {}. A code is good once and for a few minutes; type portolan login again",
