@@ -269,8 +269,10 @@ fn outgoing_calls_stand_in_upstream_only() {
         if source.module().starts_with("crate::upstream") {
             continue;
         }
+        // The service manager of this machine is told that the server is ready.
+        let is_notify = source.path.ends_with("server/src/notify.rs");
         for word in CONNECTING {
-            if find_word(&source.code, word).is_some() {
+            if find_word(&source.code, word).is_some() && !(is_notify && *word == "UnixDatagram") {
                 found.push(format!("{} names {word}", source.path));
             }
         }

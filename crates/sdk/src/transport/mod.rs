@@ -191,7 +191,7 @@ impl Service {
     }
 
     /// Sends a request until its answer is final.
-    pub async fn fetch(&self, request: Request) -> Result<Response<Unread>> {
+    pub(crate) async fn fetch(&self, request: Request) -> Result<Response<Unread>> {
         let mut redriven = false;
         let mut renewed = false;
         let mut attempt = 0;
