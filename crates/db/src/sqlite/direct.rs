@@ -108,6 +108,15 @@ fn micros(time: Duration) -> u64 {
     time.as_micros() as u64
 }
 
+/// The place that this thread looks at first: one of its own, whose pages its processor knows.
+fn preferred() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) % 1024;
+    }
+    OWN.with(|own| *own)
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -135,13 +144,4 @@ mod tests {
         );
         assert_eq!(direct.with(|_| 3), None, "for a while afterwards, too");
     }
-}
-
-/// The place that this thread looks at first: one of its own, whose pages its processor knows.
-fn preferred() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) % 1024;
-    }
-    OWN.with(|own| *own)
 }
