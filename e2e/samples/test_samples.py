@@ -17,6 +17,7 @@ import globus_sdk
 import pytest
 import requests
 
+from browser import Page, query
 from flows import portal_login
 from groups import Groups
 from guide import Block, Reader, blocks
@@ -46,6 +47,9 @@ class Samples:
         # Secrets are written beside the samples, so they are followed in a copy.
         shutil.copytree(EXAMPLES, folder / "examples")
         self.reader = Reader(server, self.alice, folder, pathlib.Path(os.environ["SAMPLES_PYTHON"]), PORTS)
+        # Whoever follows them may use the command line for another server, too.
+        login = "export PORTOLAN_CLIENT_ID=elsewhere PORTOLAN_CLIENT_SECRET=elsewhere\n"
+        self.reader.shell.run(Block("sh", login, 0), lambda link: "")
         # Redirect URIs have ports in them.
         clients = folder / "examples" / "samples.toml"
         clients.write_text(self.reader.here(clients.read_text()))
@@ -124,6 +128,66 @@ def test_people_use_the_portal_in_chromium(samples, sample):
     samples.server.age_browsers_of(samples.alice)
 
     chromium(samples, sample, "portal")
+
+
+def sign_in(portal, browser):
+    """Somebody signs in at a portal; returns what it shows them then."""
+    begun = browser.session.get(f"{portal}/login", allow_redirects=False, timeout=30)
+    return come_back(portal, browser, browser.authorize(begun.headers["Location"]))
+
+
+def come_back(portal, browser, callback):
+    answer = browser.session.get(callback, allow_redirects=False, timeout=30)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    return Page.read(browser.session.get(f"{portal}/", timeout=30))
+
+
+@pytest.mark.parametrize("sample", PORTALS)
+def test_what_somebody_asked_for_is_not_done_as_somebody_else(samples, bob, sample):
+    portal = samples.url(PORTALS[sample][0])
+    browser = samples.alice.browser()
+    sign_in(portal, browser)
+    # So that the service finds the login too old.
+    samples.server.age_browsers_of(samples.alice)
+    page = sign_in(portal, browser)
+    (calibrate,) = (form for form in page.forms if form.action == "/calibrations")
+    asked = browser.submit(page, calibrate, {}).headers["Location"]
+    assert query(asked)["prompt"] == "login"
+
+    # At Auth somebody else signs in.
+    page = come_back(portal, browser, bob.browser().authorize(asked))
+
+    assert "Signed in as Bob Example" in page.text
+    assert "Somebody else wanted it done, so nothing was done." in page.text
+    assert "Nothing yet." in page.text
+
+
+def test_the_python_portal_at_another_auth_and_without_one(samples):
+    identifier, _ = samples.client("Python Portal")
+    variables = {
+        "CLIENT_ID": identifier,
+        "CLIENT_SECRET_FILE": str(samples.folder / "examples" / "secrets" / "Python Portal"),
+        "PORTAL_URL": "http://localhost",
+        "SERVICE_ID": "service",
+        "SERVICE_SCOPE": "scope",
+        "SERVICE_URL": "http://localhost:1",
+    }
+    done = subprocess.run(
+        [os.environ["SAMPLES_PYTHON"], str(pathlib.Path(__file__).with_name("other_auth.py"))],
+        env=variables | {"PYTHONPATH": str(EXAMPLES / "portal-python"), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
+    # 502: the code was taken to Auth, which knows none there.
+    assert json.loads(done.stdout) == {
+        "announced": {"right": 502, "missing": 400, "wrong": 400},
+        "not announced": {"right": 502, "missing": 502, "wrong": 400},
+        "away": 502,
+        "signed out": [303, True],
+    }
 
 
 def test_nothing_that_the_samples_print_holds_a_code_or_a_token(samples):
@@ -250,6 +314,18 @@ def test_actions_belong_to_who_began_them(samples, provider, groups, night_shift
     assert provider.call("DELETE", f"/actions/{both['action_id']}", alice)[0] == 200
 
 
+def test_actions_keep_their_deadline(samples, provider, groups, night_shift, runner):
+    groups.members = {samples.alice.id: [night_shift]}
+    token = token_of(runner, samples.alice, provider).by_resource_server[provider.id]["access_token"]
+    past, future = "2026-01-01T00:00:00Z", "2126-01-01T00:00:00Z"
+
+    assert error(provider.call("POST", "/run", token, run("never", 0, deadline=past))) == (
+        422,
+        "RequestValidationError",
+    )
+    assert provider.call("POST", "/run", token, run("in time", deadline=future))[0] == 202
+
+
 def test_without_the_branch_to_groups_nobody_is_in_a_group(samples, provider, groups, night_shift, runner):
     groups.members = {samples.alice.id: [night_shift]}
     tokens = token_of(runner, samples.alice, provider, MANAGE_CONSENTS).by_resource_server
@@ -271,7 +347,7 @@ def test_the_toolkit_reads_every_document(samples, provider, groups, night_shift
     """globus-action-provider-tools' own types take what the sample says."""
     groups.members = {samples.alice.id: [night_shift]}
     token = token_of(runner, samples.alice, provider).by_resource_server[provider.id]["access_token"]
-    _, begun = provider.call("POST", "/run", token, run("toolkit", label="Read me", release_after="P1D"))
+    _, begun = provider.call("POST", "/run", token, run("toolkit", label="Read me", release_after="P30D"))
     _, done = provider.call("POST", "/run", token, run("at once", 0))
     documents = {
         "ActionProviderDescription": [provider.call("GET", "/", token)[1]],
@@ -283,6 +359,7 @@ def test_the_toolkit_reads_every_document(samples, provider, groups, night_shift
         "ActionLogReturn": [provider.call("GET", f"/{done['action_id']}/log", token)[1]],
     }
     assert [one["status"] for one in documents["ActionStatus"]] == ["ACTIVE", "SUCCEEDED", "FAILED"]
+    assert {one["release_after"] for one in documents["ActionStatus"]} == {"P1D"}, "the same for all"
 
     checked = subprocess.run(
         [os.environ["ACTION_PROVIDER_PYTHON"], str(pathlib.Path(__file__).with_name("toolkit.py"))],

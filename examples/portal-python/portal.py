@@ -54,8 +54,9 @@ class Login:
     state: str
     nonce: str
     verifier: str
-    # The call that the person was about to make. It never travels through the browser.
+    # The call that somebody was about to make, and who. It never travels through the browser.
     then: dict | None
+    person: str | None
     end: float
 
 
@@ -102,13 +103,16 @@ def page(message: str | None = None, status: int = 200) -> tuple[str, int]:
     return flask.render_template("home.html", message=message, person=session()), status
 
 
-def send_to_auth(demands: GlobusAuthorizationParameters | None = None, then: dict | None = None) -> flask.Response:
+def send_to_auth(
+    demands: GlobusAuthorizationParameters | None = None, then: dict | None = None, person: str | None = None
+) -> flask.Response:
     """Sends the browser to Auth, with whatever a service has demanded."""
     login = Login(
         state=secrets.token_urlsafe(32),
         nonce=secrets.token_urlsafe(32),
         verifier=secrets.token_urlsafe(48),
         then=then,
+        person=person,
         end=time.time() + LOGIN_SECONDS,
     )
     challenge = base64.urlsafe_b64encode(hashlib.sha256(login.verifier.encode()).digest()).rstrip(b"=").decode()
@@ -155,14 +159,17 @@ def end():
     login = logins.pop(flask.request.cookies.get(LOGIN, ""), None)
     if login is None or login.end <= time.time():
         return page("This sign-in was not begun in this browser, or took too long.", 400)
-    genuine = hmac.compare_digest(query.get("state", "").encode(), login.state.encode())
-    # RFC 9207: the answer must come from the server that was asked.
-    if not genuine or query.get("iss") != auth.get_openid_configuration()["issuer"]:
+    if not hmac.compare_digest(query.get("state", "").encode(), login.state.encode()):
         return page("This is not the end of a sign-in that was begun here.", 400)
-    if "code" not in query:
-        return page("You did not allow it, so nothing was done.", 403)
-    form = {"grant_type": "authorization_code", "code": query["code"], "redirect_uri": REDIRECT_URI}
     try:
+        configuration = auth.get_openid_configuration()
+        # RFC 9207: the answer must come from the server that was asked. Globus does not say where it comes from.
+        named = "iss" in query or configuration.get("authorization_response_iss_parameter_supported")
+        if named and query.get("iss") != configuration["issuer"]:
+            return page("This is not the end of a sign-in that was begun here.", 400)
+        if "code" not in query:
+            return page("You did not allow it, so nothing was done.", 403)
+        form = {"grant_type": "authorization_code", "code": query["code"], "redirect_uri": REDIRECT_URI}
         tokens = auth.oauth2_token(form, body_params={"code_verifier": login.verifier})
         claims = tokens.decode_id_token()
     except (globus_sdk.GlobusError, jwt.PyJWTError) as error:
@@ -184,8 +191,11 @@ def end():
         form_token=secrets.token_urlsafe(32),
         results=old.results if old and old.person == claims["sub"] else [],
     )
-    if login.then:
+    if login.then and login.person == here.person:
         call(here, login.then)
+    elif login.then:
+        # At Auth people can sign in as somebody else, who has not asked for anything.
+        here.message = "Somebody else wanted it done, so nothing was done."
     answer = flask.redirect("/", 303)
     # A new key: one that somebody planted in this browser before the login opens nothing.
     remember(answer, SESSION, keep(sessions, here), int(here.end - time.time()))
@@ -225,7 +235,7 @@ def asked(work: dict):
     # What the service wants of the person is met by another login, after which the call is made once more.
     gare = to_gare(document) if status == 403 else None
     if gare or status == 401:
-        return send_to_auth(gare and gare.authorization_parameters, then=work)
+        return send_to_auth(gare and gare.authorization_parameters, work, here.person)
     return flask.redirect("/", 303)
 
 
@@ -250,7 +260,11 @@ def log_out():
     if not hmac.compare_digest(flask.request.form.get("form_token", "").encode(), here.form_token.encode()):
         return page("This form is not of your session.", 403)
     sessions.pop(flask.request.cookies.get(SESSION, ""), None)
-    auth.oauth2_revoke_token(here.token)
+    try:
+        auth.oauth2_revoke_token(here.token)
+    except globus_sdk.GlobusError as error:
+        # Whether Auth is there or not, the person wants to be signed out.
+        app.logger.warning("logout: %s", type(error).__name__)
     # The portal has forgotten the person; the page at Auth offers to end the login there, too.
     query = urllib.parse.urlencode({"client_id": CLIENT_ID, "redirect_uri": URL, "redirect_name": "Python Portal"})
     answer = flask.redirect(f"{auth.base_url}v2/web/logout?{query}", 303)

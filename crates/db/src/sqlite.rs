@@ -189,6 +189,15 @@ impl Session {
 
     /// Several statements see one snapshot; a single one needs no transaction for that.
     fn look_up(&mut self, lookup: &mut dyn Lookup) -> Result<(), Error> {
+        // What could not be ended shows an old moment: a token revoked since would seem active.
+        if self.is_in_transaction() {
+            roll_back(self);
+            if self.is_in_transaction() {
+                return Err(Error::unavailable(
+                    "a connection to the store is in an old transaction: restart the server",
+                ));
+            }
+        }
         let statements = lookup.take_statements();
         if let [only] = statements.as_slice() {
             return self.query(&only.sql, &only.params, &mut |row| lookup.row(0, Row::new(row)));

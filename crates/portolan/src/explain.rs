@@ -5,6 +5,7 @@ use portolan_sdk::storage::TokenValidationError;
 use portolan_sdk::{AuthApiError, AuthorizationParameters, Error};
 
 use crate::exit::Exit;
+use crate::output;
 use crate::place::{Session, not_logged_in};
 
 /// Where nobody is logged in yet.
@@ -46,7 +47,8 @@ pub fn for_session(session: &Session, error: Error) -> anyhow::Error {
         Error::Api(error) => match (error.oauth_error(), error.status()) {
             // What a refresh is answered when its consent or its login was taken back.
             (Some("invalid_grant"), _) => ended(format!("has ended ({})", reason(&error))),
-            (Some("invalid_client"), _) if session.profile.is_none() => Exit::LoginNeeded.because(format!(
+            // No login helps here: the variables must be corrected.
+            (Some("invalid_client"), _) if session.profile.is_none() => Exit::Usage.because(format!(
                 "{} does not accept this service account: its id or its secret is wrong, or it was deleted",
                 session.server
             )),
@@ -73,13 +75,15 @@ pub fn words(error: &AuthApiError) -> String {
         text.push_str(&format!(", request {id}"));
     }
     text.push(')');
-    text
+    output::one_line(&text)
 }
 
+/// In one line: a second one might pass for a message of ours.
 fn reason(error: &AuthApiError) -> String {
     let description = error.oauth_error_description().map(str::to_owned);
     let message = error.message().or(description);
-    message.unwrap_or_else(|| error.reason().unwrap_or("the server refused").to_owned())
+    let text = message.unwrap_or_else(|| error.reason().unwrap_or("the server refused").to_owned());
+    output::one_line(&text)
 }
 
 fn root_cause(error: &dyn std::error::Error) -> String {
@@ -95,13 +99,15 @@ fn more_needed(session: &Session, gare: &Gare) -> anyhow::Error {
     let parameters = &gare.authorization_parameters;
     let message = match &parameters.session_message {
         // In quotes: these are the words of somebody else.
-        Some(message) => format!(" (\"{message}\")"),
+        Some(message) => format!(" (\"{}\")", output::one_line(message)),
         None => String::new(),
     };
     let Some(command) = command_for(parameters, &session.flag()).filter(|_| session.profile.is_some()) else {
         return Exit::MoreNeeded.because(format!(
             "{} demands more of {} ({}){message}",
-            session.server, session.who, gare.code
+            session.server,
+            session.who,
+            output::one_line(&gare.code)
         ));
     };
     Exit::MoreNeeded.because(format!(
@@ -138,13 +144,13 @@ pub fn command_for(parameters: &AuthorizationParameters, place: &str) -> Option<
     Some(format!("portolan session update{command}{place}"))
 }
 
-/// As a shell reads it. The words come from a server: nothing of them may run.
-fn quoted(text: &str) -> String {
+/// As a shell reads it, in one line. The words come from a server: nothing of them may run.
+pub fn quoted(text: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_.:/@+,=%".contains(character);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
     }
-    format!("'{}'", text.replace('\'', "'\\''"))
+    format!("'{}'", output::one_line(text).replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
@@ -194,6 +200,6 @@ mod tests {
     fn nothing_that_a_server_says_runs_when_it_is_pasted() {
         assert_eq!(quoted("a'; rm -rf ~; '"), r"'a'\''; rm -rf ~; '\'''");
         assert_eq!(quoted("$(x)"), "'$(x)'");
-        assert_eq!(quoted("a\nb"), "'a\nb'");
+        assert_eq!(quoted("a\nb"), "'a\u{fffd}b'");
     }
 }

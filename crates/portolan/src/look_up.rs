@@ -4,8 +4,8 @@
 use anyhow::{Result, anyhow};
 use portolan_sdk::documents::{Client, Policy, Project, Scope};
 use portolan_sdk::{
-    ClientId, ClientSelector, IdentityId, IdentityLookup, IdentityProviderId, IdentityProviderLookup, Request, ScopeId,
-    ScopeLookup,
+    AuthApiError, ClientId, ClientSelector, IdentityId, IdentityLookup, IdentityProviderId, IdentityProviderLookup,
+    Request, ScopeId, ScopeLookup,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,6 +17,17 @@ pub fn call<T: DeserializeOwned>(session: &Session, request: Request, member: &s
     let answer = session.run(session.client.send(request))?;
     let document = answer.get_member(member).cloned().unwrap_or(Value::Null);
     serde_json::from_value(document).map_err(|error| anyhow!("{} answered without a {member}: {error}", session.server))
+}
+
+/// What somebody may not see is as good as not there; anything else that goes wrong is told.
+pub fn if_visible<T>(session: &Session, work: impl Future<Output = portolan_sdk::Result<T>>) -> Result<Option<T>> {
+    match session.attempt(work) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => match error.api().map(AuthApiError::status) {
+            Some(403 | 404) => Ok(None),
+            _ => Err(session.explain(error)),
+        },
+    }
 }
 
 /// By id, or by a name that only one project has.

@@ -44,7 +44,8 @@ For people and developers:
   portolan login --server https://auth.example.org
   portolan whoami
   portolan consent tree
-  curl -H \"Authorization: Bearer $(portolan token get)\" https://auth.example.org/v2/oauth2/userinfo
+  portolan token get | sed 's/^/Authorization: Bearer /' |
+      curl -H @- https://auth.example.org/v2/oauth2/userinfo
   portolan api GET /v2/api/projects
   portolan logout
 
@@ -69,7 +70,8 @@ Exit status:
   1  it did not work; standard error says why
   2  the command line, a variable or the configuration must be corrected
   3  nobody is logged in, or the login has ended: portolan login
-  4  the server wants a fresh login, a second factor or a consent: standard error has the command
+  4  the server wants a fresh login, a second factor or a consent: standard error has the command,
+     where there is one
   5  the server gave no answer
   6  apply --dry-run: something would change";
 

@@ -164,6 +164,13 @@ pub fn time(time: portolan_types::Timestamp) -> String {
     time.to_string().chars().take(19).collect::<String>().replace('T', " ")
 }
 
+/// The same of seconds since 1970, as documents of OAuth tell times.
+pub fn time_of_seconds(seconds: i64) -> String {
+    time(portolan_types::Timestamp::from_micros(
+        seconds.saturating_mul(1_000_000),
+    ))
+}
+
 /// What destroys something asks first, where somebody can be asked.
 #[derive(Args)]
 pub struct Confirmation {
@@ -173,6 +180,11 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
+    /// Whether nobody needs to be asked.
+    pub fn is_given(&self) -> bool {
+        self.yes
+    }
+
     /// A script decided when it was written, so only a person at a terminal is asked.
     pub fn ask(&self, what_ends: &str) -> Result<()> {
         if self.yes || !io::stdin().is_terminal() || !io::stderr().is_terminal() {

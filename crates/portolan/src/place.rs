@@ -211,8 +211,8 @@ impl Options {
         )?;
         let who = profile
             .username
-            .clone()
-            .unwrap_or_else(|| "whoever logged in".to_owned());
+            .as_deref()
+            .map_or_else(|| "whoever logged in".to_owned(), output::one_line);
         Ok(Session {
             client: app.auth_client(scopes_for(&profile.server)).map_err(explain)?,
             app,
@@ -233,7 +233,10 @@ impl Options {
         };
         let of_sdk = || variable("GLOBUS_SDK_SERVICE_URL_AUTH");
         let server = profile.or_else(of_sdk).ok_or_else(|| {
-            Exit::Usage.because("which server is the service account of? Say --server URL, or set PORTOLAN_SERVER")
+            Exit::Usage.because(
+                "which server is the service account of? Say --server URL, or set PORTOLAN_SERVER; or --data-dir or \
+                 --database for what works on a store",
+            )
         })?;
         let server = profiles::without_slash(&profiles::server_url(&server)?);
         let Credentials { client_id, secret } = credentials;

@@ -50,9 +50,32 @@ impl Profiles {
         }
     }
 
-    pub fn save(&self) -> Result<()> {
+    /// Edits the list as it is now: a login lasts for minutes, and other commands change it
+    /// meanwhile. One at a time, and nothing is written where the edit fails.
+    pub fn change<T>(edit: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let path = list_path()?;
-        write_private(&path, &serde_json::to_vec_pretty(self)?).with_context(|| path.display().to_string())
+        let _lock = lock(&path.with_extension("json.lock")).with_context(|| path.display().to_string())?;
+        let mut all = Self::load()?;
+        let done = edit(&mut all)?;
+        write_private(&path, &serde_json::to_vec_pretty(&all)?).with_context(|| path.display().to_string())?;
+        Ok(done)
+    }
+
+    /// Remembers a profile, unless its name went to another server meanwhile.
+    pub fn remember(&mut self, name: &str, profile: &Profile) -> Result<()> {
+        self.refuse_taken(name, profile)?;
+        self.profiles.insert(name.to_owned(), profile.clone());
+        Ok(())
+    }
+
+    pub fn refuse_taken(&self, name: &str, profile: &Profile) -> Result<()> {
+        if let Some(other) = self.profiles.get(name).filter(|other| other.server != profile.server) {
+            return Err(Exit::Usage.because(format!(
+                "the profile {name} is of {}: choose another name with --profile",
+                other.server
+            )));
+        }
+        Ok(())
     }
 
     pub fn get(&self, name: &str) -> Result<&Profile> {
@@ -168,6 +191,20 @@ pub fn has_tokens(name: &str) -> Result<bool> {
     Ok(path.exists() && !JsonTokenStorage::new(path)?.all()?.is_empty())
 }
 
+/// The file of the tokens goes; at the server they stay what they are.
+pub fn remove_tokens(name: &str) -> Result<()> {
+    let path = token_path(name)?;
+    for path in [path.with_extension("json.lock"), path] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| path.display().to_string());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn list_path() -> Result<PathBuf> {
     Ok(folder("XDG_CONFIG_HOME", ".config")?.join("profiles.json"))
 }
@@ -191,6 +228,22 @@ fn folder(variable: &str, below_home: &str) -> Result<PathBuf> {
 
 fn make_private_folder(path: &Path) -> std::io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Held until the file is dropped.
+fn lock(path: &Path) -> std::io::Result<fs::File> {
+    if let Some(folder) = path.parent() {
+        make_private_folder(folder)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// A whole new file in the place of the old one; nobody else can read it, or half of it.

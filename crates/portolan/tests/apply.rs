@@ -611,6 +611,18 @@ required_mfa = true
             lines[0].contains("is there already and is never overwritten"),
             "{lines:?}"
         );
+        // Whoever is named twice is one admin.
+        let twice = SMALL.replace("[\"alice\"]", "[\"alice\", \"alice@portolan.local\"]");
+        assert_eq!(changes(&served.apply(&twice)), [""; 0]);
+        // Two spellings of one file.
+        std::os::unix::fs::symlink(".", served.path("here")).unwrap();
+        let other = SMALL.replace(
+            "\"portal.secret\"",
+            "\"portal.secret\"\nsecret.second.secret_file = \"here/portal.secret\"",
+        );
+        let lines = served.refused(&other, &[]);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert!(lines[0].contains("each secret needs its own"), "{lines:?}");
     });
 }
 
@@ -831,6 +843,11 @@ fn a_killed_run_loses_nothing() {
         assert_eq!(named["secret_files"], json!([expected]));
         assert!(!hidden.exists());
         assert!(!served.path("secrets/8").exists());
+        // And one that had both names.
+        fs::hard_link(served.path("secrets/7"), &hidden).unwrap();
+        let named = served.apply(&text);
+        assert_eq!(named["secret_files"], json!([expected]));
+        assert!(served.path("secrets/7").exists() && !hidden.exists());
         fs::remove_file(served.path("secrets/.8.portolan-apply")).unwrap();
         fs::rename(served.path("eight"), served.path("secrets/8")).unwrap();
         check_crowd(served, CLIENTS);
@@ -871,6 +888,39 @@ fn a_secret_that_cannot_be_written_leaves_nothing() {
         fs::remove_dir(served.path("secrets/.portal.portolan-apply")).unwrap();
         served.apply(&text);
         assert!(served.path("secrets/portal").exists());
+    });
+}
+
+/// Where the file is the standard input, nobody can answer there.
+#[test]
+fn what_standard_input_deletes_is_agreed_to_beforehand() {
+    on_each_engine(|served| {
+        served.apply(SMALL);
+        let kept = "[project.Beamline]\ncontact = 'beamline@example.org'\nadmins = ['alice']\n";
+        let run = |more: &[&str]| {
+            let mut command = served
+                .place
+                .command(&[&["apply", "--file", "-", "--prune"], more].concat());
+            let command = command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            let mut process = command.spawn().unwrap();
+            process.stdin.take().unwrap().write_all(kept.as_bytes()).unwrap();
+            let output = process.wait_with_output().unwrap();
+            let errors = String::from_utf8(output.stderr).unwrap();
+            (output.status.code(), errors)
+        };
+        let before = served.everything();
+
+        let (status, errors) = run(&[]);
+
+        assert_eq!(status, Some(2), "{errors}");
+        assert!(errors.contains("--yes"), "{errors}");
+        assert_eq!(served.everything(), before);
+        let (status, errors) = run(&["--yes"]);
+        assert_eq!(status, Some(0), "{errors}");
+        assert_ne!(served.everything(), before);
     });
 }
 

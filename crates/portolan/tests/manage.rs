@@ -118,6 +118,7 @@ fn what_is_made_over_the_network_looks_the_same_on_the_store() {
         land.same(&["client", "secret", "list", "Gauge"]);
         let show = ["client", "show", client.as_str()];
         assert_eq!(land.json(&show), land.place.run(&show, ""));
+        land.refused(&["client", "list", "--instances"], 2, "--data-dir");
         let listed = land.json(&["project", "list"]);
         assert_eq!(listed["projects"][0]["display_name"], "Tides");
         assert!(land.text(&["project", "list"]).contains("Tides"));

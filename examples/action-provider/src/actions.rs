@@ -1,6 +1,7 @@
 //! The actions, in memory. What an action does is one line: it waits.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use portolan_sdk::{Clock as _, Random as _, SystemClock, SystemRandom, Timestamp};
 use serde::Deserialize;
@@ -10,7 +11,13 @@ use crate::answers::Failure;
 use crate::principals::Principals;
 
 const MOST_ACTIONS: usize = 10_000;
+/// Of one creator, so that nobody takes the place of all others.
+const MOST_OF_ONE: usize = 1_000;
 const LONGEST_WAIT: u32 = 24 * 3600;
+/// How long an action that has ended stays if nobody releases it. The interface lets a
+/// provider limit what is asked for; here it is the same time for all, and the answers say so.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+const RELEASE_AFTER: &str = "P1D";
 
 #[derive(Default)]
 pub struct Actions(HashMap<String, Action>);
@@ -36,7 +43,7 @@ pub struct RunRequest {
     #[serde(default)]
     manage_by: BTreeSet<String>,
     release_after: Option<String>,
-    deadline: Option<String>,
+    deadline: Option<Timestamp>,
     #[serde(default)]
     allowed_clients: Vec<String>,
 }
@@ -81,14 +88,22 @@ impl Actions {
     /// A caller who got no answer asks again with the same `request_id`, and must not begin a
     /// second action.
     pub fn run(&mut self, caller: &Principals, request: RunRequest) -> Result<Value, Failure> {
-        let mut begun = self.0.values();
-        let known =
-            begun.find(|action| action.creator == caller.effective && action.request.request_id == request.request_id);
+        let now = SystemClock.now();
+        self.0
+            .retain(|_, action| action.ended().is_none_or(|(end, _)| now < end + KEPT));
+        let begun = self.0.values().filter(|action| action.creator == caller.effective);
+        let begun: Vec<&Action> = begun.collect();
+        let known = begun
+            .iter()
+            .find(|action| action.request.request_id == request.request_id);
         if let Some(known) = known {
             if known.request != request {
                 return Err(Failure::conflict("request_id: it was used for another request"));
             }
             return Ok(known.status());
+        }
+        if begun.len() >= MOST_OF_ONE {
+            return Err(Failure::too_many());
         }
         if self.0.len() >= MOST_ACTIONS {
             return Err(Failure::unavailable());
@@ -97,9 +112,12 @@ impl Actions {
             id: random_id(),
             creator: caller.effective.clone(),
             request,
-            begun: SystemClock.now(),
+            begun: now,
             cancelled: None,
         };
+        if action.request.deadline.is_some_and(|deadline| deadline < action.due()) {
+            return Err(Failure::invalid("deadline: the action would end later"));
+        }
         let status = action.status();
         self.0.insert(action.id.clone(), action);
         Ok(status)
@@ -141,10 +159,14 @@ impl Actions {
 }
 
 impl Action {
+    /// When the wait is over.
+    fn due(&self) -> Timestamp {
+        self.begun + Duration::from_secs(self.request.body.seconds.into())
+    }
+
     /// When it was over, and whether it came to its own end.
     fn ended(&self) -> Option<(Timestamp, bool)> {
-        let seconds = i64::from(self.request.body.seconds);
-        let due = Timestamp::from_micros(self.begun.micros() + seconds * 1_000_000);
+        let due = self.due();
         match self.cancelled {
             Some(cancelled) => Some((cancelled, false)),
             None => (due <= SystemClock.now()).then_some((due, true)),
@@ -170,10 +192,7 @@ impl Action {
             ("monitor_by".to_owned(), json!(self.request.monitor_by)),
             ("manage_by".to_owned(), json!(self.request.manage_by)),
             ("start_time".to_owned(), json!(self.begun.to_string())),
-            (
-                "release_after".to_owned(),
-                json!(self.request.release_after.as_deref().unwrap_or("P30D")),
-            ),
+            ("release_after".to_owned(), json!(RELEASE_AFTER)),
         ]);
         if let Some(label) = &self.request.label {
             document.insert("label".to_owned(), json!(label));
@@ -211,4 +230,63 @@ fn random_id() -> String {
     let mut bytes = [0; 16];
     SystemRandom.fill(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn request(id: &str, seconds: u32) -> RunRequest {
+        RunRequest::read(json!({ "request_id": id, "body": { "seconds": seconds } })).unwrap()
+    }
+
+    #[test]
+    fn an_action_that_has_ended_goes_after_a_day() {
+        let alice = Principals::named("alice");
+        let mut actions = Actions::default();
+        actions.run(&alice, request("short", 0)).unwrap();
+        actions.run(&alice, request("long", LONGEST_WAIT)).unwrap();
+        for action in actions.0.values_mut() {
+            action.begun = action.begun - KEPT;
+        }
+
+        actions.run(&alice, request("new", 0)).unwrap();
+
+        let left = actions.0.values().map(|action| action.request.request_id.as_str());
+        assert_eq!(left.collect::<BTreeSet<_>>(), BTreeSet::from(["long", "new"]));
+    }
+
+    #[test]
+    fn nobody_takes_the_place_of_all_others() {
+        let (alice, bob) = (Principals::named("alice"), Principals::named("bob"));
+        let mut actions = Actions::default();
+        for number in 0..MOST_OF_ONE {
+            actions.run(&alice, request(&number.to_string(), 0)).unwrap();
+        }
+        let known = actions.run(&alice, request("0", 0)).unwrap();
+
+        assert!(actions.run(&alice, request("more", 0)).is_err());
+        assert!(actions.run(&bob, request("more", 0)).is_ok());
+        actions.release(&alice, known["action_id"].as_str().unwrap()).unwrap();
+        assert!(actions.run(&alice, request("more", 0)).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_done_by_its_deadline_is_refused() {
+        let alice = Principals::named("alice");
+        let mut actions = Actions::default();
+        let deadline = Some(SystemClock.now() + Duration::from_secs(600));
+        let short = RunRequest {
+            deadline,
+            ..request("short", 60)
+        };
+        let long = RunRequest {
+            deadline,
+            ..request("long", 3600)
+        };
+
+        assert!(actions.run(&alice, short).is_ok());
+        assert!(actions.run(&alice, long).is_err());
+    }
 }

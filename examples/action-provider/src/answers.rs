@@ -43,6 +43,14 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, "ActionConflict", description)
     }
 
+    pub fn too_many() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyActions",
+            "you have too many actions; release those that have ended",
+        )
+    }
+
     /// Whoever it is, they are not on the list.
     pub fn unauthorized() -> Self {
         Self::new(

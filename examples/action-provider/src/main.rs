@@ -90,6 +90,7 @@ async fn introspect(State(provider): Shared, headers: HeaderMap) -> Answer {
         "admin_contact": provider.contact,
         "synchronous": false,
         "log_supported": true,
+        // No action waits for longer, so a later deadline is kept as well.
         "maximum_deadline": "P1D",
         "input_schema": actions::input_schema(),
         "visible_to": provider.visible_to,

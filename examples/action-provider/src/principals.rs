@@ -19,6 +19,14 @@ pub struct Principals {
 }
 
 impl Principals {
+    #[cfg(test)]
+    pub fn named(name: &str) -> Self {
+        Self {
+            effective: name.to_owned(),
+            names: BTreeSet::from([name.to_owned()]),
+        }
+    }
+
     /// Whether one of their names is on the list.
     pub fn is_among(&self, list: &BTreeSet<String>) -> bool {
         list.contains("public") || list.contains("all_authenticated_users") || !self.names.is_disjoint(list)

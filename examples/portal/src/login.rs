@@ -27,9 +27,9 @@ const LOGIN_SECONDS: i64 = 15 * 60;
 pub struct Login {
     flow: Flow,
     nonce: String,
-    /// What the person was about to do. It is remembered here and never travels through the
-    /// browser, so that no address can send people anywhere.
-    then: Option<Call>,
+    /// Who was about to do what. It is remembered here and never travels through the browser,
+    /// so that no address can send people anywhere.
+    then: Option<(IdentityId, Call)>,
 }
 
 /// Somebody who is signed in.
@@ -52,7 +52,7 @@ pub async fn begin(State(portal): State<Arc<Portal>>) -> Response {
 }
 
 /// Sends the browser to Auth, with whatever a service has demanded.
-pub fn send_to_auth(portal: &Portal, demands: AuthorizationParameters, then: Option<Call>) -> Response {
+pub fn send_to_auth(portal: &Portal, demands: AuthorizationParameters, then: Option<(IdentityId, Call)>) -> Response {
     let mut scopes = portal.scopes.clone();
     for scope in demands.required_scopes.iter().flatten() {
         scopes = format!("{scopes} {scope}");
@@ -80,7 +80,7 @@ pub async fn end(State(portal): State<Arc<Portal>>, headers: HeaderMap, RawQuery
         let text = "This sign-in was not begun in this browser, or took too long.";
         return pages::failed(&portal, StatusCode::BAD_REQUEST, text);
     };
-    let then = login.then.clone();
+    let mut then = login.then.clone();
     let (mut session, seconds) = match complete(&portal, login, &query.unwrap_or_default()).await {
         Ok(signed_in) => signed_in,
         Err(error) => return refused(&portal, &headers, &error),
@@ -89,6 +89,10 @@ pub async fn end(State(portal): State<Arc<Portal>>, headers: HeaderMap, RawQuery
     if let Some(old) = old.filter(|old| old.person == session.person) {
         session.results = old.results;
     }
+    // At Auth people can sign in as somebody else, who has not asked for anything.
+    if then.take_if(|(person, _)| *person != session.person).is_some() {
+        session.message = Some("Somebody else wanted it done, so nothing was done.".to_owned());
+    }
     // A new key: one that somebody planted in this browser before the login opens nothing.
     let key = portal
         .sessions
@@ -96,7 +100,7 @@ pub async fn end(State(portal): State<Arc<Portal>>, headers: HeaderMap, RawQuery
         .unwrap_or_else(PoisonError::into_inner)
         .put(now() + seconds, session);
     let answer = match then {
-        Some(call) => pages::carry_out(&portal, &key, call, Carried::AfterLogin).await,
+        Some((_, call)) => pages::carry_out(&portal, &key, call, Carried::AfterLogin).await,
         None => Redirect::to("/").into_response(),
     };
     let https = portal.uses_https();

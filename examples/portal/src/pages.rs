@@ -150,8 +150,9 @@ pub async fn carry_out(portal: &Portal, key: &str, call: Call, carried: Carried)
         _ => None,
     };
     if let Some(demands) = demands.filter(|_| carried == Carried::First) {
+        let person = session.person;
         drop(sessions);
-        return send_to_auth(portal, demands, Some(call));
+        return send_to_auth(portal, demands, Some((person, call)));
     }
     session.message = Some(format!("Beamline did not do it: {}", words(&answer)));
     Redirect::to("/").into_response()

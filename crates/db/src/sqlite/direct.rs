@@ -3,7 +3,7 @@
 //! A look-up by key takes less time than waking another thread and being woken by it. So it is
 //! run where it is asked for, on one of a few connections kept for that. Where that would hold up
 //! the caller's thread, which has others to serve, it goes to the readers: while every connection
-//! is in use, and for a while after the disk had to be waited for.
+//! is in use, while one of them waits for the disk, and for a while after that.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,17 +20,30 @@ const SLOW: Duration = Duration::from_millis(2);
 const REST: Duration = Duration::from_millis(100);
 
 pub(crate) struct Direct {
-    /// Empty once the store is closed.
-    places: Vec<Mutex<Option<WriteTx>>>,
+    places: Vec<Place>,
     epoch: Instant,
-    /// Milliseconds since `epoch` until which the disk counts as slow.
+    /// Microseconds since `epoch` until which the disk counts as slow.
     slow_until: AtomicU64,
 }
+
+struct Place {
+    /// Empty once the store is closed.
+    tx: Mutex<Option<WriteTx>>,
+    /// Microseconds since `epoch` at which the look-up began that runs here; `FREE` without one.
+    since: AtomicU64,
+}
+
+const FREE: u64 = u64::MAX;
 
 impl Direct {
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Direct, Error> {
         let places = (0..options.connections.max(1))
-            .map(|_| open(path, options, Role::Reader).map(|tx| Mutex::new(Some(tx))))
+            .map(|_| {
+                open(path, options, Role::Reader).map(|tx| Place {
+                    tx: Mutex::new(Some(tx)),
+                    since: AtomicU64::new(FREE),
+                })
+            })
             .collect::<Result<_, _>>()?;
         Ok(Direct {
             places,
@@ -57,29 +70,42 @@ impl Direct {
 
     fn with<T>(&self, work: impl FnOnce(&mut WriteTx) -> T) -> Option<T> {
         let started = self.epoch.elapsed();
-        if millis(started) < self.slow_until.load(Ordering::Relaxed) {
+        if micros(started) < self.slow_until.load(Ordering::Relaxed) || self.is_stuck(started) {
             return None;
         }
         let (first, count) = (preferred(), self.places.len());
-        let mut place = (first..first + count).find_map(|number| self.places[number % count].try_lock().ok())?;
-        let found = work(place.as_mut()?);
+        let (place, mut tx) = (first..first + count).find_map(|number| {
+            let place = &self.places[number % count];
+            Some((place, place.tx.try_lock().ok()?))
+        })?;
+        place.since.store(micros(started), Ordering::Relaxed);
+        let found = tx.as_mut().map(work);
+        place.since.store(FREE, Ordering::Relaxed);
         let ended = self.epoch.elapsed();
         if ended - started > SLOW {
-            self.slow_until.store(millis(ended + REST), Ordering::Relaxed);
+            self.slow_until.store(micros(ended + REST), Ordering::Relaxed);
         }
-        Some(found)
+        found
     }
 
-    /// Closes the connections; the last one of all tidies up the log.
+    /// Whether a look-up waits for the disk right now: no other thread shall wait beside it.
+    fn is_stuck(&self, now: Duration) -> bool {
+        let limit = micros(now.saturating_sub(SLOW));
+        self.places
+            .iter()
+            .any(|place| place.since.load(Ordering::Relaxed) < limit)
+    }
+
+    /// Closes the connections.
     pub(crate) fn close(&self) {
         for place in &self.places {
-            place.lock().unwrap_or_else(PoisonError::into_inner).take();
+            place.tx.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
     }
 }
 
-fn millis(time: Duration) -> u64 {
-    time.as_millis() as u64
+fn micros(time: Duration) -> u64 {
+    time.as_micros() as u64
 }
 
 /// The place that this thread looks at first: one of its own, whose pages its processor knows.
@@ -89,4 +115,33 @@ fn preferred() -> usize {
         static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) % 1024;
     }
     OWN.with(|own| *own)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_beside_a_look_up_that_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        super::super::create_private(&path).unwrap();
+        let options = Options {
+            connections: 3,
+            ..Options::new("sqlite:unused")
+        };
+        let direct = Direct::open(&path, &options).unwrap();
+        assert_eq!(direct.with(|_| 1), Some(1));
+        let beside = direct.with(|_| {
+            std::thread::sleep(SLOW * 2);
+            direct.with(|_| 2)
+        });
+        assert_eq!(
+            beside,
+            Some(None),
+            "two places are free, and yet it goes to the readers"
+        );
+        assert_eq!(direct.with(|_| 3), None, "for a while afterwards, too");
+    }
 }

@@ -69,13 +69,14 @@ impl Api {
     }
 
     fn request(&self) -> Result<Request> {
-        if self.path.contains("://") {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        // A scope string in the query is an address, too, and goes to this server all the same.
+        if path.contains("://") {
             return Err(Exit::Usage.because(
                 "a token goes to its own server only: write a path such as /v2/api/projects, and name the server \
                  with --server or --profile",
             ));
         }
-        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let mut request = match self.method {
             Method::Get => Request::get(path),
             Method::Post => Request::post(path),
@@ -116,5 +117,29 @@ fn print(json: Option<&Value>, text: &str) -> Result<()> {
     match json {
         Some(json) => output::line(&output::escaped(&serde_json::to_string_pretty(json)?)),
         None => output::line(&output::shown(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_refused_as_a_path_only() {
+        let request = |path: &str| {
+            let api = Api {
+                method: Method::Get,
+                path: path.to_owned(),
+                body: None,
+                query: Vec::new(),
+            };
+            api.request().map(|_| ())
+        };
+        assert!(request("/v2/api/projects").is_ok());
+        assert!(request("/v2/api/scopes?scope_strings=https://auth.example.org/scopes/x/read").is_ok());
+        for path in ["https://auth.example.org/v2/api/projects", "http://x?y=https://z"] {
+            let refusal = request(path);
+            assert!(refusal.is_err_and(|error| Exit::of(&error) == Exit::Usage), "{path}");
+        }
     }
 }

@@ -13,7 +13,7 @@ mod work;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -142,8 +142,16 @@ impl Apply {
         }
         let deletions = plan.deletions();
         if !deletions.is_empty() {
+            if self.reads_input() && !self.confirmation.is_given() {
+                return Err(Exit::Usage.because(format!(
+                    "nothing was changed: {} would be deleted, and nobody can be asked while the file comes from \
+                     standard input; say --yes if it is meant, or look first with --dry-run",
+                    output::count(deletions.len(), "thing")
+                )));
+            }
             self.confirmation.ask(&what_ends(&plan))?;
         }
+        let _held = secrets::hold(file.secret_folders());
         match store.work(&file, self.prune, Some(deletions)) {
             Ok((plan, files)) => {
                 let named = files.name();
@@ -154,10 +162,14 @@ impl Apply {
         }
     }
 
+    fn reads_input(&self) -> bool {
+        self.files.iter().any(|path| is_input(path))
+    }
+
     fn read(&self) -> Result<Vec<Source>> {
         let mut sources = Vec::new();
         for path in &self.files {
-            let is_input = path.as_os_str() == "-";
+            let is_input = is_input(path);
             let name = if is_input {
                 "standard input".to_owned()
             } else {
@@ -176,6 +188,10 @@ impl Apply {
         }
         Ok(sources)
     }
+}
+
+fn is_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 fn limited(file: impl std::io::Read) -> Result<String> {

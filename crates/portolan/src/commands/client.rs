@@ -95,7 +95,7 @@ pub struct Create {
     /// What kind of client it is (see below)
     #[arg(long = "type", value_name = "TYPE")]
     client_type: ClientType,
-    /// The project it belongs to: id or name [default: "Operators"]
+    /// The project it belongs to: id or name [default on the store: "Operators"]
     #[arg(long)]
     project: Option<String>,
     #[command(flatten)]
@@ -199,7 +199,7 @@ pub struct List {
     /// Only of this type
     #[arg(long = "type", value_name = "TYPE")]
     client_type: Option<ClientType>,
-    /// Also those that devices registered from a template, as the command line does
+    /// On the store: also those that devices registered from a template, as the command line does
     #[arg(long)]
     instances: bool,
 }

@@ -48,7 +48,7 @@ Examples:
     List {
         /// Username or id; for a service account also its name [default: you]
         identity: Option<String>,
-        /// Only what this app was allowed: id, domain name or name
+        /// Only what this app was allowed: id or name; on the store also domain name
         #[arg(long)]
         client: Option<String>,
     },

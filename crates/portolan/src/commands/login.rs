@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use portolan_sdk::documents::UserInfo;
 use portolan_sdk::storage::{TokenStorage as _, TokenValidationError};
 use portolan_sdk::{
     AppConfig, AuthorizationParameters, CommandLineLogin, Error, FlowError, FlowOptions, GlobusApp, LocalServerLogin,
@@ -69,7 +70,7 @@ impl Login {
         if Credentials::from_variables()?.is_some() {
             output::note("The variables with an id and a secret name a service account, which acts without a login.");
         }
-        let mut all = Profiles::load()?;
+        let all = Profiles::load()?;
         let (name, mut profile) = self.profile(options, &all)?;
         let url = profiles::server_url(&profile.server)?;
         if profiles::is_in_the_clear(&url) {
@@ -78,11 +79,15 @@ impl Login {
                 profile.server
             ));
         }
+        if !all.profiles.contains_key(&name) {
+            // They would be sent to this server, and nobody knows which one they are of.
+            profiles::remove_tokens(&name)?;
+        }
         let runtime = place::runtime()?;
         let browser = Browser::of(self.no_browser);
         let client = app(&name, &profile, &browser)?.auth_client("").map_err(explain)?;
         let known = match runtime.block_on(client.userinfo()) {
-            Ok(person) => Some(person),
+            Ok(person) => Some(person.into_inner()),
             // Whatever else is wrong with the tokens that are here: a login mends it.
             Err(error @ Error::Network(_)) => return Err(explain(error)),
             Err(_) => None,
@@ -97,29 +102,29 @@ impl Login {
             }
             _ => {
                 check(&runtime, &profile, &self.scopes)?;
+                // Before there are tokens, so that it is known which server they are of.
+                Profiles::change(|all| all.remember(&name, &profile))?;
                 let parameters = AuthorizationParameters {
                     required_scopes: Some(self.scopes).filter(|scopes| !scopes.is_empty()),
                     ..AuthorizationParameters::default()
                 };
                 log_in(&runtime, &name, &profile, parameters, browser)?;
-                // What the app before it knows of tokens is what was stored before.
-                let client = app(&name, &profile, &Browser::Elsewhere)?
-                    .auth_client("")
-                    .map_err(explain)?;
-                runtime.block_on(client.userinfo()).map_err(explain)?
+                who_logged_in(&runtime, &name, &mut profile)?
             }
         };
         let id = person.sub;
-        profile.username = Some(person.preferred_username.clone().unwrap_or_else(|| id.to_string()));
+        profile.username = Some(username(&person));
         let document = document(&name, &profile, json!({ "identity_id": id }));
         let text = format!(
             "{} is logged in at {} (profile {name}).",
             profile.username.as_deref().unwrap_or_default(),
             profile.server
         );
-        all.profiles.insert(name.clone(), profile);
-        all.current = Some(name);
-        all.save()?;
+        Profiles::change(|all| {
+            all.remember(&name, &profile)?;
+            all.current = Some(name);
+            Ok(())
+        })?;
         output::print(options.format, &document, || text)
     }
 
@@ -146,10 +151,11 @@ impl Login {
             }
             return Ok((name, profile));
         }
-        let of_sdk = || variable("GLOBUS_SDK_SERVICE_URL_AUTH");
+        // A profile that is known has its server; a new one takes it from the variables, too.
+        let of_variables = || variable("PORTOLAN_SERVER").or_else(|| variable("GLOBUS_SDK_SERVICE_URL_AUTH"));
         let server = match options.server_address()? {
             Some(server) => server,
-            None => of_sdk().ok_or_else(|| {
+            None => of_variables().ok_or_else(|| {
                 Exit::Usage.because("which server? Type: portolan login --server https://auth.example.org")
             })?,
         };
@@ -158,21 +164,12 @@ impl Login {
             Some(name) => name,
             None => profiles::name_for(&url),
         };
-        let taken = all
-            .profiles
-            .get(&name)
-            .filter(|other| other.server != profiles::without_slash(&url));
-        if let Some(other) = taken {
-            return Err(Exit::Usage.because(format!(
-                "the profile {name} is of {}: choose another name with --profile",
-                other.server
-            )));
-        }
         let profile = Profile {
             server: profiles::without_slash(&url),
             client_id: self.client_id.clone().unwrap_or_else(|| CLIENT_ID.to_owned()),
             username: None,
         };
+        all.refuse_taken(&name, &profile)?;
         if profile.client_id == CLIENT_ID && place::is_globus(&profile.server) {
             return Err(unknown_client(&profile));
         }
@@ -183,7 +180,7 @@ impl Login {
 impl Logout {
     pub fn run(self, options: &Options) -> Result<()> {
         options.refuse_store("you are logged in at a running server")?;
-        let mut all = Profiles::load()?;
+        let all = Profiles::load()?;
         let Some((name, mut profile)) = options.find_profile(&all)? else {
             return Err(Exit::LoginNeeded.because("nobody is logged in: portolan profile list shows where you were"));
         };
@@ -194,8 +191,13 @@ impl Logout {
             0 => format!("Nobody was logged in at {}.", profile.server),
             _ => format!("Logged out of {}; its tokens have ended.", profile.server),
         };
-        all.profiles.insert(name, profile);
-        all.save()?;
+        Profiles::change(|all| {
+            // Removed meanwhile, it stays so.
+            if let Some(known) = all.profiles.get_mut(&name) {
+                known.username = None;
+            }
+            Ok(())
+        })?;
         output::print(options.format, &document, || text)
     }
 }
@@ -300,15 +302,33 @@ pub fn log_in(
     result.map_err(|error| login_failed(name, profile, error))
 }
 
+/// Asks the server who it is, and notes the username in the profile.
+pub fn who_logged_in(runtime: &Runtime, name: &str, profile: &mut Profile) -> Result<UserInfo> {
+    // An app that was made before the login knows only the tokens of before.
+    let client = app(name, profile, &Browser::Elsewhere)?
+        .auth_client("")
+        .map_err(explain)?;
+    let person = runtime.block_on(client.userinfo()).map_err(explain)?.into_inner();
+    profile.username = Some(username(&person));
+    Ok(person)
+}
+
+fn username(person: &UserInfo) -> String {
+    person
+        .preferred_username
+        .clone()
+        .unwrap_or_else(|| person.sub.to_string())
+}
+
 fn login_failed(name: &str, profile: &Profile, error: Error) -> anyhow::Error {
     match error {
         Error::Flow(FlowError::Denied { error, description }) => anyhow::anyhow!(
             "the login was refused: {}; nothing has changed",
-            description.unwrap_or(error)
+            output::one_line(&description.unwrap_or(error))
         ),
         Error::Flow(FlowError::MissingScopes { missing, .. }) => Exit::MoreNeeded.because(format!(
             "you did not allow all that this command line needs: {}; log in again and leave the boxes ticked",
-            missing.join(" ")
+            output::one_line(&missing.join(" "))
         )),
         Error::TokenValidation(TokenValidationError::IdentityMismatch { .. }) => anyhow::anyhow!(
             "somebody else is logged in with the profile {name}{}; type portolan logout --profile {name} first, or \
@@ -316,7 +336,7 @@ fn login_failed(name: &str, profile: &Profile, error: Error) -> anyhow::Error {
             profile
                 .username
                 .as_ref()
-                .map_or(String::new(), |who| format!(" ({who})"))
+                .map_or(String::new(), |who| format!(" ({})", output::one_line(who)))
         ),
         Error::Api(error) if error.oauth_error() == Some("invalid_grant") => anyhow::anyhow!(
             "the code was not accepted: {}. A code is good once and for a few minutes; type portolan login again",
@@ -352,7 +372,9 @@ fn begin_quietly(runtime: &Runtime, profile: &Profile, scopes: &[&str]) -> Resul
     let client = NativeAppAuthClient::with_options(profile.client_id.as_str(), options).map_err(explain)?;
     let redirect_uri = format!("{}/v2/web/auth-code", profile.server);
     let asked = FlowOptions::new(scopes.to_vec()).map_err(explain)?;
-    let flow = client.start_flow(asked.redirect_uri(redirect_uri)).map_err(explain)?;
+    let flow = client
+        .start_flow(asked.redirect_uri(redirect_uri.as_str()))
+        .map_err(explain)?;
     let quietly = AuthorizationParameters {
         prompt: Some("none".to_owned()),
         ..AuthorizationParameters::default()
@@ -364,7 +386,15 @@ fn begin_quietly(runtime: &Runtime, profile: &Profile, scopes: &[&str]) -> Resul
         )
     };
     match runtime.block_on(client.send(Request::get(flow.authorize_url_with(&quietly, &[])))) {
-        Ok(answer) if (300..400).contains(&answer.status()) => Ok(refused_scopes(answer.header("location"))),
+        Ok(answer) if (300..400).contains(&answer.status()) => {
+            let location = answer.header("location").unwrap_or_default();
+            // A proxy or a page for logins at a network sends everybody elsewhere. Of Globus it
+            // is not known whether it knows logins without a page.
+            if !location.starts_with(&redirect_uri) && !place::is_globus(&profile.server) {
+                return Err(no_server(format!("it sends to {}", output::one_line(location))));
+            }
+            Ok(refused_scopes(location))
+        }
         Ok(answer) => Err(no_server(answer.status().to_string())),
         Err(Error::Api(error)) if [400, 401, 403].contains(&error.status()) => Ok(Some(error.status().to_string())),
         Err(Error::Api(error)) => Err(no_server(error.status().to_string())),
@@ -373,15 +403,16 @@ fn begin_quietly(runtime: &Runtime, profile: &Profile, scopes: &[&str]) -> Resul
 }
 
 /// Any other error, such as that nobody is signed in, is what was to be expected.
-fn refused_scopes(location: Option<&str>) -> Option<String> {
-    let url = url::Url::parse(location?).ok()?;
+fn refused_scopes(location: &str) -> Option<String> {
+    let url = url::Url::parse(location).ok()?;
     let value = |name: &str| {
         url.query_pairs()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.into_owned())
     };
     value("error").filter(|error| error == "invalid_scope")?;
-    Some(value("error_description").unwrap_or_else(|| "invalid_scope".to_owned()))
+    let why = value("error_description").unwrap_or_else(|| "invalid_scope".to_owned());
+    Some(output::one_line(&why))
 }
 
 fn unknown_client(profile: &Profile) -> anyhow::Error {

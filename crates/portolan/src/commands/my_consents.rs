@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use portolan_sdk::documents::{Consent, Scope};
-use portolan_sdk::{ClientId, ConsentId, IdentityId, IdentityLookup, ScopeId, ScopeLookup};
+use portolan_sdk::{ClientId, ConsentId, ScopeId, ScopeLookup};
 use serde_json::{Value, json};
 
-use crate::exit::Exit;
+use crate::look_up;
 use crate::options::Options;
 use crate::output::{self, Branch, Confirmation};
 use crate::place::Session;
@@ -89,7 +89,7 @@ struct Forest {
 
 impl Forest {
     fn of(session: &Session, identity: Option<&str>) -> Result<Self> {
-        let identity = identity.map(|text| find_identity(session, text)).transpose()?;
+        let identity = identity.map(|text| look_up::identity(session, text)).transpose()?;
         let answer = session.run(session.client.get_consents(identity, true))?;
         let mut consents = answer.to_vec();
         let scope_ids: BTreeSet<ScopeId> = consents.iter().map(|consent| consent.scope).collect();
@@ -103,10 +103,9 @@ impl Forest {
         let mut clients = BTreeMap::new();
         for id in client_ids {
             // A client that is not public keeps its name to itself; its id is known anyhow.
-            match session.run(async { session.client.get_client(id).await.map(Some).or_else(hidden) })? {
-                Some(client) => clients.insert(id, client.name.clone()),
-                None => None,
-            };
+            if let Some(client) = look_up::if_visible(session, session.client.get_client(id))? {
+                clients.insert(id, client.name.clone());
+            }
         }
         consents.sort_by_key(|consent| (consent.dependency_path.len(), consent.scope_name.clone(), consent.id));
         Ok(Self {
@@ -226,20 +225,4 @@ fn parent(consent: &Consent) -> Option<ConsentId> {
         [.., parent, _] => Some(*parent),
         _ => None,
     }
-}
-
-fn hidden<T>(error: portolan_sdk::Error) -> portolan_sdk::Result<Option<T>> {
-    match error.api().map(portolan_sdk::AuthApiError::status) {
-        Some(403 | 404) => Ok(None),
-        _ => Err(error),
-    }
-}
-
-fn find_identity(session: &Session, text: &str) -> Result<IdentityId> {
-    if let Ok(id) = text.parse() {
-        return Ok(id);
-    }
-    let answer = session.run(session.client.get_identities(IdentityLookup::usernames([text])))?;
-    let found = answer.identities.first().map(|identity| identity.id);
-    found.ok_or_else(|| Exit::Failed.because(format!("nobody at {} has the name {text}", session.server)))
 }

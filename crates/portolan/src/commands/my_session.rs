@@ -3,10 +3,9 @@
 use anyhow::Result;
 use clap::Args;
 use portolan_sdk::AuthorizationParameters;
-use portolan_types::Timestamp;
 use serde_json::json;
 
-use super::login::{Browser, log_in};
+use super::login::{Browser, log_in, who_logged_in};
 use crate::exit::Exit;
 use crate::options::Options;
 use crate::output;
@@ -41,15 +40,18 @@ impl Update {
     pub fn run(self, options: &Options) -> Result<()> {
         options.refuse_store("a login is made at a running server")?;
         let all = Profiles::load()?;
-        let Some((name, profile)) = options.find_profile(&all)? else {
+        let Some((name, mut profile)) = options.find_profile(&all)? else {
             let server = options.server_address()?;
             return Err(place::not_logged_in(server.as_deref(), None));
         };
         let browser = Browser::of(self.no_browser);
-        log_in(&place::runtime()?, &name, &profile, self.parameters(), browser)?;
+        let runtime = place::runtime()?;
+        log_in(&runtime, &name, &profile, self.parameters(), browser)?;
+        who_logged_in(&runtime, &name, &mut profile)?;
+        Profiles::change(|all| all.remember(&name, &profile))?;
         let document = json!({ "profile": name, "server": profile.server, "username": profile.username });
         output::print(options.format, &document, || {
-            let who = profile.username.as_deref().unwrap_or("You");
+            let who = profile.username.as_deref().unwrap_or_default();
             format!("{who} has a fresh login at {} (profile {name}).", profile.server)
         })
     }
@@ -105,9 +107,7 @@ pub fn show(options: &Options) -> Result<()> {
     });
     output::print(options.format, &document, || {
         let rows = set.iter().map(|identity| {
-            let time = identity
-                .last_authentication
-                .map(|seconds| output::time(Timestamp::from_micros(seconds.saturating_mul(1_000_000))));
+            let time = identity.last_authentication.map(output::time_of_seconds);
             let is_effective = identity.sub == person.sub;
             vec![
                 if is_effective { "*" } else { "" }.to_owned(),

@@ -98,31 +98,28 @@ fn show(options: &Options, name: Option<String>) -> Result<()> {
 }
 
 fn choose(options: &Options, name: String) -> Result<()> {
-    let mut all = Profiles::load()?;
-    let profile = all.get(&name)?.clone();
-    all.current = Some(name.clone());
-    all.save()?;
-    output::print(options.format, &document(&all, &name, &profile)?, || {
+    let (profile, document) = Profiles::change(|all| {
+        let profile = all.get(&name)?.clone();
+        all.current = Some(name.clone());
+        let document = document(all, &name, &profile)?;
+        Ok((profile, document))
+    })?;
+    output::print(options.format, &document, || {
         format!("{name} is the current profile: {}.", profile.server)
     })
 }
 
 fn remove(options: &Options, name: String, forget: bool) -> Result<()> {
-    let mut all = Profiles::load()?;
-    let profile = all.get(&name)?.clone();
+    let profile = Profiles::load()?.get(&name)?.clone();
     end_tokens(&name, &profile, forget)?;
-    let path = profiles::token_path(&name)?;
-    for path in [path.with_extension("json.lock"), path] {
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
+    profiles::remove_tokens(&name)?;
+    Profiles::change(|all| {
+        all.profiles.remove(&name);
+        if all.current.as_ref() == Some(&name) {
+            all.current = None;
         }
-    }
-    all.profiles.remove(&name);
-    if all.current.as_ref() == Some(&name) {
-        all.current = None;
-    }
-    all.save()?;
+        Ok(())
+    })?;
     output::print(options.format, &json!({ "removed": name }), || {
         format!("{name} is removed.")
     })

@@ -115,11 +115,17 @@ pub struct Notify {
 pub enum Admin {
     /// Make somebody an admin, also of a project that nobody administers any more
     #[command(after_help = "\
+Over the network the whole list is read and written back: what somebody else changes at the
+same moment may be undone. portolan project show names the admins.
+
 Example:
   portolan project admin add Beamline bob")]
     Add(Member),
     /// Take the rights of an admin away; one has to stay
     #[command(after_help = "\
+Over the network the whole list is read and written back: what somebody else changes at the
+same moment may be undone. portolan project show names the admins.
+
 Example:
   portolan project admin remove Beamline bob")]
     Remove(Member),

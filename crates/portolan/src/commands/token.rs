@@ -8,11 +8,10 @@ use portolan_sdk::storage::{TokenData, TokenStorage as _};
 use portolan_sdk::{
     AuthClient, ConfidentialAppAuthClient, DependentTokenRequest, IntrospectionRequest, Token as Issued,
 };
-use portolan_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::explain::explain;
+use crate::explain::{explain, quoted};
 use crate::options::Options;
 use crate::output;
 use crate::place::{self, Session};
@@ -26,7 +25,8 @@ A login has one token for each service that it asked for; portolan login --scope
 more. A service account asks for what --scope names.
 
 Examples:
-  curl -H \"Authorization: Bearer $(portolan token get)\" https://auth.example.org/v2/oauth2/userinfo
+  portolan token get | sed 's/^/Authorization: Bearer /' |
+      curl -H @- https://auth.example.org/v2/oauth2/userinfo
   portolan token get transfer.api.globus.org
   portolan token get --scope https://auth.globus.org/scopes/data.example.org/read")]
     Get(Get),
@@ -121,10 +121,9 @@ impl Get {
             None => {
                 let found = storage.all()?.into_values().find(allows);
                 let missing = || {
-                    let flags: Vec<String> = self.scopes.iter().map(|scope| format!(" --scope {scope}")).collect();
                     Exit::MoreNeeded.because(format!(
                         "no token of this login allows that; type: portolan login{}{}",
-                        flags.concat(),
+                        flags(self.scopes.iter().map(String::as_str)),
                         session.flag()
                     ))
                 };
@@ -175,17 +174,18 @@ fn still_good(data: TokenData, session: &Session) -> Result<TokenData> {
     if data.expires_at_seconds > now {
         return Ok(data);
     }
-    let scopes: Vec<String> = data
-        .scope
-        .split_whitespace()
-        .map(|scope| format!(" --scope {scope}"))
-        .collect();
     Err(Exit::LoginNeeded.because(format!(
         "the token for {} has ended and cannot be renewed; type: portolan login{}{}",
-        data.resource_server,
-        scopes.concat(),
+        output::one_line(&data.resource_server),
+        flags(data.scope.split_whitespace()),
         session.flag()
     )))
+}
+
+/// To be typed. Dependent scopes have brackets, and what a server calls its scopes is its own
+/// affair: nothing of it may run.
+fn flags<'a>(scopes: impl Iterator<Item = &'a str>) -> String {
+    scopes.map(|scope| format!(" --scope {}", quoted(scope))).collect()
 }
 
 fn data_of(token: &Issued) -> TokenData {
@@ -233,7 +233,7 @@ impl Introspect {
                 ("e-mail", text(&answer.email)),
                 ("app", answer.client_id.map_or(String::new(), |id| id.to_string())),
                 ("scopes", answer.scopes().collect::<Vec<_>>().join("\n")),
-                ("ends", answer.exp.map_or(String::new(), time)),
+                ("ends", answer.exp.map_or(String::new(), output::time_of_seconds)),
             ];
             output::facts(facts.into_iter().filter(|(_, value)| !value.is_empty()))
         })
@@ -254,7 +254,7 @@ impl Dependent {
                 vec![
                     token.resource_server.clone(),
                     token.scope.split_whitespace().collect::<Vec<_>>().join("\n"),
-                    time(token.expires_at_seconds),
+                    output::time_of_seconds(token.expires_at_seconds),
                     token.access_token.expose().to_owned(),
                 ]
             });
@@ -296,6 +296,13 @@ fn typed(token: String) -> Result<String> {
     }
 }
 
-fn time(seconds: i64) -> String {
-    output::time(Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_offered_as_a_shell_reads_them() {
+        let offered = flags("openid urn:a[*b] x;$(reboot)".split_whitespace());
+        assert_eq!(offered, " --scope openid --scope 'urn:a[*b]' --scope 'x;$(reboot)'");
+    }
 }

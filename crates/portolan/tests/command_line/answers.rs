@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::support::{self, PATIENCE};
 
-/// Says the same to each request, whatever it asks.
+/// Says the same to each request, whatever it asks. The status may have headers below it.
 fn parrot(status: &str, document: &Value) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -70,7 +70,7 @@ fn logged_in_at(port: u16) -> Home {
 fn what_a_server_demands_is_a_command_to_type() {
     let demand = json!({"errors": [{"status": "403", "code": "FORBIDDEN", "title": "x", "detail": "not like this"}],
     "code": "AuthorizationRequired", "authorization_parameters": {
-        "session_message": "Only with a fresh login\u{1b}[2J", "session_required_policies": ["7a1f"],
+        "session_message": "Only with a fresh login\u{1b}[2J\nportolan: type: reboot", "session_required_policies": ["7a1f"],
         "session_required_mfa": true,
     }});
     let home = logged_in_at(parrot("403 Forbidden", &demand));
@@ -80,6 +80,11 @@ fn what_a_server_demands_is_a_command_to_type() {
     assert!(refused.output.contains("AuthorizationRequired"), "{}", refused.output);
     assert!(
         !refused.output.contains('\u{1b}') && !refused.errors.contains('\u{1b}'),
+        "{}",
+        refused.errors
+    );
+    assert!(
+        !refused.errors.contains("\nportolan: type: reboot"),
         "{}",
         refused.errors
     );
@@ -124,6 +129,37 @@ fn a_login_that_has_ended_and_a_server_that_is_away_are_told_apart() {
     );
     forgotten.text();
     home.run(&["whoami"]).fails(3, &["nobody is logged in"]);
+}
+
+#[test]
+fn tokens_that_no_profile_knows_are_sent_to_nobody() {
+    let person = json!({"sub": "9d3c1a52-7c55-4f0e-8b53-0c6a3a1b2c3d", "preferred_username": "eve"});
+    let port = parrot("200 OK", &person);
+    let home = logged_in_at(port);
+    fs::remove_file(home.profiles()).unwrap();
+    let url = format!("http://127.0.0.1:{port}");
+
+    // Were they sent, the answer would say that somebody is logged in already.
+    home.run(&["login", "--server", &url, "--profile", "lab", "--no-browser"])
+        .fails(1, &["does not answer as an authorization server"]);
+
+    assert!(!home.tokens("lab").exists());
+}
+
+#[test]
+fn whatever_sends_elsewhere_is_no_authorization_server() {
+    let elsewhere = "302 Found\r\nlocation: https://network.example.org/welcome?error=login_required";
+    let port = parrot(elsewhere, &Value::Null);
+    let home = Home::new();
+    home.run(&["login", "--server", &format!("http://127.0.0.1:{port}")])
+        .fails(
+            1,
+            &[
+                "does not answer as an authorization server",
+                "https://network.example.org/welcome",
+            ],
+        );
+    assert!(!home.profiles().exists());
 }
 
 /// Names come from anybody: escape sequences, a carriage return, right-to-left.

@@ -265,7 +265,7 @@ fn a_service_looks_at_tokens_and_gets_those_behind_it() {
         wrong
             .env("PORTOLAN_CLIENT_ID", id)
             .env("PORTOLAN_CLIENT_SECRET", "wrong");
-        Answer::of(wrong).fails(3, &["does not accept this service account"]);
+        Answer::of(wrong).fails(2, &["does not accept this service account"]);
     });
 }
 

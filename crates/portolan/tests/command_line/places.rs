@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::home::{Answer, Home, on_each};
+use crate::home::{Answer, Home, link, on_each};
 use crate::support::Place;
 
 #[test]
@@ -114,11 +114,42 @@ fn a_server_that_does_not_know_the_client_says_what_to_register() {
     home.run(&["login", "--server", "localhost:8080"])
         .fails(2, &["https://auth.example.org"]);
     home.run(&["login"]).fails(2, &["which server?"]);
+    let mut new = home.command(&["login", "--profile", "new", "--client-id", unknown]);
+    new.env("PORTOLAN_SERVER", &url);
+    Answer::of(new).fails(2, &[unknown, &format!("{url}/v2/web/auth-code")]);
     home.run(&["login", "--server", &format!("{url}/elsewhere")])
         .fails(1, &["does not answer as an authorization server"]);
     home.run(&["login", "--server", &url, "--scope", "urn:no:such:scope"])
         .fails(2, &["does not know all of what is asked for", "urn:no:such:scope"]);
     assert!(!home.profiles().exists(), "nothing is remembered of what did not work");
+}
+
+#[test]
+fn a_login_saves_its_profile_first_and_undoes_nothing_of_others() {
+    on_each(|land| {
+        let home = Home::new();
+        let url = land.url();
+        let read = || -> Value { serde_json::from_slice(&fs::read(home.profiles()).unwrap()).unwrap() };
+        let mut terminal = home.terminal(&["login", "--server", &url, "--profile", "lab", "--no-browser"]);
+        let link = link(terminal.wait_for("Paste the code that it shows: "));
+        // Whenever it ends from here on, it is known which server the tokens are of.
+        let saved = read();
+        assert_eq!(saved["profiles"]["lab"]["server"], json!(url));
+        assert_eq!(saved["current"], Value::Null);
+
+        // What other commands do while the person is in the browser.
+        let other = json!({"server": "http://localhost:1", "client_id": "x"});
+        let both = json!({"profiles": {"lab": saved["profiles"]["lab"], "other": other}});
+        fs::write(home.profiles(), both.to_string()).unwrap();
+        terminal.type_line(&land.code(&link));
+        let (status, shown) = terminal.end();
+        assert_eq!(status, 0, "{shown}");
+
+        let saved = read();
+        assert_eq!(saved["current"], "lab");
+        assert_eq!(saved["profiles"]["lab"]["username"], "alice@portolan.local");
+        assert_eq!(saved["profiles"]["other"], other);
+    });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the store remembers about the server: names fixed at the first start and the
 //! check value of the master key.
 
-use portolan_db::{Db, Engine, Query, ReadTx, WriteTx, params};
+use portolan_db::{Db, Engine, ReadTx, WriteTx, params};
 use portolan_types::Timestamp;
 
 use crate::error::{Error, Result};
@@ -41,9 +41,10 @@ pub fn upsert(tx: &mut WriteTx, name: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether the store answers.
+/// Whether the store answers: through its queue, and from a page of its own.
 pub async fn is_reachable(db: &Db) -> Result<()> {
-    db.find(Query::<i64>::new("SELECT 1", params![])).await?;
+    db.read(|tx| Ok::<_, Error>(tx.fetch_one::<i64>("SELECT count(*) FROM settings", params![])?))
+        .await?;
     Ok(())
 }
 

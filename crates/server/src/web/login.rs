@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use portolan_db::ReadTx;
 use portolan_types::{IdentityId, Secret, Timestamp};
 use uuid::Uuid;
 
@@ -112,54 +113,59 @@ pub(super) async fn load(
 ) -> Result<LoginState> {
     let hash = cookie.map(|cookie| cookie.hash);
     let (shared, ctx) = (app.clone(), ctx.clone());
-    app.db
-        .read_briefly(move |tx| {
-            let session = match &hash {
-                Some(hash) => find_session(tx, &shared, &ctx, hash)?,
-                None => None,
-            };
-            let (session, signed_in) = session.map_or((None, None), |(id, person)| (Some(id), person));
-            let mut demands = Demands::default();
-            let waiting = match (id, session) {
-                (None, _) => None,
-                (Some(_), None) => return Err(super::expired()),
-                (Some(id), Some(session)) => {
-                    let waiting = find_waiting(tx, &ctx, session, id)?;
-                    demands = Demands::of(tx, &ctx, &waiting, session, used_here)?;
-                    Some(waiting)
-                }
-            };
-            if let (Some(session), true) = (session, destination.changes_links())
-                && linking::lacks_second_factor_here(tx, ctx.now, session)?
-            {
-                demands.add_two_factors(&ctx);
+    // A search reads as many rows as its words have.
+    let searches = asked.search.is_some();
+    let work = move |tx: &mut ReadTx| {
+        let session = match &hash {
+            Some(hash) => find_session(tx, &shared, &ctx, hash)?,
+            None => None,
+        };
+        let (session, signed_in) = session.map_or((None, None), |(id, person)| (Some(id), person));
+        let mut demands = Demands::default();
+        let waiting = match (id, session) {
+            (None, _) => None,
+            (Some(_), None) => return Err(super::expired()),
+            (Some(id), Some(session)) => {
+                let waiting = find_waiting(tx, &ctx, session, id)?;
+                demands = Demands::of(tx, &ctx, &waiting, session, used_here)?;
+                Some(waiting)
             }
-            let linking = match (&destination, session) {
-                (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),
-                (Destination::Link(_), None) => return Err(linking::gone()),
-                _ => None,
-            };
-            let for_link = linking.as_ref().and_then(|linking| linking.waiting.as_ref());
-            let wants_domain = demands.domains || waiting.is_none();
-            let choice = choice::load(tx, waiting.as_ref().or(for_link), wants_domain, &asked)?;
-            // Only of their own: the address of this page is anybody's words.
-            let needed = match (&destination, &signed_in) {
-                (Destination::Administer(_, Some(id)), Some(person)) => {
-                    identities::find(tx, *id)?.filter(|needed| needed.set_id == person.identity.set_id)
-                }
-                _ => None,
-            };
-            Ok(LoginState {
-                needed: needed.map(|identity| identity.username),
-                choice,
-                waiting,
-                signed_in,
-                demands,
-                destination: destination.clone(),
-                linking,
-            })
+        };
+        if let (Some(session), true) = (session, destination.changes_links())
+            && linking::lacks_second_factor_here(tx, ctx.now, session)?
+        {
+            demands.add_two_factors(&ctx);
+        }
+        let linking = match (&destination, session) {
+            (Destination::Link(id), Some(session)) => Some(Linking::find(tx, &ctx, session, *id)?),
+            (Destination::Link(_), None) => return Err(linking::gone()),
+            _ => None,
+        };
+        let for_link = linking.as_ref().and_then(|linking| linking.waiting.as_ref());
+        let wants_domain = demands.domains || waiting.is_none();
+        let choice = choice::load(tx, waiting.as_ref().or(for_link), wants_domain, &asked)?;
+        // Only of their own: the address of this page is anybody's words.
+        let needed = match (&destination, &signed_in) {
+            (Destination::Administer(_, Some(id)), Some(person)) => {
+                identities::find(tx, *id)?.filter(|needed| needed.set_id == person.identity.set_id)
+            }
+            _ => None,
+        };
+        Ok(LoginState {
+            needed: needed.map(|identity| identity.username),
+            choice,
+            waiting,
+            signed_in,
+            demands,
+            destination: destination.clone(),
+            linking,
         })
-        .await
+    };
+    if searches {
+        app.db.read(work).await
+    } else {
+        app.db.read_briefly(work).await
+    }
 }
 
 pub(super) fn show(

@@ -3,7 +3,8 @@
 //! Things are known by their names: the key of their table. An `id` beside it says which
 //! one is meant whatever it is called in the store, so that it can be renamed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use portolan_server::domain::client::registration::parse_fqdn;
@@ -167,15 +168,20 @@ impl File {
         }
     }
 
+    fn secrets(&self) -> impl Iterator<Item = &SecretFile> {
+        let clients = self.projects.iter().flat_map(|project| &project.clients);
+        clients.flat_map(|client| &client.secrets)
+    }
+
+    /// The folders of its secrets, each once and in the same order in every run.
+    pub fn secret_folders(&self) -> BTreeSet<PathBuf> {
+        self.secrets().map(|secret| secret.file().0).collect()
+    }
+
     fn check_secret_files(&self, findings: &Findings) {
-        let mut seen: BTreeMap<&Path, &Head> = BTreeMap::new();
-        for secret in self
-            .projects
-            .iter()
-            .flat_map(|project| &project.clients)
-            .flat_map(|client| &client.secrets)
-        {
-            if let Some(first) = seen.insert(&secret.path, &secret.head) {
+        let mut seen: BTreeMap<(PathBuf, &OsStr), &Head> = BTreeMap::new();
+        for secret in self.secrets() {
+            if let Some(first) = seen.insert(secret.file(), &secret.head) {
                 let text = format!("is the file of {} already; each secret needs its own", first.place.path);
                 findings.borrow_mut().push(secret.head.finding("secret_file", text));
             }
@@ -329,6 +335,21 @@ impl SecretFile {
         }
         let head = table.end(name.trim());
         path.map(|path| Self { head, path })
+    }
+
+    /// The folder that it is in, as it is typed.
+    pub fn folder(&self) -> &Path {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new("."))
+    }
+
+    /// The same for all spellings of one file: `x`, `./x`, and `x` in a folder that a link
+    /// leads to.
+    fn file(&self) -> (PathBuf, &OsStr) {
+        let folder = self.folder();
+        // One that is not there cannot be written to under any spelling.
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        (folder, self.path.file_name().unwrap_or_default())
     }
 }
 

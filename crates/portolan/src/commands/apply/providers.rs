@@ -186,7 +186,7 @@ impl Work<'_> {
     /// Puts what the file says in place of what is there. False if it cannot be said.
     fn say(&mut self, app: &App, provider: &Provider, wanted: &mut Wanted) -> bool {
         if let Err(error) = provider.members.apply(app, wanted) {
-            let text = error.to_string().replace("--", "");
+            let text = without_dashes(&error.to_string());
             self.findings.push(provider.head.finding("", text));
             return false;
         }
@@ -277,4 +277,35 @@ fn facts(wanted: &Wanted) -> Vec<(&'static str, Value)> {
         ("user_endpoint", endpoint(|known| Some(&known.user))),
         ("emails_endpoint", endpoint(|known| known.emails.as_ref())),
     ]
+}
+
+/// The words of the command line name options; in a file they are members without dashes.
+/// Those inside of a value stay.
+fn without_dashes(text: &str) -> String {
+    let words = text.split(' ').map(|word| match word.strip_prefix("(--") {
+        Some(option) => format!("({option}"),
+        None => word.strip_prefix("--").unwrap_or(word).to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_lose_their_dashes_and_values_keep_theirs() {
+        for (text, expected) in [
+            (
+                "--issuer: https://a--b.example.org/ is wrong",
+                "issuer: https://a--b.example.org/ is wrong",
+            ),
+            (
+                "plain OAuth 2.0 (--preset github); so",
+                "plain OAuth 2.0 (preset github); so",
+            ),
+        ] {
+            assert_eq!(without_dashes(text), expected);
+        }
+    }
 }

@@ -8,7 +8,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -29,8 +29,8 @@ use super::work::Work;
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     new: Vec<(PathBuf, Secret)>,
-    /// Those that a run wrote and did not live to name.
-    unnamed: Vec<PathBuf>,
+    /// Those that a run wrote and did not live to name, or to name alone.
+    unnamed: Vec<(PathBuf, Secret)>,
 }
 
 /// What was written for a transaction that has not committed yet. It may run twice.
@@ -43,11 +43,17 @@ impl Work<'_> {
         let known = clients::list_credentials(self.tx, client)?;
         let in_the_way = secret.path.symlink_metadata().is_ok();
         if known.iter().any(|credential| credential.name == secret.head.name) {
-            if !in_the_way && self.is_unnamed(client, &secret.path)? {
-                self.plan.secret_files.push(secret.path.display().to_string());
-                self.files.unnamed.push(secret.path.clone());
+            let unnamed = if !in_the_way || is_one_file(&secret.path, &beside(&secret.path)) {
+                self.unnamed(client, &secret.path)?
             } else {
-                self.plan.unchanged += 1;
+                None
+            };
+            match unnamed {
+                Some(text) => {
+                    self.plan.secret_files.push(secret.path.display().to_string());
+                    self.files.unnamed.push((secret.path.clone(), text));
+                }
+                None => self.plan.unchanged += 1,
             }
             return Ok(());
         }
@@ -71,15 +77,16 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Whether a run was killed after its commit, before it could name the file.
-    fn is_unnamed(&mut self, client: ClientId, path: &Path) -> Result<bool, Error> {
+    /// The secret of a run that was killed after its commit, before it could name the file.
+    fn unnamed(&mut self, client: ClientId, path: &Path) -> Result<Option<Secret>, Error> {
         let Ok(text) = fs::read_to_string(beside(path)) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let hash = token_format::hash(text.trim_end());
+        let text = text.trim_end();
+        let hash = token_format::hash(text);
         let rows = self.tx.fetch(&clients::with_secrets(client))?;
-        let found = Provable::from_rows(rows);
-        Ok(found.is_some_and(|found| found.hashes.contains(&hash)))
+        let found = Provable::from_rows(rows).filter(|found| found.hashes.contains(&hash));
+        Ok(found.map(|_| Secret::new(text)))
     }
 }
 
@@ -105,6 +112,23 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.portolan-apply"))
 }
 
+/// Whether both names are there and lead to the same file.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    match (one.symlink_metadata(), other.symlink_metadata()) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
+/// Overwrites nothing. A run that was killed between the two steps left both names; the
+/// hidden one would bring the file back when somebody has deleted it.
+fn give_name(beside: &Path, path: &Path) -> io::Result<()> {
+    if !is_one_file(beside, path) {
+        fs::hard_link(beside, path)?;
+    }
+    fs::remove_file(beside)
+}
+
 impl Files {
     /// Before the commit.
     pub fn write(&self, written: &Written) -> Result<()> {
@@ -122,10 +146,16 @@ impl Files {
     /// After the commit. What cannot have its name stays where it is, and that is said.
     pub fn name(&self) -> Result<()> {
         let mut failed = Vec::new();
-        let new = self.new.iter().map(|(path, _)| path);
-        for path in new.chain(&self.unnamed) {
+        for (path, secret) in self.new.iter().chain(&self.unnamed) {
             let beside = beside(path);
-            if let Err(error) = fs::hard_link(&beside, path).and_then(|()| fs::remove_file(&beside)) {
+            if !fs::read_to_string(&beside).is_ok_and(|text| text.trim_end() == secret.expose()) {
+                failed.push(format!(
+                    "the secret for {} is lost, as {} is not as it was written: delete that secret of the client, and \
+                     run it again",
+                    path.display(),
+                    beside.display()
+                ));
+            } else if let Err(error) = give_name(&beside, path) {
                 failed.push(format!(
                     "the secret for {} is in {} ({error}): move it yourself",
                     path.display(),
@@ -138,6 +168,23 @@ impl Files {
         }
         Err(anyhow!("all is in the store, but {}", failed.join("; ")))
     }
+}
+
+/// Holds the folders of secrets until it is dropped: the hidden file of a secret has the same
+/// name in every run, and two runs at once would mix theirs. Taken before the transaction
+/// and in one order, so that no two runs wait for one another.
+pub fn hold(folders: impl IntoIterator<Item = PathBuf>) -> Vec<File> {
+    let mut held = Vec::new();
+    for folder in folders {
+        // A folder that cannot be opened is told of where it is written to. Some network file
+        // systems lock nothing; there, what is written is still checked before it gets its name.
+        if let Ok(folder) = File::open(folder)
+            && folder.lock().is_ok()
+        {
+            held.push(folder);
+        }
+    }
+    held
 }
 
 /// Nothing was committed.
@@ -195,6 +242,30 @@ mod tests {
         assert!(error.contains(".portal.secret.portolan-apply"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "somebody else's");
         assert!(beside(&path).exists());
+
+        // Killed when it had both names.
+        fs::remove_file(&path).unwrap();
+        fs::hard_link(beside(&path), &path).unwrap();
+        files.name().unwrap();
+        assert!(path.exists() && !beside(&path).exists());
+
+        // Whatever else lies there is no secret of this client.
+        fs::remove_file(&path).unwrap();
+        fs::write(beside(&path), "of another client\n").unwrap();
+        let error = files.name().unwrap_err().to_string();
+        assert!(error.contains("is lost"), "{error}");
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_run_at_a_time_holds_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = hold([folder.path().to_owned(), folder.path().join("missing")]);
+        assert_eq!(held.len(), 1);
+        let other = File::open(folder.path()).unwrap();
+        assert!(other.try_lock().is_err());
+        drop(held);
+        other.try_lock().unwrap();
     }
 
     #[test]

@@ -296,7 +296,11 @@ impl<'a> Work<'a> {
             match self.judge(&project.head, found)? {
                 Some(identity) => {
                     self.named_identities.insert(identity.id, project.head.at("admins"));
-                    ids.push(identity.id.to_string());
+                    // Named twice, by username and by id, it is one admin all the same.
+                    let id = identity.id.to_string();
+                    if !ids.contains(&id) {
+                        ids.push(id);
+                    }
                 }
                 None => all_known = false,
             }

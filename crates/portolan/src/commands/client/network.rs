@@ -77,6 +77,10 @@ fn create(command: &Create, options: &Options, session: &Session) -> Result<()> 
 }
 
 fn list(command: &List, options: &Options, session: &Session) -> Result<()> {
+    if command.instances {
+        return Err(Exit::Usage
+            .because("--instances is for the operator of a server: name its store with --data-dir or --database"));
+    }
     let all = session.run(session.client.get_clients())?.into_inner();
     let projects = session.run(session.client.get_projects())?.into_inner();
     let names: Vec<(ClientId, String)> = all.iter().map(|client| (client.id, client.name.clone())).collect();
@@ -145,9 +149,9 @@ fn delete_secret(
 fn view(session: &Session, document: Document) -> Result<View> {
     let named = |name: &str, id: String| format!("{name} ({id})");
     let project = match document.project {
-        Some(id) => match session.attempt(session.client.get_project(id)) {
-            Ok(project) => Some(named(&project.display_name, id.to_string())),
-            Err(_) => Some(id.to_string()),
+        Some(id) => match look_up::if_visible(session, session.client.get_project(id))? {
+            Some(project) => Some(named(&project.display_name, id.to_string())),
+            None => Some(id.to_string()),
         },
         None => None,
     };
@@ -172,12 +176,10 @@ fn view(session: &Session, document: Document) -> Result<View> {
         found.into_iter().map(|scope| scope.scope_string).collect()
     };
     let secrets = if document.public_client {
-        Vec::new()
+        Some(Vec::new())
     } else {
-        match session.attempt(session.client.get_client_credentials(document.id)) {
-            Ok(found) => found.iter().map(|secret| (secret.id, secret.name.clone())).collect(),
-            Err(_) => Vec::new(),
-        }
+        let found = look_up::if_visible(session, session.client.get_client_credentials(document.id))?;
+        found.map(|found| found.iter().map(|secret| (secret.id, secret.name.clone())).collect())
     };
     Ok(View {
         project,

@@ -298,10 +298,12 @@ impl View {
                 .map(|child| (child.id, child.name))
                 .collect(),
             scopes: own.into_iter().map(|scope| scope.scope_string).collect(),
-            secrets: clients::list_credentials(tx, client.id)?
-                .into_iter()
-                .map(|secret| (secret.id, secret.name))
-                .collect(),
+            secrets: Some(
+                clients::list_credentials(tx, client.id)?
+                    .into_iter()
+                    .map(|secret| (secret.id, secret.name))
+                    .collect(),
+            ),
             state: match (client.enabled, client.is_template, client.is_instance) {
                 (false, ..) => "disabled",
                 (_, true, _) => "enabled, a template that devices register from",

@@ -16,7 +16,8 @@ pub struct View {
     pub children: Vec<(ClientId, String)>,
     /// Its own scopes, as strings.
     pub scopes: Vec<String>,
-    pub secrets: Vec<(CredentialId, String)>,
+    /// `None` where whoever looks may not see them.
+    pub secrets: Option<Vec<(CredentialId, String)>>,
     /// These three are known on the store only.
     pub resource_server: Option<String>,
     pub id_token_algorithm: Option<String>,
@@ -43,7 +44,12 @@ impl View {
                     client.id
                 ));
             }
-            let secrets: Vec<String> = self.secrets.iter().map(|(id, name)| format!("{name} ({id})")).collect();
+            let secrets: Vec<String> = self
+                .secrets
+                .iter()
+                .flatten()
+                .map(|(id, name)| format!("{name} ({id})"))
+                .collect();
             let secrets = if client.public_client {
                 "none: a public client holds no secret".to_owned()
             } else {
@@ -79,12 +85,16 @@ impl View {
 impl View {
     /// What somebody is asked before it goes.
     pub fn what_ends(&self) -> String {
+        let secrets = self
+            .secrets
+            .as_ref()
+            .map(|secrets| output::count(secrets.len(), "secret"));
         let mut text = format!(
-            "The client {} ({}) is about to be deleted. It has {} and {}.\n\
+            "The client {} ({}) is about to be deleted. It has {}{}.\n\
              They end at once with it, as do everybody's consents to it and to its scopes, and all tokens of both.",
             self.document.name,
             self.document.id,
-            output::count(self.secrets.len(), "secret"),
+            secrets.map_or(String::new(), |secrets| format!("{secrets} and ")),
             output::count(self.scopes.len(), "scope"),
         );
         if !self.children.is_empty() {

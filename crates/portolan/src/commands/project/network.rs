@@ -102,7 +102,8 @@ fn delete(options: &Options, session: &Session, text: &str, confirmation: &Confi
     })
 }
 
-/// The interface takes the whole list of admins.
+/// The interface takes the whole list of admins, so two changes at once can undo one another;
+/// what it answers tells at least whether this one holds.
 fn change_admins(member: &Member, verb: Verb, options: &Options, session: &Session) -> Result<()> {
     let project = look_up::project(session, &member.project)?;
     let identity = look_up::identity(session, &member.identity)?;
@@ -128,6 +129,15 @@ fn change_admins(member: &Member, verb: Verb, options: &Options, session: &Sessi
     session.announce();
     let request = ProjectRequest::changes().admin_ids(admins);
     let project = session.run(session.client.update_project(project.id, request))?;
+    if let Some(admins) = &project.admin_ids
+        && admins.contains(&identity) != matches!(verb, Verb::Add)
+    {
+        bail!(
+            "the admins of {} were changed meanwhile; portolan project show {} names them",
+            project.display_name,
+            project.id
+        );
+    }
     output::print(options.format, &json!({ "project": *project }), || match verb {
         Verb::Add => format!("{} is an admin of {}.", member.identity, project.display_name),
         Verb::Remove => format!("{} is no longer an admin of {}.", member.identity, project.display_name),

@@ -106,9 +106,9 @@ fn plain(error: anyhow::Error) -> anyhow::Error {
 fn view(session: &Session, document: Document) -> Result<View> {
     let known = further_down(&document, |ids| fetch(session, ids))?;
     // Everybody may see an advertised scope, but not the client behind it.
-    let (owner, fqdns) = match session.attempt(session.client.get_client(document.client)) {
-        Ok(owner) => (format!("{} ({})", owner.name, owner.id), owner.fqdns.clone()),
-        Err(_) => (document.client.to_string(), Vec::new()),
+    let (owner, fqdns) = match look_up::if_visible(session, session.client.get_client(document.client))? {
+        Some(owner) => (format!("{} ({})", owner.name, owner.id), owner.fqdns.clone()),
+        None => (document.client.to_string(), Vec::new()),
     };
     Ok(View {
         owner,

@@ -104,7 +104,7 @@ pub async fn act<A: Action>(visit: &Visit, id: &str, name: &str) -> Page {
         Ok(()) if A::LAST == Some(action) => Ok(go_on(A::AREA)),
         Ok(()) => Ok(go_on(&format!("{}/{id}?notice={name}", A::AREA))),
         Err(refusal) => {
-            let errors = FormErrors::whole(refusal.detail().to_owned());
+            let errors = FormErrors::refusal(visit.ctx.language, &refusal);
             show(visit, action, id, name, errors).await
         }
     }
