@@ -89,6 +89,7 @@ const SCANS: &[(&str, &str)] = &[
         "when an operator switches a provider off",
     ),
     ("settings::list", "a handful of settings"),
+    ("settings::is_reachable", "a handful of settings"),
     ("settings::is_reachable_blocking", "a handful of settings"),
 ];
 
