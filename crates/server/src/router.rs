@@ -362,7 +362,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz));
 
-    let rest = Router::new().fallback(no_such_path).layer(render::render_api(&app));
+    let rest = Router::new().fallback(no_such_path).layer(render::render_unknown(&app));
 
     let body_limit = DefaultBodyLimit::max(app.config.limits.body_bytes);
     let mut all = Router::new()

@@ -15,6 +15,7 @@ use askama::Template;
 use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use http::header::{self, HeaderValue};
 use pin_project_lite::pin_project;
 use portolan_types::Timestamp;
@@ -32,7 +33,7 @@ use crate::web::pages::{ErrorPage, Href, Layout, Link};
 pub fn render_oauth(app: &App) -> RenderLayer {
     RenderLayer {
         app: app.clone(),
-        surface: Surface::OAuth,
+        surface: Some(Surface::OAuth),
     }
 }
 
@@ -40,7 +41,7 @@ pub fn render_oauth(app: &App) -> RenderLayer {
 pub fn render_api(app: &App) -> RenderLayer {
     RenderLayer {
         app: app.clone(),
-        surface: Surface::Api,
+        surface: Some(Surface::Api),
     }
 }
 
@@ -48,7 +49,16 @@ pub fn render_api(app: &App) -> RenderLayer {
 pub fn render_web(app: &App) -> RenderLayer {
     RenderLayer {
         app: app.clone(),
-        surface: Surface::Web,
+        surface: Some(Surface::Web),
+    }
+}
+
+/// Paths that are of no surface: a page for browsers, the document of the JSON interface
+/// for programs.
+pub fn render_unknown(app: &App) -> RenderLayer {
+    RenderLayer {
+        app: app.clone(),
+        surface: None,
     }
 }
 
@@ -59,10 +69,22 @@ pub(super) enum Surface {
     Web,
 }
 
+impl Surface {
+    /// Browsers name HTML when a person follows a link; programs do not.
+    fn wanted(headers: &HeaderMap) -> Surface {
+        let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        match accepted {
+            Some(types) if types.contains("text/html") => Surface::Web,
+            _ => Surface::Api,
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct RenderLayer {
     app: App,
-    surface: Surface,
+    /// None if the request decides.
+    surface: Option<Surface>,
 }
 
 impl<S> Layer<S> for RenderLayer {
@@ -80,7 +102,7 @@ impl<S> Layer<S> for RenderLayer {
 #[derive(Clone)]
 pub struct RenderService<S> {
     app: App,
-    surface: Surface,
+    surface: Option<Surface>,
     inner: S,
 }
 
@@ -103,7 +125,7 @@ where
             .expect("the context layer surrounds every route");
         RenderFuture {
             occasion: Occasion {
-                surface: self.surface,
+                surface: self.surface.unwrap_or_else(|| Surface::wanted(request.headers())),
                 request_id: ctx.request_id,
                 now: ctx.now,
                 language: ctx.language,

@@ -298,13 +298,19 @@ fn consent_shows_the_template_and_what_the_device_calls_itself() {
     assert!(!html.contains("<bank>"));
 }
 
-/// wire.md 3.1: unknown paths and methods are JSON too.
+/// wire.md 3.1: unknown paths and methods are JSON too, but not for a person who follows a
+/// wrong link.
 #[test]
 fn unknown_paths_and_methods_have_json_answers() {
     let server = TestServer::new();
     let missing = server.get("/v2/api/nothing");
     assert_eq!(missing.status, 404);
     assert_eq!(missing.json()["errors"][0]["code"], "NOT_FOUND");
+    let accept = "text/html,application/xhtml+xml,*/*;q=0.8";
+    let followed = server.request(Method::GET, "/consents").header("accept", accept).send();
+    assert_eq!(followed.status, 404);
+    assert_eq!(followed.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(followed.text().contains("Page not found"), "{}", followed.text());
     let bad_id = server.client().confidential().create();
     assert_eq!(server.get_as(&format!("{PATH}/x"), &bad_id.auth()).status, 404);
     let method = server.request(Method::PATCH, PATH).send();
