@@ -9,6 +9,7 @@ common-new-tab = (öffnet einen neuen Tab)
 
 common-error = Fehler:
 common-check-form = Bitte prüfen Sie Ihre Eingaben
+common-refused = Das hat nicht geklappt
 common-show = Anzeigen
 
 common-your-account = Ihr Konto

@@ -90,6 +90,8 @@ developers-find-app = Eine App nach Name oder Client-ID suchen
 developers-find = Suchen
 developers-shown = { $shown } von { $total } Apps
 developers-first-shown = Die ersten { $shown } von { $total } Apps. Geben Sie einen Teil des Namens ein, um andere zu finden.
+developers-found-none = Keine App passt zu „{ $text }“.
+developers-show-all = Alle Apps zeigen
 developers-notice-app-deleted = Die App wurde gelöscht, und alles, was ihr erlaubt war, hat geendet.
 
 # Arten von Apps

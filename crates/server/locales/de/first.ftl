@@ -12,6 +12,7 @@ first-address-title = Ist dieser Server erreichbar?
 first-address-seen = Ihr Browser benutzt
 first-address-unknown = Er sagt es nicht.
 first-address-configured = Dem Server wurde gesagt
+first-address-unseen = Sehen Sie selbst in der Adresszeile nach: Die Adresse dort sollte mit der obigen beginnen. Apps und Personen finden den Server nur unter dieser.
 first-address-agrees = Beides ist gleich. Apps und Personen finden den Server unter dieser Adresse.
 first-address-differs = Das ist nicht dasselbe
 first-address-differs-text = Apps vergleichen die Adresse mit dem, was der Server von sich sagt, und weigern sich, wenn sie abweicht. Wenn Ihr Browser die Adresse benutzt, die alle benutzen werden, sagen Sie es dem Server:

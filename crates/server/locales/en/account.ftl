@@ -51,7 +51,8 @@ account-address-new = E-mail address to confirm
 account-address-back = Back
 account-address-elsewhere = The address of { $username } comes from { $provider } at each sign-in. Change it there.
 account-address-sent = A message is on its way to { $address }. Open the link in it within a day. If none comes, too many were sent there lately: try again in an hour.
-account-address-confirm = Confirm your e-mail address
+# With a hyphen at which no line ends.
+account-address-confirm = Confirm your e‑mail address
 account-address-confirm-text = Is { $address } your address, and is { $username } your account? If you do not know that account, close this page.
 account-address-confirm-submit = Confirm
 account-address-done = Address confirmed

@@ -11,6 +11,8 @@ common-new-tab = (opens a new tab)
 # Before the title of a page and before what is wrong with a field.
 common-error = Error:
 common-check-form = Please check this form
+# The same, where no field is at fault.
+common-refused = That did not work
 common-show = Show
 
 common-your-account = Your account

@@ -90,6 +90,8 @@ developers-find-app = Find an app by its name or client ID
 developers-find = Find
 developers-shown = { $shown } of { $total } apps
 developers-first-shown = The first { $shown } of { $total } apps. Write a part of the name to find others.
+developers-found-none = No app fits “{ $text }”.
+developers-show-all = Show all apps
 developers-notice-app-deleted = The app was deleted, and everything that it was allowed has ended.
 
 # Types of apps

@@ -12,6 +12,7 @@ first-address-title = Do people reach this server?
 first-address-seen = Your browser uses
 first-address-unknown = It does not say.
 first-address-configured = The server is told that it is
+first-address-unseen = Look at the address bar yourself: the address there should begin with the one above. Apps and people find the server under that one only.
 first-address-agrees = Both are the same. Apps and people will find the server under this address.
 first-address-differs = These are not the same
 first-address-differs-text = Apps compare the address with what the server says of itself, and refuse if it differs. If your browser uses the address that everybody will use, tell the server:

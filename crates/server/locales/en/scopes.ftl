@@ -8,6 +8,8 @@ scopes-new = New scope
 scopes-domains = Domain names
 scopes-find = Find a scope by its name or its string
 # Of many scopes a page shows some.
+scopes-none-fits = No scope fits “{ $text }”.
+scopes-show-all = Show all scopes
 scopes-shown = { $shown } of { $total } scopes are shown.
 scopes-notice-made = The scope has been made. Apps can ask for it now.
 scopes-notice-changed = The scope has been changed.

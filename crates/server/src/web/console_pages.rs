@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::developers::Recipe;
+use super::developers::{AppKind, Recipe};
 use super::{FormErrors, Href, Layout, Link, Moment};
 use crate::domain::keys::rotation::State;
 use crate::health::{Finding, Verdict};
@@ -104,7 +104,7 @@ pub struct PersonPage {
     pub id: String,
     /// Whether it is an account of this server, with a password and factors here.
     pub is_local: bool,
-    /// The linked ones, the primary first.
+    /// The one that the page is about, and those linked with it.
     pub identities: Vec<PersonFacts>,
     pub factors: Vec<FactorRow>,
     pub recovery_codes: i64,
@@ -157,6 +157,12 @@ pub enum PersonAction {
     RemoveFactors,
 }
 
+impl PersonAction {
+    pub fn is_dangerous(self) -> bool {
+        matches!(self, PersonAction::Disable | PersonAction::RemoveFactors)
+    }
+}
+
 /// What has just been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PersonNotice {
@@ -185,6 +191,7 @@ pub struct ProvidersPage {
 pub struct ProviderRow {
     pub name: String,
     pub short_name: String,
+    /// How people sign in through it, in words.
     pub kind: String,
     pub domains: String,
     pub enabled: bool,
@@ -224,6 +231,12 @@ pub enum ProviderAction {
     Disable,
     Enable,
     Delete,
+}
+
+impl ProviderAction {
+    pub fn is_dangerous(self) -> bool {
+        self != ProviderAction::Enable
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -304,8 +317,7 @@ pub struct ClientsPage {
 #[derive(Clone, Debug)]
 pub struct ClientRow {
     pub name: String,
-    /// Its type, as the interface names it.
-    pub kind: String,
+    pub kind: AppKind,
     pub id: String,
     pub state: PersonState,
     pub href: Href,
@@ -322,7 +334,8 @@ pub struct ClientPage {
     pub is_template: bool,
     pub is_instance: bool,
     pub is_public: bool,
-    pub visibility: String,
+    /// Whether others than the project may look it up.
+    pub is_visible: bool,
     pub redirect_uris: Vec<String>,
     pub fqdns: Vec<String>,
     pub created: Moment,
@@ -343,6 +356,12 @@ pub enum ClientAction {
     Disable,
     Enable,
     Delete,
+}
+
+impl ClientAction {
+    pub fn is_dangerous(self) -> bool {
+        self != ClientAction::Enable
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -462,6 +481,7 @@ pub struct AddressStepPage {
     /// What the browser uses, if it says so.
     pub seen: Option<String>,
     pub configured: String,
+    /// Whether the two are the same.
     pub agrees: bool,
     /// Without encryption.
     pub is_plain: bool,

@@ -1,5 +1,7 @@
 //! Sample data for the pages of the operator console, in every state.
 
+use portolan_types::api::ClientType;
+
 use super::super::*;
 use crate::domain::keys::rotation::State;
 use crate::health::{Finding, Verdict};
@@ -144,7 +146,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
     let provider_row = |name: &str, enabled: bool, is_own: bool| ProviderRow {
         name: say(name),
         short_name: "example".to_owned(),
-        kind: "oidc".to_owned(),
+        kind: language.text("console-kind-oidc").to_owned(),
         domains: say("example.edu"),
         enabled,
         is_own,
@@ -211,7 +213,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
     };
     let client_row = |name: &str, state: PersonState| ClientRow {
         name: say(name),
-        kind: "confidential_client".to_owned(),
+        kind: ClientType::Confidential.into(),
         id: "5e0c3f0a-7a3b-4c37-9d0f-0b8f1c2d3e4f".to_owned(),
         state,
         href: href("clients/5e0c3f0a"),
@@ -225,7 +227,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         is_template: false,
         is_instance: false,
         is_public: false,
-        visibility: "private".to_owned(),
+        is_visible: false,
         redirect_uris: vec![say("https://portal.example.org/callback")],
         fqdns: vec!["portal.example.org".to_owned()],
         created: day(),
@@ -342,8 +344,7 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "console_confirm_refused",
             &ConfirmPage {
-                is_dangerous: false,
-                errors: FormErrors::whole(say("this address was sent five links within the last hour")),
+                errors: FormErrors::whole(language.text("refusal-own-account")),
                 ..confirm()
             },
         ),

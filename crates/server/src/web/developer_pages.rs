@@ -458,7 +458,7 @@ impl AppKind {
         self.0
     }
 
-    fn name(self, layout: &Layout) -> &'static str {
+    pub(super) fn name(self, layout: &Layout) -> &'static str {
         layout.text(match self.0 {
             ClientType::Confidential => "developers-kind-confidential",
             ClientType::PublicInstalled => "developers-kind-installed",

@@ -518,21 +518,25 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         ),
         page(
             "app_delete",
-            &removal(
-                "developers-delete-app",
-                Removal::App {
-                    name: say("Beamline Portal"),
-                    consents: 12,
-                    people: 1,
-                    scopes: 2,
-                    of_others: 1,
-                },
-            ),
+            &RemovalPage {
+                trail: in_app(),
+                ..removal(
+                    "developers-delete-app",
+                    Removal::App {
+                        name: say("Beamline Portal"),
+                        consents: 12,
+                        people: 1,
+                        scopes: 2,
+                        of_others: 1,
+                    },
+                )
+            },
         ),
         page(
             "app_delete_refused",
             &RemovalPage {
-                errors: FormErrors::whole("this template has instances; delete them first"),
+                trail: in_app(),
+                errors: FormErrors::whole(language.text("refusal-instances")),
                 ..removal(
                     language.text("developers-delete-app"),
                     Removal::App {
@@ -567,14 +571,17 @@ pub(super) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         ),
         page(
             "secret_delete",
-            &removal(
-                "developers-delete-secret",
-                Removal::Secret {
-                    name: say("portal server"),
-                    app: say("Beamline Portal"),
-                    is_last: true,
-                },
-            ),
+            &RemovalPage {
+                trail: in_app(),
+                ..removal(
+                    "developers-delete-secret",
+                    Removal::Secret {
+                        name: say("portal server"),
+                        app: say("Beamline Portal"),
+                        is_last: true,
+                    },
+                )
+            },
         ),
     ]
 }

@@ -255,6 +255,11 @@ impl FormErrors {
         self.0.is_empty()
     }
 
+    /// Whether there is a field to look at again.
+    fn has_field(&self) -> bool {
+        self.0.iter().any(|error| error.field.is_some())
+    }
+
     fn all(&self) -> &[FieldError] {
         &self.0
     }

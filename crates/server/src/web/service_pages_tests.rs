@@ -333,7 +333,7 @@ fn scope_pages(language: Language, say: Say) -> Vec<(&'static str, String)> {
             &ScopeDeletionPage {
                 people: 0,
                 dependents: 0,
-                errors: FormErrors::whole("this server needs its own scopes"),
+                errors: FormErrors::whole(language.text("refusal-own-scopes")),
                 ..deletion()
             },
         ),

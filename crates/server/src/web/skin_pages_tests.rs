@@ -11,8 +11,13 @@ use crate::web::pages::developers::{Recipe, Tool, Trail};
 use crate::web::pages::skin::{AppearanceNotice, AppearancePage, LogoView, SkinView};
 
 const STYLESHEET: &str = "/p/skin/7a1f2b-ffffff-f6efe9.css";
-/// One red point.
-const POINT: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+/// Four rings in a row, 240 by 60.
+const RINGS: &str = "iVBORw0KGgoAAAANSUhEUgAAAPAAAAA8AQMAAABisaUeAAAABlBMVEUAAAD27+kUHgNSAAAAAXRSTlMAQObYZgAAAVdJREFUeNrV\
+    1MFtpEAQBdA3NUieg6WZDEwIzsBkNjgznMGGQAistAcOmNpDX+yytVy9feIJUahL+p8ffe4zeNi/5UO2h3vO39BT5ohT5voN3TNn\
+    PGT7rFBmLrhm5heGMx7xjElh6BAY0Kt0zTY129TPDDcYneCiMPQwCOgUxr8XGgZvg17nvRMqZbrm4pqLzMrg3R/wy0BhnGx2FzeT\
+    2VgYrFK7zUJhhIWx0yer4QvNTNjZKAy8TOC8tbt+ZDAN/Yyti53CrmP8LQwuJ/rC4NVlwXpzp/Bw5//x67v1hsvilcLYGBe7yZrM\
+    hcEwzT26bQ8KA28DeO/a/z4y6FtiogWo8JQLuXpKrjkWBpeWGGMLUGFuzrm45uQlv/AoBqPp2WL1eJYqvWRmTs6ZmVvl4c5nmOyw\
+    qTwqjxWJEYvCsLXEmFqACo9qz8iCtQ2tPKrcg8I+qPufev4CqX9XTgbfV6sAAAAASUVORK5CYII=";
 
 /// What these pages load, for a browser that looks at them: names and contents.
 pub(crate) fn files() -> Vec<(String, Vec<u8>)> {
@@ -61,16 +66,27 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
     };
     let form_token = || "kq3vT0nP".to_owned();
     let client = || ClientView::new(say("Beamline Portal"), None, None);
+    let up = |text: String, path: &str| Link {
+        text,
+        href: Href::path(path),
+    };
+    let project_trail = || {
+        vec![
+            up(language.text("developers-projects").to_owned(), "/p/developers"),
+            up(say("Beamline"), "/p/developers/projects/5e0c3f0a"),
+        ]
+    };
     let appearance = || AppearancePage {
         layout: Layout {
             skin: Some(skin(true)),
             ..signed_in("How Beamline Portal looks")
         },
         trail: Trail {
-            above: vec![Link {
-                text: say("Beamline"),
-                href: Href::path("/p/developers/projects/5e0c3f0a"),
-            }],
+            above: [
+                project_trail(),
+                vec![up(say("Beamline Portal"), "/p/developers/apps/5e0c3f0a")],
+            ]
+            .concat(),
         },
         action: Href::path("/p/developers/apps/5e0c3f0a/appearance"),
         form_token: form_token(),
@@ -134,15 +150,15 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
                 layout: Layout {
                     skin: Some(SkinView {
                         logo: Some(LogoView {
-                            src: format!("data:image/png;base64,{POINT}"),
-                            width: 1,
-                            height: 1,
+                            src: format!("data:image/png;base64,{RINGS}"),
+                            width: 240,
+                            height: 60,
                         }),
                         ..skin(false)
                     }),
                     ..signed_in("How Beamline Portal looks")
                 },
-                tried_logo: POINT.to_owned(),
+                tried_logo: RINGS.to_owned(),
                 is_tried: true,
                 ..appearance()
             },
@@ -150,6 +166,11 @@ pub(crate) fn samples(language: Language, say: fn(&str) -> String) -> Vec<(&'sta
         page(
             "appearance_project_saved",
             &AppearancePage {
+                layout: Layout {
+                    skin: Some(skin(true)),
+                    ..signed_in("How Beamline looks")
+                },
+                trail: Trail { above: project_trail() },
                 is_project: true,
                 notice: Some(AppearanceNotice::Saved),
                 ..appearance()

@@ -71,19 +71,20 @@ fn the_address_of_the_browser_is_compared_with_the_configured_one() {
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let seen = |referer: &str| {
+    let seen = |referer: &str, forwarded: &str| {
         server
             .request(http::Method::GET, "/p/console/setup/address")
             .header("cookie", &cookies.join("; "))
             .header("host", "10.0.0.7:8080")
             .header("referer", referer)
+            .header("x-forwarded-host", forwarded)
             .send()
             .ok()
             .text()
     };
-    let same = seen("https://auth.example.org/p/setup/x");
+    let same = seen("https://auth.example.org/p/setup/x", "10.0.0.7");
     assert!(same.contains("Both are the same."), "{same}");
-    let other = seen("https://login.example.org/p/setup/x");
+    let other = seen("https://login.example.org/p/setup/x", "10.0.0.7");
     for said in [
         "These are not the same",
         "public_url = \"https://login.example.org\"",
@@ -91,7 +92,10 @@ fn the_address_of_the_browser_is_compared_with_the_configured_one() {
     ] {
         assert!(other.contains(said), "{said}: {other}");
     }
-    let hostile = seen("https://evil.example/\"><script>alert(1)</script>");
+    let silent = seen("", "no host");
+    assert!(silent.contains("Look at the address bar yourself"), "{silent}");
+    assert!(!silent.contains("Both are the same."), "{silent}");
+    let hostile = seen("https://evil.example/\"><script>alert(1)</script>", "10.0.0.7");
     assert!(!hostile.contains("<script>alert"));
     assert!(hostile.contains("https://evil.example<"), "no more than its origin");
 }

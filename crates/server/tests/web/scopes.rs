@@ -626,7 +626,8 @@ fn of_many_scopes_the_list_shows_some_and_finds_the_others() {
     assert_says(&found, "10 of 200 scopes are shown.");
     assert_says(&found, "Scope s175");
     let none = words(&desk.browser.get(&format!("{list}?find=nothing")).page().text());
-    assert_says(&none, "0 of 200 scopes are shown.");
+    assert_says(&none, "No scope fits");
+    assert_says(&none, "Show all scopes");
 }
 
 /// Forms have at most a hundred parameters; boxes that are ticked count once together.

@@ -15,6 +15,7 @@ use crate::http::extract::{Form, Query};
 use crate::store::clients::{self, AUTH, Client};
 use crate::store::{projects, scopes};
 use crate::web::pages::console::{ClientAction, ClientNotice, ClientPage, ClientRow, ClientsPage, PersonState};
+use crate::web::pages::developers::AppKind;
 use crate::web::pages::{Href, Link, Moment};
 use crate::web::render;
 use crate::web::visit::Page;
@@ -62,7 +63,7 @@ pub async fn clients_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap, 
 fn row(client: &Client) -> ClientRow {
     ClientRow {
         name: client.name.clone(),
-        kind: client.client_type.clone(),
+        kind: AppKind::of(client),
         id: client.id.to_string(),
         state: match client.enabled {
             true => PersonState::Live,
@@ -153,7 +154,7 @@ pub async fn client_page(
         is_template: client.is_template,
         is_instance: client.is_instance,
         is_public: client.is_public(),
-        visibility: client.visibility.clone(),
+        is_visible: client.visibility == "public",
         redirect_uris: client.redirect_uris(),
         fqdns: whole.fqdns,
         created: Moment::day(client.created_at),
@@ -210,7 +211,7 @@ impl Action for ClientAction {
             title: title.arg("name", &client.name).to_string(),
             text,
             button,
-            is_dangerous: self != ClientAction::Enable,
+            is_dangerous: self.is_dangerous(),
         }
     }
 

@@ -32,7 +32,7 @@ pub async fn address_step_page(State(app): State<App>, ctx: Ctx, headers: Header
     let configured = visit.app.config.public_url();
     let page = AddressStepPage {
         layout: visit.layout(visit.ctx.text("first-address-title"), &administrator),
-        agrees: seen.as_deref().is_none_or(|seen| seen == configured),
+        agrees: seen.as_ref() == Some(&configured),
         // A command is only made of what is an address.
         seen,
         configured,

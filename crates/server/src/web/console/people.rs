@@ -281,26 +281,24 @@ pub async fn person_page(
         .await?;
     let actions = possible(&visit.app, &whole, &administrator);
     let person = &whole.person;
+    let facts = |(place, (identity, is_administrator)): (usize, &(Identity, bool))| PersonFacts {
+        row: row(identity, *is_administrator),
+        id: identity.id.to_string(),
+        organization: identity.organization.clone(),
+        is_shown: identity.id == person.id,
+        is_primary: place == 0,
+        created: Moment::day(identity.created_at),
+        last_authentication: identity.last_authentication_at.map(Moment::minute),
+    };
+    let mut identities: Vec<PersonFacts> = whole.set.iter().enumerate().map(facts).collect();
+    identities.sort_by_key(|facts| !facts.is_shown);
     let page = PersonPage {
         layout: visit.layout(&person.username, &administrator),
         form_token: visit.form_token(),
         notice: params.get("notice").and_then(notice),
         id: person.id.to_string(),
         is_local: person.provider_id == LOCAL,
-        identities: whole
-            .set
-            .iter()
-            .enumerate()
-            .map(|(place, (identity, is_administrator))| PersonFacts {
-                row: row(identity, *is_administrator),
-                id: identity.id.to_string(),
-                organization: identity.organization.clone(),
-                is_shown: identity.id == person.id,
-                is_primary: place == 0,
-                created: Moment::day(identity.created_at),
-                last_authentication: identity.last_authentication_at.map(Moment::minute),
-            })
-            .collect(),
+        identities,
         factors: factor_rows(&whole.available),
         recovery_codes: whole.available.recovery_codes,
         end_session: inside(&format!("people/{}/end-session", person.id)),
@@ -386,7 +384,7 @@ impl Action for PersonAction {
             title: title.arg("username", &person.username).to_string(),
             text: vec![text.to_owned()],
             button,
-            is_dangerous: matches!(self, PersonAction::Disable | PersonAction::RemoveFactors),
+            is_dangerous: self.is_dangerous(),
         }
     }
 

@@ -17,7 +17,8 @@ use crate::http::browser::PagePolicy;
 use crate::http::extract::{Form, Query};
 use crate::store::audit;
 use crate::store::identity_providers::{self, IdentityProvider};
-use crate::upstream::provider::{PRESETS, is_upstream};
+use crate::texts::Language;
+use crate::upstream::provider::{OAUTH2, OIDC, PRESETS, is_upstream};
 use crate::web::pages::console::{
     FailureRow, ProviderAction, ProviderNotice, ProviderPage, ProviderRow, ProvidersPage,
 };
@@ -36,8 +37,10 @@ pub async fn providers_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap
     let visit = Visit::new(app, ctx, &headers, "providers");
     let search = typed(&params, "q");
     let state = params.get("state").unwrap_or("").to_owned();
-    let (text, wanted) = (search.clone(), state.clone());
-    let (administrator, (rows, more)) = visit.read(Wants::Look, move |tx, _| list(tx, &text, &wanted)).await?;
+    let (text, wanted, language) = (search.clone(), state.clone(), visit.ctx.language);
+    let (administrator, (rows, more)) = visit
+        .read(Wants::Look, move |tx, _| list(tx, language, &text, &wanted))
+        .await?;
     let page = ProvidersPage {
         layout: visit.layout(visit.ctx.text("console-providers-title"), &administrator),
         search,
@@ -55,8 +58,19 @@ pub async fn providers_page(State(app): State<App>, ctx: Ctx, headers: HeaderMap
     Ok(render(&page, &PagePolicy::default())?)
 }
 
+fn kind_in_words(language: Language, kind: &str) -> String {
+    let words = match kind {
+        OIDC => "console-kind-oidc",
+        OAUTH2 => "console-kind-oauth2",
+        "local" => "console-kind-local",
+        "client" => "console-kind-client",
+        _ => "console-kind-placeholder",
+    };
+    language.text(words).to_owned()
+}
+
 /// All of them are few enough to be looked through.
-fn list(tx: &mut ReadTx, text: &str, state: &str) -> Result<(Vec<ProviderRow>, bool)> {
+fn list(tx: &mut ReadTx, language: Language, text: &str, state: &str) -> Result<(Vec<ProviderRow>, bool)> {
     let mut found = identity_providers::list(tx)?;
     found.retain(|provider| match state {
         "enabled" => provider.enabled,
@@ -88,7 +102,7 @@ fn list(tx: &mut ReadTx, text: &str, state: &str) -> Result<(Vec<ProviderRow>, b
     let row = |provider: &IdentityProvider| ProviderRow {
         name: provider.name.clone(),
         short_name: provider.short_name.clone(),
-        kind: provider.kind.clone(),
+        kind: kind_in_words(language, &provider.kind),
         domains: of(provider.id).join(", "),
         enabled: provider.enabled,
         is_own: is_upstream(&provider.kind),
@@ -125,10 +139,11 @@ pub async fn provider_page(
             Ok((provider, wanted, domains, failures))
         })
         .await?;
+    let language = visit.ctx.language;
     let row = ProviderRow {
         name: provider.name.clone(),
         short_name: provider.short_name.clone(),
-        kind: provider.kind.clone(),
+        kind: kind_in_words(language, &provider.kind),
         domains: domains.join(", "),
         enabled: provider.enabled,
         is_own: wanted.is_some(),
@@ -232,7 +247,7 @@ impl Action for ProviderAction {
             title: title.arg("name", &provider.name).to_string(),
             text: vec![text.to_owned()],
             button,
-            is_dangerous: self != ProviderAction::Enable,
+            is_dangerous: self.is_dangerous(),
         }
     }
 
