@@ -220,7 +220,9 @@ const TABLES: &str = "access_tokens t
            LEFT JOIN consents r ON r.id = k.consent_id AND r.status = 'approved'
            LEFT JOIN scopes s ON s.id = r.scope_id";
 const IS_ACTIVE: &str = "t.hash = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL
-            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id IN (t.issuance_id, t.family_id, t.app_session_id))";
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = t.issuance_id)
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = t.family_id)
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = t.app_session_id)";
 
 /// The question of [`find_active`], to be asked together with others. One statement, so
 /// that all of it is true at one moment.
