@@ -285,6 +285,7 @@ fn a_scan_is_recognised_on_both_engines() {
 fn the_plans_of_the_hot_statements() {
     let hot = [
         "access_tokens::active",
+        "access_tokens::active_in_full",
         "access_tokens::scopes",
         "refresh_tokens::by_hash",
         "refresh_tokens::live",
@@ -295,11 +296,9 @@ fn the_plans_of_the_hot_statements() {
         "scopes::by_strings_with_root",
         "consents::below",
         "consents::missing_below",
-        "consents::stamps_below",
         "consents::list_trees",
         "consents::list_approved",
         "sessions::find",
-        "sessions::authentications_of_token",
     ];
     let statements = statements();
     let db = portolan_db::testing::TestDb::sqlite(MIGRATIONS);

@@ -166,9 +166,7 @@ pub fn places(tx: &mut ReadTx, identities: &[IdentityId], now: Timestamp, idle: 
     let mut places = Vec::new();
     for id in ids {
         let browser = browsers.iter().find(|browser| browser.id == id).cloned();
-        let is_live = browser.as_ref().is_some_and(|browser| {
-            browser.ended_at.is_none() && browser.expires_at > now && browser.last_seen_at > now - idle
-        });
+        let is_live = browser.as_ref().is_some_and(|browser| is_live(browser, now, idle));
         let apps: Vec<AppSession> = apps
             .iter()
             .filter(|app| app.browser_session_id == id)
@@ -192,6 +190,11 @@ pub fn places(tx: &mut ReadTx, identities: &[IdentityId], now: Timestamp, idle: 
     }
     places.sort_by_key(|place| std::cmp::Reverse(place.browser.as_ref().map(|browser| browser.last_seen_at)));
     Ok(places)
+}
+
+/// Neither ended, nor at its end, nor unseen for too long.
+fn is_live(browser: &Browser, now: Timestamp, idle: Duration) -> bool {
+    browser.ended_at.is_none() && browser.expires_at > now && browser.last_seen_at > now - idle
 }
 
 /// Ends the session of a browser, and by one mark for each client every token that names
@@ -236,6 +239,26 @@ mod tests {
     use portolan_types::{IdentityId, IdentityProviderId};
 
     use super::*;
+
+    #[test]
+    fn a_session_lives_until_it_is_ended_or_over_or_forgotten() {
+        let second = Timestamp::from_seconds;
+        let live = |ended: Option<i64>, expires, seen| {
+            let browser = Browser {
+                id: BrowserSessionId::from_u128(1),
+                last_seen_at: second(seen),
+                expires_at: second(expires),
+                ended_at: ended.map(second),
+                address: None,
+                user_agent: None,
+            };
+            is_live(&browser, second(1000), Duration::from_secs(100))
+        };
+        assert!(live(None, 1001, 901));
+        assert!(!live(Some(950), 1001, 901));
+        assert!(!live(None, 1000, 901), "at its end");
+        assert!(!live(None, 1001, 900), "unseen for too long");
+    }
 
     #[test]
     fn a_sign_in_is_fresh_for_ten_minutes() {

@@ -1,6 +1,6 @@
 //! Introspection (RFC 7662) and the older validate, wire.md 2.3.1 and 2.3.2.
 //!
-//! One query decides whether a token is active (`store::access_tokens::active`). A
+//! One query decides whether a token is active (`store::access_tokens::active_in_full`). A
 //! token that is not for the caller is as inactive as one that never was.
 
 use std::collections::BTreeMap;
@@ -25,9 +25,9 @@ use crate::http::client_auth::PresentedClient;
 use crate::http::extract::{Form, Params, Query};
 use crate::http::no_store;
 use crate::http::openapi::{FormRefused, RequestRefused};
-use crate::store::access_tokens::{self, ActiveToken, Profile};
+use crate::store::access_tokens::{self, ActiveToken, FullToken, Profile};
 use crate::store::sessions::Authentication;
-use crate::store::{clients, consents, identities, policies, refresh_tokens, sessions};
+use crate::store::{clients, identities, policies, refresh_tokens};
 
 /// What the caller wants beside the token.
 #[derive(Clone, Debug, Default)]
@@ -121,45 +121,32 @@ async fn answer(
         .ok()
         .and_then(|token| tokens::presented(TokenKind::Access, token));
     let hashes = clients::hashes(presented.id);
-    let (hashes, rows, mut below, authentications) = match hash {
-        Some(hash) => {
-            let token = access_tokens::active(&hash, now);
-            let queries = (
-                hashes,
-                token,
-                consents::stamps_below(&hash),
-                sessions::authentications_of_token(&hash),
-            );
-            app.db.find(queries).await?
-        }
+    let (hashes, rows) = match hash {
+        Some(hash) => app.db.find((hashes, access_tokens::active_in_full(&hash, now))).await?,
         // What cannot be a token of ours is not looked for.
-        None => (app.db.find(hashes).await?, Vec::new(), Vec::new(), Vec::new()),
+        None => (app.db.find(hashes).await?, Vec::new()),
     };
     client::prove_confidential(hashes, claim(presented))?;
     let caller = presented.id;
     // Only now, so that a stranger never learns what is wrong with the request.
     asked?;
     let include = Include::read(query, form)?;
-    let Some(token) = ActiveToken::from_rows(rows) else {
+    let Some(found) = FullToken::from_rows(rows) else {
         return Ok(inactive());
     };
-    let owns = token.resource_server_id == caller;
-    if !owns && token.client_id != caller {
+    let owns = found.token.resource_server_id == caller;
+    if !owns && found.token.client_id != caller {
         return Ok(inactive());
     }
-    below.sort_unstable();
-    describe(app, now, owns, token, &below, authentications, &include).await
+    describe(app, now, owns, found, &include).await
 }
 
-async fn describe(
-    app: &App,
-    now: Timestamp,
-    owns: bool,
-    token: ActiveToken,
-    below: &[(ConsentId, Timestamp)],
-    authentications: Vec<Authentication>,
-    include: &Include,
-) -> Result<Introspection> {
+async fn describe(app: &App, now: Timestamp, owns: bool, found: FullToken, include: &Include) -> Result<Introspection> {
+    let FullToken {
+        token,
+        below,
+        authentications,
+    } = found;
     // A client that only asked for the token sees of the person what the person showed it.
     let shows = |profile: Profile| owns || token.profile.has(profile);
     let shows_set = shows(Profile::OPENID.with(Profile::IDENTITY_SET));
@@ -200,7 +187,7 @@ async fn describe(
         nbf: token.issued_at.seconds(),
         auth_time,
         acr,
-        dependent_tokens_cache_id: cache_id(&token, below),
+        dependent_tokens_cache_id: cache_id(&token, &below),
         identity_set: set_ids.clone().filter(|_| include.identity_set),
         identities_set: set_ids.filter(|_| include.identities_set),
         identity_set_detail: people

@@ -7,6 +7,7 @@ use portolan_types::{
     AppSessionId, ClientId, ConsentId, IdentityId, IdentityProviderId, IdentitySetId, Timestamp, TokenHash,
 };
 
+use super::sessions::Authentication;
 use crate::error::Result;
 
 /// What an issuance granted of the identity scopes; a set of bits.
@@ -205,27 +206,109 @@ pub fn find_active(tx: &mut ReadTx, hash: &TokenHash, now: Timestamp) -> Result<
     Ok(ActiveToken::from_rows(tx.fetch(&active(hash, now))?))
 }
 
-/// The question of [`find_active`], to be asked together with others. One statement, so
-/// that all of it is true at one moment.
-pub fn active(hash: &TokenHash, now: Timestamp) -> Query<ActiveRow> {
-    Query::new(
-        "SELECT t.hash, t.client_id, t.identity_id, t.identity_generation, t.resource_server_id, t.resource_server, t.issuance_id,
-                t.family_id, t.app_session_id, t.profile, t.issued_at, t.expires_at,
-                i.set_id, i.identity_provider_id, i.username, i.name, i.email, c.parent_client_id,
-                k.consent_id, k.scope_string, s.scope_string, r.allows_refresh, r.last_used_at
-           FROM access_tokens t
+const COLUMNS: &str = "t.hash, t.client_id, t.identity_id, t.identity_generation, t.resource_server_id,
+                       t.resource_server, t.issuance_id, t.family_id, t.app_session_id, t.profile, t.issued_at,
+                       t.expires_at, i.set_id, i.identity_provider_id, i.username, i.name, i.email,
+                       c.parent_client_id, k.consent_id, k.scope_string, s.scope_string, r.allows_refresh,
+                       r.last_used_at";
+const TABLES: &str = "access_tokens t
            JOIN clients c ON c.id = t.client_id AND c.enabled = 1 AND c.switched_at <= t.issued_at
            JOIN identities i ON i.id = t.identity_id AND i.generation = t.identity_generation
                             AND i.enabled = 1 AND i.status <> 'closed'
            JOIN identity_providers p ON p.id = i.identity_provider_id AND p.enabled = 1
            JOIN token_consents k ON k.token_hash = t.hash
            LEFT JOIN consents r ON r.id = k.consent_id AND r.status = 'approved'
-           LEFT JOIN scopes s ON s.id = r.scope_id
-          WHERE t.hash = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL
-            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id IN (t.issuance_id, t.family_id, t.app_session_id))
-          ORDER BY k.consent_id",
+           LEFT JOIN scopes s ON s.id = r.scope_id";
+const IS_ACTIVE: &str = "t.hash = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = t.issuance_id)
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = t.family_id)
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = t.app_session_id)";
+
+/// The question of [`find_active`], to be asked together with others. One statement, so
+/// that all of it is true at one moment.
+pub fn active(hash: &TokenHash, now: Timestamp) -> Query<ActiveRow> {
+    Query::new(
+        format!("SELECT {COLUMNS} FROM {TABLES} WHERE {IS_ACTIVE} ORDER BY k.consent_id"),
         params![*hash, now],
     )
+}
+
+/// The same with all that an introspection tells. To ask on its own for what hangs on a
+/// token would mean to look for the token again.
+pub fn active_in_full(hash: &TokenHash, now: Timestamp) -> Query<FullRow> {
+    Query::new(
+        format!(
+            "SELECT {COLUMNS}, b.id, b.updated_at,
+                    a.identity_id, a.identity_provider_id, a.authenticated_at, a.acr, a.amr, a.undated
+               FROM {TABLES}
+               LEFT JOIN consents b ON b.parent_id = r.id AND b.status = 'approved'
+               LEFT JOIN session_authentications a ON a.app_session_id = t.app_session_id
+              WHERE {IS_ACTIVE} ORDER BY k.consent_id"
+        ),
+        params![*hash, now],
+    )
+}
+
+/// A row of [`active_in_full`]: that of [`active`], once for each approved consent below and
+/// each authentication of the session.
+pub struct FullRow {
+    row: ActiveRow,
+    below: Option<ConsentId>,
+    updated_at: Option<Timestamp>,
+    authentication: Option<Authentication>,
+}
+
+impl FromRow for FullRow {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            row: ActiveRow::from_row(row)?,
+            below: row.take()?,
+            updated_at: row.take()?,
+            authentication: Authentication::of_outer_join(row)?,
+        })
+    }
+}
+
+/// An active token with what hangs on it.
+pub struct FullToken {
+    pub token: ActiveToken,
+    /// The approved consents right below those that it rests on, by id, with their last change.
+    pub below: Vec<(ConsentId, Timestamp)>,
+    /// Those of its session, by identity.
+    pub authentications: Vec<Authentication>,
+}
+
+impl FullToken {
+    /// The answer to [`active_in_full`]; `None` as in [`ActiveToken::from_rows`].
+    pub fn from_rows(rows: Vec<FullRow>) -> Option<Self> {
+        let mut below = Vec::new();
+        let mut authentications: Vec<Authentication> = Vec::new();
+        let mut active: Vec<ActiveRow> = Vec::with_capacity(rows.len());
+        for row in rows {
+            below.extend(row.below.zip(row.updated_at));
+            if let Some(found) = row.authentication
+                && authentications
+                    .iter()
+                    .all(|known| known.identity_id != found.identity_id)
+            {
+                authentications.push(found);
+            }
+            if active
+                .last()
+                .is_none_or(|last| last.scope.consent_id != row.row.scope.consent_id)
+            {
+                active.push(row.row);
+            }
+        }
+        below.sort_unstable();
+        below.dedup();
+        authentications.sort_by_key(|authentication| authentication.identity_id);
+        Some(Self {
+            token: ActiveToken::from_rows(active)?,
+            below,
+            authentications,
+        })
+    }
 }
 
 impl ActiveToken {

@@ -243,20 +243,6 @@ pub fn delete(tx: &mut WriteTx, id: ConsentId) -> Result<()> {
     Ok(())
 }
 
-/// The approved consents right below those that a token rests on, with the time of their
-/// last change, in no particular order.
-///
-/// The outer joins here and below leave the planner no choice but to begin with the few
-/// consents of the token, also while it knows nothing about the sizes of the tables.
-pub fn stamps_below(hash: &TokenHash) -> Query<(ConsentId, Timestamp)> {
-    Query::new(
-        "SELECT r.id, r.updated_at
-           FROM token_consents k LEFT JOIN consents r ON r.parent_id = k.consent_id
-          WHERE k.token_hash = $1 AND coalesce(r.status, '') = 'approved'",
-        params![*hash],
-    )
-}
-
 /// An approved consent with its scope.
 pub struct WithScope {
     pub id: ConsentId,
@@ -283,6 +269,9 @@ const WITH_SCOPE: &str =
        c.resource_server, c.id";
 
 /// The approved consents right below those that a token rests on, in no particular order.
+///
+/// The outer joins here and below leave the planner no choice but to begin with the few
+/// consents of the token, also while it knows nothing about the sizes of the tables.
 pub fn below(hash: &TokenHash) -> Query<WithScope> {
     Query::new(
         format!(

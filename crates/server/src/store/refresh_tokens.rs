@@ -87,7 +87,9 @@ pub fn live(hash: &TokenHash, now: Timestamp) -> Query<i64> {
                             AND i.enabled = 1 AND i.status <> 'closed'
            JOIN identity_providers p ON p.id = i.identity_provider_id AND p.enabled = 1
           WHERE t.hash = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL
-            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id IN (t.issuance_id, t.family_id, t.app_session_id))",
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = t.issuance_id)
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = t.family_id)
+            AND NOT EXISTS (SELECT 1 FROM ended_grants e WHERE e.id = t.app_session_id)",
         params![*hash, now],
     )
 }

@@ -95,6 +95,23 @@ impl FromRow for Authentication {
 }
 
 impl Authentication {
+    /// From a LEFT JOIN, which may have found none.
+    pub(super) fn of_outer_join(row: &mut Row) -> Result<Option<Self>, DbError> {
+        let (identity_id, provider_id, authenticated_at) = (row.take()?, row.take()?, row.take()?);
+        let (acr, amr, undated) = (row.take()?, row.take()?, row.take()?);
+        Ok(match (identity_id, provider_id, authenticated_at, undated) {
+            (Some(identity_id), Some(provider_id), Some(authenticated_at), Some(undated)) => Some(Self {
+                identity_id,
+                provider_id,
+                authenticated_at,
+                acr,
+                amr,
+                undated,
+            }),
+            _ => None,
+        })
+    }
+
     pub fn new(identity_id: IdentityId, provider_id: IdentityProviderId, at: Timestamp, amr: &[&str]) -> Self {
         Self {
             identity_id,
@@ -373,17 +390,6 @@ pub fn copy_authentications(tx: &mut WriteTx, id: AppSessionId, authentications:
 
 pub fn list_session_authentications(tx: &mut ReadTx, id: AppSessionId) -> Result<Vec<Authentication>> {
     Ok(tx.fetch(&session_authentications(Some(id)))?)
-}
-
-/// Those of the session that an access token names.
-pub fn authentications_of_token(hash: &TokenHash) -> Query<Authentication> {
-    Query::new(
-        "SELECT a.identity_id, a.identity_provider_id, a.authenticated_at, a.acr, a.amr, a.undated
-           FROM access_tokens t
-           JOIN session_authentications a ON a.app_session_id = t.app_session_id
-          WHERE t.hash = $1 ORDER BY a.identity_id",
-        params![*hash],
-    )
 }
 
 /// The same to be asked together with others; without a session there are none.

@@ -109,6 +109,12 @@ fn max_age_counts_from_the_newest_authentication() {
     assert_eq!(step(|r, _| r.max_age = Some(100)), Step::Done);
     assert_eq!(step(|r, _| r.max_age = Some(99)), Step::Login(Reason::Again));
     assert_eq!(step(|r, _| r.max_age = Some(0)), Step::Login(Reason::Again));
+    let at_the_same_moment = step(|r, s| {
+        r.max_age = Some(0);
+        r.required_identities = vec![IdentityId::from_u128(1)];
+        s.now = Timestamp::from_seconds(900);
+    });
+    assert!(matches!(at_the_same_moment, Step::Login(_)), "{at_the_same_moment:?}");
     let after_login = step(|r, s| {
         r.max_age = Some(0);
         s.authenticated_at = Some(s.now);
@@ -402,6 +408,18 @@ fn the_page_says_what_could_not_be_met() {
         (Unmet::ScopeDomains, "certain organisations"),
     ] {
         assert!(unmet.text().contains(word), "{unmet:?}: {}", unmet.text());
+    }
+}
+
+#[test]
+fn the_page_leads_to_where_it_can_be_mended() {
+    for (unmet, path) in [
+        (Unmet::Mfa, Some("/p/account/security")),
+        (Unmet::Policies, Some("/p/account/security")),
+        (Unmet::NotLinked, Some("/p/link")),
+        (Unmet::Domains, None),
+    ] {
+        assert_eq!(unmet.way_on().map(|(path, _)| path), path, "{unmet:?}");
     }
 }
 

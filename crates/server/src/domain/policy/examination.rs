@@ -83,3 +83,44 @@ fn login<'a>(policy: &Policy, logins: impl Iterator<Item = &'a Authentication>, 
         .max_by_key(worth)
         .unwrap_or_else(|| judge(None))
 }
+
+#[cfg(test)]
+mod tests {
+    use portolan_types::{IdentityId, IdentityProviderId, PolicyId, ProjectId};
+
+    use super::*;
+
+    #[test]
+    fn the_best_login_is_the_one_that_meets_the_policy() {
+        let policy = Policy {
+            id: PolicyId::from_u128(1),
+            project_id: ProjectId::from_u128(1),
+            display_name: "p".into(),
+            description: "d".into(),
+            high_assurance: true,
+            authentication_assurance_timeout: Some(600),
+            required_mfa: true,
+            domain_constraints_include: None,
+            domain_constraints_exclude: None,
+            unlisted: false,
+            only_identities: None,
+        };
+        let at = |seconds, amr: &[&str]| {
+            let (identity, provider) = (IdentityId::from_u128(1), IdentityProviderId::from_u128(1));
+            Authentication::new(identity, provider, Timestamp::from_seconds(seconds), amr)
+        };
+        let best = |logins: &[Authentication]| login(&policy, logins.iter(), Timestamp::from_seconds(1000)).at;
+        let mut undated = at(999, &["mfa"]);
+        undated.undated = true;
+        assert_eq!(best(&[at(500, &["mfa"]), undated]), Some(Timestamp::from_seconds(500)));
+        assert_eq!(
+            best(&[at(500, &["mfa"]), at(900, &["pwd"])]),
+            Some(Timestamp::from_seconds(500))
+        );
+        assert_eq!(
+            best(&[at(900, &["mfa"]), at(500, &["mfa"])]),
+            Some(Timestamp::from_seconds(900))
+        );
+        assert_eq!(best(&[]), None);
+    }
+}

@@ -8,7 +8,7 @@ use portolan_types::id::{FamilyId, IssuanceId};
 use uuid::Uuid;
 
 use super::*;
-use crate::store::access_tokens::{ActiveToken, NewAccessToken, Profile, TokenScope};
+use crate::store::access_tokens::{ActiveToken, FullToken, NewAccessToken, Profile, TokenScope};
 use crate::store::refresh_tokens::RefreshToken;
 use crate::store::sessions::Authentication;
 use crate::store::{MIGRATIONS, access_tokens, clients, consents, grants, identities, refresh_tokens, sessions};
@@ -167,22 +167,53 @@ db_test!(
     }
 );
 
-db_test!(a_token_leads_to_the_authentications_of_its_session, MIGRATIONS, |db| {
+fn in_full(tx: &mut ReadTx, number: u8) -> Result<Option<FullToken>> {
+    Ok(FullToken::from_rows(
+        tx.fetch(&access_tokens::active_in_full(&hash(number), NOW))?,
+    ))
+}
+
+db_test!(a_token_in_full_has_its_session_and_what_is_below_it, MIGRATIONS, |db| {
     issue(db);
+    let alone = read(db, |tx| in_full(tx, 1)).unwrap();
+    assert!(alone.below.is_empty() && alone.authentications.is_empty());
+
     let browser = browser(db, 1);
-    let authentication = Authentication::new(ALICE, LOCAL, after(7), &["pwd"]).with_acr(Some("urn:strong".into()));
-    let copied = authentication.clone();
+    let first = Authentication::new(ALICE, LOCAL, after(7), &["pwd"]).with_acr(Some("urn:strong".into()));
+    let second = Authentication::new(IdentityId::from_u128(0xb0b0b), LOCAL, after(8), &["hwk"]);
+    let copied = [second.clone(), first.clone()];
+    let children = [
+        (ConsentId(201), READ_CONSENT, READ),
+        (ConsentId(202), READ_CONSENT, WRITE),
+        (ConsentId(203), WRITE_CONSENT, READ),
+    ];
     write(db, move |tx| {
         sessions::upsert_app_session(tx, SESSION, browser, APP, NOW, after(100))?;
-        sessions::copy_authentications(tx, SESSION, std::slice::from_ref(&copied))
+        sessions::copy_authentications(tx, SESSION, &copied)?;
+        for (id, parent, scope) in children {
+            let parent = consents::find(tx, parent)?.unwrap();
+            let child = Consent::new(id, Some(&parent), ALICE, SERVICE, scope, after(id.0 as u64));
+            consents::insert(tx, &child)?;
+            consents::insert(
+                tx,
+                &Consent::new(ConsentId(id.0 + 100), Some(&child), ALICE, SERVICE, WRITE, NOW),
+            )?;
+        }
+        Ok(())
     });
-    let of = |number| {
-        read(db, move |tx| {
-            Ok(tx.fetch(&sessions::authentications_of_token(&hash(number)))?)
-        })
-    };
-    assert_eq!(of(1), [authentication]);
-    assert!(of(9).is_empty(), "no such token");
+    let full = read(db, |tx| in_full(tx, 1)).unwrap();
+    assert_eq!(full.token.scope_string(), "urn:read urn:service:write urn:write");
+    assert_eq!(full.authentications, [first, second]);
+    let stamps = children.map(|(id, _, _)| (id, after(id.0 as u64)));
+    assert_eq!(full.below, stamps, "right below, and no deeper");
+
+    write(db, |tx| {
+        let mut denied = consents::find(tx, ConsentId(202))?.unwrap();
+        denied.status = "denied".into();
+        consents::update(tx, &denied)
+    });
+    assert_eq!(read(db, |tx| in_full(tx, 1)).unwrap().below, [stamps[0], stamps[2]]);
+    assert!(read(db, |tx| in_full(tx, 9)).is_none());
 });
 
 db_test!(a_token_has_a_row_for_each_consent_it_rests_on, MIGRATIONS, |db| {
@@ -205,7 +236,9 @@ db_test!(whatever_a_token_belongs_to_ends_it, MIGRATIONS, |db| {
     for (cause, end) in causes().into_iter().chain(lost_consents()) {
         let active = in_vain(db, move |tx| {
             end(tx)?;
-            Ok(access_tokens::find_active(tx, &hash(1), NOW)?.is_some())
+            let active = access_tokens::find_active(tx, &hash(1), NOW)?.is_some();
+            assert_eq!(in_full(tx, 1)?.is_some(), active);
+            Ok(active)
         });
         assert!(!active, "{cause}");
     }
