@@ -155,6 +155,28 @@ fn among_ten_thousand_providers_one_is_found_and_the_page_stays_small() {
     assert!(!browser.text().contains("<script>alert"));
 }
 
+#[test]
+fn a_search_finds_each_provider_once_and_says_whether_there_are_more() {
+    let server = TestServer::new();
+    for number in 0..30 {
+        // Two words that begin alike lead to the same provider.
+        let age = if number < 25 { "early" } else { "late" };
+        let name = format!("Uni{number:02}a Uni{number:02}b Campus {age}");
+        let domain = format!("p{number}.example");
+        add(&server, wanted(&name, &format!("p{number}"), &[&domain]));
+    }
+    let browser = server.browser();
+    let finds = |text, count, more| {
+        assert_eq!(search(&browser, text).len(), count, "{text}");
+        assert_eq!(browser.text().contains("Write more of the name"), more, "{text}");
+    };
+    finds("uni", 25, true);
+    finds("uni0", 10, false);
+    finds("uni07", 1, false);
+    finds("campus", 25, true);
+    finds("early", 25, false);
+}
+
 /// What the app knows narrows or orders the choice.
 #[test]
 fn an_app_and_its_request_decide_who_is_offered() {

@@ -6,7 +6,7 @@ use portolan_db::params;
 use portolan_server::domain::policy::REFEDS_MFA;
 use portolan_server::store::identities::{self, Identity};
 use portolan_server::store::policies::{self, Policy};
-use portolan_server::store::sessions;
+use portolan_server::store::{identity_providers, sessions};
 use portolan_server::upstream::fault;
 use portolan_server::upstream::provider::{Claims, Endpoints, OAUTH2, preset};
 use portolan_types::{BrowserSessionId, IdentityProviderId, PolicyId};
@@ -221,6 +221,49 @@ fn a_username_that_was_given_to_another_person_closes_the_old_identity() {
     provider.login(&server.browser(), id);
     let third = identity(&server, "alice2@uni.example").unwrap();
     assert!(third.id != old.id && third.id != new.id);
+}
+
+/// What was prepared is for whoever comes first under that name, and a name of another
+/// provider is not to be had at all.
+#[test]
+fn whoever_is_known_does_not_take_a_prepared_name_or_that_of_another_provider() {
+    let server = server();
+    let provider = FakeProvider::start(&server);
+    let id = provider.register(&server, "uni", &["uni.example"]);
+    provider.login(&server.browser(), id);
+    let alice = identity(&server, "alice@uni.example").unwrap();
+    let ctx = server.ctx();
+    server.write(move |tx| {
+        let usernames = ["bob@uni.example".to_owned()];
+        let actor = portolan_server::store::audit::Actor::Operator;
+        portolan_server::domain::identity::provision(tx, &ctx, actor, "portolan.local", &usernames)
+    });
+    let prepared = identity(&server, "bob@uni.example").unwrap();
+
+    set(&provider, "preferred_username", json!("bob"));
+    let browser = server.browser();
+    provider.login(&browser, id);
+
+    assert!(is_signed_in(&browser));
+    assert_eq!(identity(&server, "bob@uni.example").unwrap().id, prepared.id);
+    assert_eq!(
+        identity(&server, "alice@uni.example").unwrap().id,
+        alice.id,
+        "the old name stays"
+    );
+    assert_eq!(
+        audited(&server, "identity.close") + audited(&server, "identity.rename"),
+        0
+    );
+
+    server.sql(
+        "UPDATE identities SET identity_provider_id = $1 WHERE id = $2",
+        params![identity_providers::LOCAL, prepared.id],
+    );
+    let refused = server.browser();
+    provider.login(&refused, id);
+    assert!(!is_signed_in(&refused), "{}", refused.text());
+    assert_eq!(identity(&server, "bob@uni.example").unwrap().id, prepared.id);
 }
 
 #[test]
