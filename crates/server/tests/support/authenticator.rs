@@ -195,7 +195,7 @@ impl Authenticator {
             "response": {
                 "clientDataJSON": URL_SAFE_NO_PAD.encode(self.client_data(self.create_type, options)),
                 "attestationObject": URL_SAFE_NO_PAD.encode(object),
-                "transports": ["internal", "hybrid"],
+                "transports": ["internal", "smart-card", "<b>"],
             },
             "clientExtensionResults": { "credProps": { "rk": self.discoverable } },
         })

@@ -334,6 +334,11 @@ fn a_key_without_user_verification_is_only_a_second_factor() {
     let options = second.passkey_options(FACTOR);
     assert_eq!(options["userVerification"], "preferred");
     assert_eq!(options["allowCredentials"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        options["allowCredentials"][0]["transports"],
+        serde_json::json!(["internal", "smart-card"]),
+        "words of the specification, and what could be one"
+    );
     present_passkey(&second, &key);
     assert!(is_signed_in(&second));
     assert_eq!(proof(&server, &alice).1.join(" "), "pwd hwk mfa");

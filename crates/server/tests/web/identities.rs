@@ -960,6 +960,16 @@ fn in_a_set_with_a_second_factor_linking_and_unlinking_need_one() {
     assert_eq!(home.usernames()[0], "alice-at-work@portolan.local");
 }
 
+#[test]
+fn whoever_is_alone_and_showed_the_second_factor_may_link() {
+    let home = Home::new();
+    let secret = set_up_app(&home.browser);
+    home.server.advance_seconds(601);
+    home.browser.get("/p/link");
+    sign_in_with_code(&home, &home.alice, &secret);
+    assert_eq!(home.browser.title(), "Link another account");
+}
+
 /// The second factor of the set may come while a link waits.
 #[test]
 fn a_link_is_not_finished_without_the_second_factor_that_the_set_has_got() {

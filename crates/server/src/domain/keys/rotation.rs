@@ -268,6 +268,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_waits_signs_outlives_its_signatures_and_retires() {
+        let keys = [rsa(0, 0, 0, Some(1000)), rsa(1, 100, 200, None), ec(0, 0, 0, None)];
+        let names = |now| keys.each_ref().map(|key| state(&keys, key, at(now)).name());
+        assert_eq!(names(199), ["signing", "next", "signing"]);
+        assert_eq!(names(200), ["retiring", "signing", "signing"]);
+        assert_eq!(names(999), ["retiring", "signing", "signing"]);
+        assert_eq!(names(1000), ["retired", "signing", "signing"]);
+    }
+
+    #[test]
+    fn a_key_at_its_end_signs_no_more() {
+        let keys = [rsa(0, 0, 0, Some(500))];
+        let plan = plan_rsa(&keys, 500, PUBLISHED);
+        assert_eq!(plan.insert.unwrap().sign_from, at(500), "nothing else signs");
+    }
+
+    #[test]
     fn while_a_key_waits_nothing_more_is_planned() {
         let keys = [rsa(0, 0, 0, None)];
         let after = apply(&keys, &plan_rsa(&keys, 500, PUBLISHED));
@@ -345,6 +362,10 @@ mod tests {
             [KeyKind::Rsa, KeyKind::Ec]
         );
         assert!(missing(&[rsa(0, 0, 9, None), ec(0, 0, 0, Some(10))], at(9)).is_empty());
+        assert_eq!(
+            missing(&[rsa(0, 0, 9, None), ec(0, 0, 0, Some(9))], at(9)),
+            [KeyKind::Ec]
+        );
 
         let due = |keys: &[StoredKey], now| is_due(keys, KeyKind::Rsa, at(now), day, lead);
         assert!(due(&[ec(0, 0, 0, None)], 0));
