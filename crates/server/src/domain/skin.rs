@@ -355,6 +355,8 @@ mod tests {
             ("#777777", "#ffffff", 4.48),
             ("#ff0000", "#ffffff", 4.0),
             ("#0f5069", "#ffffff", 8.85),
+            // Dark parts are scaled by another rule than the others.
+            ("#0a0a0a", "#000000", 1.06),
         ] {
             let found = colour(one).contrast(colour(two));
             assert!((found - ratio).abs() < 0.01, "{one} {two}: {found}");
@@ -446,6 +448,15 @@ mod tests {
             assert_eq!((large.width, large.height), (480, 120), "{format:?}");
             assert!(large.png.len() <= BYTES);
         }
+        for ((width, height), fitting) in [
+            ((1000, 20), (480, 10)),
+            ((100, 300), (43, 128)),
+            ((LONGEST_SIDE, 64), (480, 15)),
+            ((64, LONGEST_SIDE), (4, 128)),
+        ] {
+            let logo = read_logo(&picture(width, height, ImageFormat::Png)).unwrap();
+            assert_eq!((logo.width, logo.height), fitting, "{width} × {height}");
+        }
     }
 
     #[test]
@@ -461,6 +472,7 @@ mod tests {
             .unwrap();
         let logo = read_logo(&bytes.into_inner()).unwrap();
         assert!(logo.png.len() <= BYTES, "{}", logo.png.len());
+        assert_eq!((logo.width, logo.height), (120, 32), "halved twice");
     }
 
     #[test]

@@ -695,6 +695,13 @@ fn the_trail_is_searched_by_who_what_and_when() {
     assert_eq!(shown("action=identity&since=2026-03-01&until=2026-03-01").len(), 2);
     assert!(shown("action=identity&until=2026-02-28").is_empty());
     assert!(shown("action=identity&since=2026-03-01T12:00:02Z").is_empty());
+    // By the system: nothing is left behind that it would tidy up.
+    assert!(shown("actor=system&action=identity").is_empty());
+    assert_eq!(
+        shown("action=identity&since=2026-03-01T12:00:01Z"),
+        ["identity.enable"],
+        "the moment itself counts"
+    );
 
     for (query, field) in [
         ("since=3.2.2026", "since"),

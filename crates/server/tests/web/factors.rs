@@ -2,7 +2,7 @@
 //! somebody may try.
 
 use http::{Method, StatusCode};
-use portolan_db::params;
+use portolan_db::{WriteTx, params};
 use portolan_server::domain::identity;
 use portolan_server::store::factors;
 use serde_json::Value;
@@ -1121,17 +1121,19 @@ fn an_operator_who_takes_all_factors_away_ends_the_sessions() {
     let alice = server.user("alice").create();
     let browser = server.browser_of(&alice);
     set_up_app(&browser);
+    add_passkey(&browser, &mut Authenticator::new(&server));
     let client = server.client().create();
     let tokens = client.tokens(&browser, "openid");
     assert!(client.is_active(tokens.access_token()));
 
     let (ctx, id) = (server.ctx(), alice.id);
-    let removed = server.write(move |tx| {
+    let remove = move |tx: &mut WriteTx| {
         let alice = identities::get(tx, id)?;
         factors::remove(tx, &ctx, Actor::Operator, &alice, Removal::All)
-    });
+    };
 
-    assert!(removed);
+    assert!(server.write(remove.clone()), "the app and the passkey");
+    assert!(!server.write(remove), "nothing is left");
     assert!(!is_signed_in(&browser));
     assert!(!client.is_active(tokens.access_token()));
     server.browser_of(&alice);

@@ -140,6 +140,9 @@ mod tests {
             (&[0x17], Value::Int(23)),
             (&[0x18, 24], Value::Int(24)),
             (&[0x19, 1, 0], Value::Int(256)),
+            (&[0x1a, 0, 1, 0, 0], Value::Int(65_536)),
+            (&[0x1b, 0, 0, 0, 1, 0, 0, 0, 0], Value::Int(4_294_967_296)),
+            (&[0xf4], Value::Bool(false)),
             (&[0x26], Value::Int(-7)),
             (&[0x39, 1, 0], Value::Int(-257)),
             (&[0x43, 1, 2, 3], Value::Bytes(vec![1, 2, 3])),
@@ -147,6 +150,10 @@ mod tests {
             (&[0x80], Value::List(vec![])),
             (&[0xa1, 1, 0xf5], Value::Map(vec![(Value::Int(1), Value::Bool(true))])),
             (&[0xf6], Value::Null),
+            (
+                &[0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x01],
+                (0..6).fold(Value::Int(1), |inner, _| Value::List(vec![inner])),
+            ),
         ];
         for (bytes, value) in table {
             assert_eq!(read(bytes).as_ref(), Ok(value), "{bytes:x?}");
@@ -161,6 +168,7 @@ mod tests {
             ("a longer form than needed", &[0x18, 23]),
             ("a longer form than needed", &[0x19, 0, 255]),
             ("a longer form than needed", &[0x1a, 0, 0, 255, 255]),
+            ("a longer form than needed", &[0x1b, 0, 0, 0, 0, 255, 255, 255, 255]),
             ("cut off", &[0x19, 1]),
             ("cut off", &[0x43, 1, 2]),
             (
@@ -178,7 +186,7 @@ mod tests {
             ("undefined", &[0xf7]),
             ("a key twice", &[0xa2, 1, 2, 1, 3]),
             ("no text", &[0x62, 0xff, 0xfe]),
-            ("deep nesting", &[0x81; 40]),
+            ("deep nesting", &[0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x01]),
         ];
         for (what, bytes) in table {
             assert_eq!(read(bytes), Err(MALFORMED), "{what}: {bytes:x?}");
