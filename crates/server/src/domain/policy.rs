@@ -293,6 +293,8 @@ mod tests {
         ("+münchen.example", "a@xn--mnchen-3ya.example", "", true),
         ("-xn--mnchen-3ya.example", "a@münchen.example", "", false),
         ("+*.münchen.example", "a@lab.xn--mnchen-3ya.example", "", true),
+        // Nothing else that an address bar would make of it.
+        ("+%61.example", "a@a.example", "", false),
         ("+munchen.example", "a@münchen.example", "", false),
     ];
 
