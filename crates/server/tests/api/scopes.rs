@@ -308,9 +308,12 @@ fn a_dependency_has_to_be_visible_to_the_owner_or_to_who_acts_for_it() {
     let of_sister = alice.scope(&sister, "sisters", json!({}));
     let hidden = bob.scope(&strangers, "hidden", json!({}));
     let open = bob.scope(&strangers, "open", json!({ "advertised": true }));
+    let elsewhere = alice.client(&alice.project("R"), "resource_server");
+    let of_elsewhere = alice.scope(&elsewhere, "elsewhere", json!({}));
 
     let depends_on = |scope: &Value| json!({ "scope": { "dependent_scopes": [dependency(scope, true)] } });
     assert_eq!(alice.put(&at(&own), depends_on(&of_sister)).status, 200);
+    assert_eq!(alice.put(&at(&own), depends_on(&of_elsewhere)).status, 200);
     assert_eq!(alice.put(&at(&own), depends_on(&open)).status, 200);
     alice.put(&at(&own), depends_on(&hidden)).names("dependent_scopes");
     let kept = alice.get(&at(&own)).ok().json()["scope"]["dependent_scopes"].clone();

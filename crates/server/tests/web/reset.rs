@@ -350,6 +350,8 @@ fn a_request_that_fails_stops_none_of_the_others() {
     server.sql("DROP TRIGGER fault", params![]);
     assert_eq!(server.send_mail(), 5, "as many links as Bob gets in an hour");
     assert_eq!(server.count("SELECT count(*) FROM mail_requests", params![]), 0);
+    let dropped = "SELECT count(*) FROM audit_events WHERE action = 'mail.drop'";
+    assert_eq!(server.count(dropped, params![]), 7, "the operator learns of the others");
 }
 
 /// The bound for everybody together stops strangers; where somebody was signed in before,

@@ -289,6 +289,17 @@ fn a_search_finds_by_name_string_id_and_service_what_the_app_may_see() {
         .scope("private")
         .unadvertised()
         .create();
+    // One of another project of hers: hidden from the app, not from who acts for it.
+    let (elsewhere, alice) = (desk.server.project("Elsewhere"), desk.alice.id);
+    desk.server
+        .write(move |tx| projects::insert_admin(tx, elsewhere, alice));
+    let other = desk
+        .server
+        .resource_server("other.example")
+        .in_project(elsewhere)
+        .scope("private")
+        .unadvertised()
+        .create();
     let found = |text: &str| -> Vec<String> {
         let (_, form) = desk.again(&desk.filled().set("search", text).set("do", "search"));
         let added = form.buttons.iter().filter(|(name, _)| name == "add");
@@ -310,6 +321,7 @@ fn a_search_finds_by_name_string_id_and_service_what_the_app_may_see() {
     }
     assert!(found(desk.data.scope("secret")).is_empty());
     assert_eq!(found("sibling private"), [sibling.scope_id("private").to_string()]);
+    assert_eq!(found(other.scope("private")), [other.scope_id("private").to_string()]);
     assert!(found(&service.to_string()).is_empty(), "its own are not offered");
     assert!(found("nothing fits this").is_empty());
     assert!(found("  ").is_empty());
