@@ -20,6 +20,16 @@ fn identity(server: &TestServer, username: &str) -> Option<Identity> {
     server.read(move |tx| identities::find_by_username(tx, &username))
 }
 
+/// An identity for whoever signs in under this name first.
+fn prepare(server: &TestServer, username: &str) -> Identity {
+    let (ctx, usernames) = (server.ctx(), [username.to_owned()]);
+    server.write(move |tx| {
+        let actor = portolan_server::store::audit::Actor::Operator;
+        portolan_server::domain::identity::provision(tx, &ctx, actor, "portolan.local", &usernames)
+    });
+    identity(server, username).unwrap()
+}
+
 fn set(provider: &FakeProvider, claim: &str, value: Value) {
     provider.script(|script| script.claims[claim] = value);
 }
@@ -168,13 +178,7 @@ fn a_prepared_identity_is_claimed_by_the_first_login_under_its_name() {
     let server = server();
     let provider = FakeProvider::start(&server);
     let id = provider.register(&server, "uni", &["uni.example"]);
-    let ctx = server.ctx();
-    server.write(move |tx| {
-        let usernames = ["alice@uni.example".to_owned()];
-        let actor = portolan_server::store::audit::Actor::Operator;
-        portolan_server::domain::identity::provision(tx, &ctx, actor, "portolan.local", &usernames)
-    });
-    let prepared = identity(&server, "alice@uni.example").unwrap();
+    let prepared = prepare(&server, "alice@uni.example");
     assert_eq!(prepared.status, "unused");
 
     provider.login(&server.browser(), id);
@@ -232,13 +236,7 @@ fn whoever_is_known_does_not_take_a_prepared_name_or_that_of_another_provider() 
     let id = provider.register(&server, "uni", &["uni.example"]);
     provider.login(&server.browser(), id);
     let alice = identity(&server, "alice@uni.example").unwrap();
-    let ctx = server.ctx();
-    server.write(move |tx| {
-        let usernames = ["bob@uni.example".to_owned()];
-        let actor = portolan_server::store::audit::Actor::Operator;
-        portolan_server::domain::identity::provision(tx, &ctx, actor, "portolan.local", &usernames)
-    });
-    let prepared = identity(&server, "bob@uni.example").unwrap();
+    let prepared = prepare(&server, "bob@uni.example");
 
     set(&provider, "preferred_username", json!("bob"));
     let browser = server.browser();
