@@ -138,6 +138,8 @@ mod tests {
         let stranger = counter(None, "alice@portolan.local");
         assert_ne!(stranger, counter(Some("nonce"), "alice@portolan.local"));
         assert_ne!(stranger, counter(None, "bob@portolan.local"));
+        assert_ne!(after_password("a"), after_password("b"));
+        assert_ne!(after_password(&stranger), stranger);
         assert!(!stranger.contains("alice"));
     }
 }

@@ -195,4 +195,11 @@ mod tests {
     fn a_subject_is_one_line() {
         assert_eq!(on_one_line("Hello\r\nBcc: a@x.org\0"), "Hello  Bcc: a@x.org");
     }
+
+    /// A link that was sealed for one message is not sent in another.
+    #[test]
+    fn each_link_has_a_place_of_its_own() {
+        let id = new_uuid();
+        assert_eq!(link_place(id), format!("outbox/sealed_link/{id}"));
+    }
 }

@@ -13,7 +13,7 @@ use crate::app::Ctx;
 use crate::domain::identity::{self, check_text};
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor, Event};
-use crate::store::identity_providers::{self, CLIENTS, CLIENTS_DOMAIN, IdentityProvider, LOCAL, Offered, Setup};
+use crate::store::identity_providers::{self, CLIENTS_DOMAIN, IdentityProvider, Offered, Setup};
 use crate::store::sessions;
 use crate::texts::{self, Words};
 use crate::upstream::discovery::asymmetric;
@@ -296,7 +296,7 @@ pub fn delete(tx: &mut WriteTx, ctx: &Ctx, actor: Actor, provider: &IdentityProv
 }
 
 fn check_own(provider: &IdentityProvider) -> Result<()> {
-    if provider.id == LOCAL || provider.id == CLIENTS || !is_upstream(&provider.kind) {
+    if !is_upstream(&provider.kind) {
         return Err(
             Error::conflict(format!("{} is built in and stays as it is", provider.name))
                 .said(texts::words("refusal-provider-stays").arg("provider", &provider.name)),

@@ -462,17 +462,22 @@ mod tests {
     #[test]
     fn noise_gets_small_too() {
         let mut state = 1_u32;
-        let points = RgbaImage::from_fn(480, 128, |_, _| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            Rgba(state.to_be_bytes())
-        });
-        let mut bytes = Cursor::new(Vec::new());
-        DynamicImage::ImageRgba8(points)
-            .write_to(&mut bytes, ImageFormat::Png)
-            .unwrap();
-        let logo = read_logo(&bytes.into_inner()).unwrap();
-        assert!(logo.png.len() <= BYTES, "{}", logo.png.len());
-        assert_eq!((logo.width, logo.height), (120, 32), "halved twice");
+        let mut noise = |width, height| {
+            let points = RgbaImage::from_fn(width, height, |_, _| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                Rgba(state.to_be_bytes())
+            });
+            let mut bytes = Cursor::new(Vec::new());
+            DynamicImage::ImageRgba8(points)
+                .write_to(&mut bytes, ImageFormat::Png)
+                .unwrap();
+            bytes.into_inner()
+        };
+        for ((width, height), fitting) in [((480, 128), (120, 32)), ((480, 60), (240, 30)), ((200, 128), (100, 64))] {
+            let logo = read_logo(&noise(width, height)).unwrap();
+            assert!(logo.png.len() <= BYTES, "{}", logo.png.len());
+            assert_eq!((logo.width, logo.height), fitting, "{width} × {height}");
+        }
     }
 
     #[test]

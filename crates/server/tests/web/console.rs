@@ -5,7 +5,8 @@ use http::{Method, StatusCode};
 use portolan_db::params;
 use portolan_server::domain::keys::SigningAlgorithm;
 use portolan_server::domain::provider::{Wanted, create};
-use portolan_server::store::audit::Actor;
+use portolan_server::domain::trail;
+use portolan_server::store::audit::{Actor, Entry};
 use portolan_types::IdentityProviderId;
 
 use crate::support::{Auth, Browser, Form, Mailbox, Outcome, Params, TestServer, TestUser, otp};
@@ -732,6 +733,37 @@ fn a_long_trail_goes_on_on_the_next_page() {
     browser.get(&crate::support::unescape(&next));
     assert_eq!(browser.text().matches("<p class=\"scope-name\">").count(), 10);
     assert!(!browser.text().contains("Earlier entries"));
+}
+
+/// What somebody did to themselves is one entry, beside what they did and what was done to them.
+#[test]
+fn the_recent_entries_of_a_person_are_each_there_once() {
+    let server = TestServer::new();
+    let (_, browser) = ada(&server);
+    let bob = server.user("bob").create();
+    server.browser_of(&bob);
+    let app = server.client().create();
+    app.tokens(&server.browser_of(&bob), "openid");
+    agree(&browser, &format!("{CONSOLE}/people/{}/disable", bob.id));
+    let entries = server.read(move |tx| trail::recent(tx, "identity", bob.id.0, 100));
+    let of = |by_bob: bool, to_bob: bool| {
+        let is = |entry: &&Entry| {
+            let (by, to) = (
+                entry.actor_id == Some(bob.id.0),
+                entry.resource_id == bob.id.to_string(),
+            );
+            (by, to) == (by_bob, to_bob)
+        };
+        entries.iter().filter(is).count()
+    };
+    assert!(
+        of(true, false) > 0 && of(false, true) > 0 && of(true, true) > 0,
+        "{entries:?}"
+    );
+    let mut ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), entries.len(), "{entries:?}");
 }
 
 #[test]

@@ -132,6 +132,17 @@ fn audited(server: &TestServer, action: &str) -> i64 {
     server.count("SELECT count(*) FROM audit_events WHERE action = $1", params![action])
 }
 
+/// What the newest entry of the trail about this action tells.
+fn detail(server: &TestServer, action: &'static str) -> Value {
+    server.read(move |tx| {
+        let (detail,): (String,) = tx.fetch_one(
+            "SELECT detail FROM audit_events WHERE action = $1 ORDER BY happened_at DESC LIMIT 1",
+            params![action],
+        )?;
+        Ok(serde_json::from_str(&detail).unwrap())
+    })
+}
+
 pub fn mails(server: &TestServer, subject: &str) -> i64 {
     server.count("SELECT count(*) FROM outbox WHERE subject = $1", params![subject])
 }
@@ -152,6 +163,7 @@ fn a_password_and_a_code_are_two_factors() {
     assert!(!is_signed_in(&second.clone()), "the password alone signs nobody in");
     let wrong = present(&second, "otp", "000000");
     assert_eq!(status(&wrong), StatusCode::UNAUTHORIZED);
+    assert_eq!(detail(&server, "login.refused")["factor"], "otp");
     present(&second, "otp", &otp(&secret, seconds(&server)));
 
     assert!(is_signed_in(&second));
@@ -932,7 +944,15 @@ fn factors_are_listed_renamed_and_removed() {
         status(&passkey_login(&server.browser(), &passkey)),
         StatusCode::UNAUTHORIZED
     );
-    assert_eq!(mails(&server, "A second factor was removed from your account"), 1);
+    let notice: String = server.read(|tx| {
+        let subject = "A second factor was removed from your account";
+        let (body,): (String,) = tx.fetch_one("SELECT body FROM outbox WHERE subject = $1", params![subject])?;
+        Ok(body)
+    });
+    assert!(notice.contains("The passkey “Laptop <b>” of your account"), "{notice}");
+    let told = detail(&server, "passkey.delete");
+    let id = path.rsplit('/').next().unwrap();
+    assert_eq!(told, serde_json::json!({ "passkey": id, "last": false }));
 
     let removal = format!("{TOTP}/remove");
     let page = browser.get(&removal);
@@ -1126,14 +1146,18 @@ fn an_operator_who_takes_all_factors_away_ends_the_sessions() {
     let tokens = client.tokens(&browser, "openid");
     assert!(client.is_active(tokens.access_token()));
 
-    let (ctx, id) = (server.ctx(), alice.id);
-    let remove = move |tx: &mut WriteTx| {
-        let alice = identities::get(tx, id)?;
-        factors::remove(tx, &ctx, Actor::Operator, &alice, Removal::All)
+    let id = alice.id;
+    let remove = |removal| {
+        let ctx = server.ctx();
+        move |tx: &mut WriteTx| {
+            let alice = identities::get(tx, id)?;
+            factors::remove(tx, &ctx, Actor::Operator, &alice, removal)
+        }
     };
 
-    assert!(server.write(remove.clone()), "the app and the passkey");
-    assert!(!server.write(remove), "nothing is left");
+    assert!(server.write(remove(Removal::All)), "the app and the passkey");
+    assert!(!server.write(remove(Removal::All)), "nothing is left");
+    assert!(!server.write(remove(Removal::Totp)));
     assert!(!is_signed_in(&browser));
     assert!(!client.is_active(tokens.access_token()));
     server.browser_of(&alice);
@@ -1166,8 +1190,10 @@ fn the_notice_of_a_new_password_names_factors_that_were_added_lately() {
     assert!(text.contains("an authenticator app (2026-03-01)"), "{text}");
     assert!(text.contains("remove"), "{text}");
 
-    server.advance_seconds(8 * 86_400);
-    assert!(!notice().contains("authenticator app"), "long ago");
+    server.advance_seconds(6 * 86_400);
+    assert!(notice().contains("authenticator app"), "six days ago");
+    server.advance_seconds(86_400);
+    assert!(!notice().contains("authenticator app"), "more than a week ago");
 }
 
 /// Somebody who is about to change the password from an open browser does not undo the one that

@@ -2,9 +2,9 @@
 
 use portolan_db::params;
 use portolan_server::app::new_uuid;
-use portolan_server::domain::provider::{Wanted, create};
+use portolan_server::domain::provider::{Wanted, create, update};
 use portolan_server::store::audit::Actor;
-use portolan_server::store::identity_providers::IdentityProvider;
+use portolan_server::store::identity_providers::{self, IdentityProvider};
 use portolan_server::upstream::provider::{Configuration, OIDC};
 use portolan_types::IdentityProviderId;
 
@@ -300,6 +300,19 @@ fn a_domain_belongs_to_one_provider_and_ours_to_none_of_them() {
     }
     // A placeholder gives way: nobody could sign in through it.
     let globus = add(&server, wanted("Globus ID", "own-globus", &["globusid.org"]));
-    let owner = server.read(|tx| portolan_server::store::identity_providers::find_by_domain(tx, "globusid.org"));
+    let owner = server.read(|tx| identity_providers::find_by_domain(tx, "globusid.org"));
     assert_eq!(owner.unwrap().id, globus);
+}
+
+#[test]
+fn a_provider_that_is_changed_has_the_domains_that_it_is_given() {
+    let server = TestServer::new();
+    let mut first = wanted("First", "first", &["gone.example", "kept.example"]);
+    let id = add(&server, first.clone());
+    let ctx = server.ctx();
+    first.domains = vec!["kept.example".into(), "new.example".into()];
+    server.write(move |tx| update(tx, &ctx, Actor::Operator, "portolan.local", &first));
+    let domains = server.read(move |tx| identity_providers::list_domains(tx, id));
+    assert_eq!(domains, ["kept.example", "new.example"]);
+    add(&server, wanted("Second", "second", &["gone.example"]));
 }
