@@ -308,6 +308,16 @@ fn addresses_are_registered_by_the_rules_of_redirect_uris() {
         let error = refused.unwrap_err();
         assert!(error.detail().contains("logout"), "{error}");
     }
+    let of_number = |number: usize| ClientChanges {
+        post_logout_redirect_uris: Change::Set((0..number).map(|n| format!("https://app.example/{n}")).collect()),
+        ..ClientChanges::default()
+    };
+    register(&client, of_number(100));
+    let refused = server
+        .app()
+        .db
+        .write_blocking(move |tx| rules::register(tx, &record, &of_number(101)));
+    assert_eq!(refused.unwrap_err().detail(), "post_logout_redirect_uris: at most 100");
 }
 
 fn listening(server: &TestServer, receiver: &Receiver, name: &str) -> TestClient {

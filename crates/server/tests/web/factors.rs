@@ -599,6 +599,18 @@ fn a_credential_is_registered_once() {
     assert_eq!(server.count("SELECT count(*) FROM passkeys", params![]), 1);
 }
 
+/// WebAuthn, section 4: a credential id has 1,023 bytes at most.
+#[test]
+fn a_credential_id_is_as_long_as_the_standard_allows_and_no_longer() {
+    let server = TestServer::new();
+    for (length, expected) in [(1023, StatusCode::OK), (1024, StatusCode::BAD_REQUEST)] {
+        let browser = server.browser_of(&server.user(&format!("alice{length}")).create());
+        let mut authenticator = Authenticator::new(&server);
+        authenticator.credential_id = vec![7; length];
+        assert_eq!(status(&add_passkey(&browser, &mut authenticator)), expected, "{length}");
+    }
+}
+
 #[test]
 fn a_passkey_of_somebody_else_is_no_second_factor() {
     let server = TestServer::new();

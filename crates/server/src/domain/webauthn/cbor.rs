@@ -154,6 +154,14 @@ mod tests {
                 &[0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x01],
                 (0..6).fold(Value::Int(1), |inner, _| Value::List(vec![inner])),
             ),
+            (
+                &[0xa1, 1, 0xa1, 1, 0xa1, 1, 0xa1, 1, 0xa1, 1, 0xa1, 1, 1],
+                (0..6).fold(Value::Int(1), |inner, _| Value::Map(vec![(Value::Int(1), inner)])),
+            ),
+            (
+                &[0xa1, 0xa1, 0xa1, 0xa1, 0xa1, 0xa1, 1, 1, 1, 1, 1, 1, 1],
+                (0..6).fold(Value::Int(1), |inner, _| Value::Map(vec![(inner, Value::Int(1))])),
+            ),
         ];
         for (bytes, value) in table {
             assert_eq!(read(bytes).as_ref(), Ok(value), "{bytes:x?}");
@@ -187,6 +195,14 @@ mod tests {
             ("a key twice", &[0xa2, 1, 2, 1, 3]),
             ("no text", &[0x62, 0xff, 0xfe]),
             ("deep nesting", &[0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x01]),
+            (
+                "deep nesting",
+                &[0xa1, 1, 0xa1, 1, 0xa1, 1, 0xa1, 1, 0xa1, 1, 0xa1, 1, 0xa1, 1, 1],
+            ),
+            (
+                "deep nesting in keys",
+                &[0xa1, 0xa1, 0xa1, 0xa1, 0xa1, 0xa1, 0xa1, 1, 1, 1, 1, 1, 1, 1, 1],
+            ),
         ];
         for (what, bytes) in table {
             assert_eq!(read(bytes), Err(MALFORMED), "{what}: {bytes:x?}");

@@ -147,3 +147,16 @@ fn cut_off_documents_are_refused() {
     longer.push(0);
     assert!(AuthenticatorData::read(&longer).is_err());
 }
+
+#[test]
+fn long_documents_are_refused_before_they_are_read() {
+    let refusal = |length: usize| {
+        let padded = format!("{{{}", " ".repeat(length - 1));
+        parse::<Assertion>(&padded).err()
+    };
+    assert_eq!(refusal(65_536), Some(Refusal::Malformed("credential")));
+    assert_eq!(refusal(65_537), Some(Refusal::Malformed("too long")));
+    assert_eq!(decode(&"A".repeat(32_768)).map(|bytes| bytes.len()), Ok(24_576));
+    assert_eq!(decode(&"A".repeat(32_770)), Err(Refusal::Malformed("too long")));
+    assert_eq!(decode(&"A".repeat(32_769)), Err(Refusal::Malformed("too long")));
+}
