@@ -682,6 +682,8 @@ fn the_trail_is_searched_by_who_what_and_when() {
         shown("actor=ada&action=identity"),
         ["identity.enable", "identity.disable"]
     );
+    let by_ada = format!("href=\"{CONSOLE}/people/{}\">{}</a>", ada.id, ada.username);
+    assert!(browser.text().contains(&by_ada), "{}", browser.text());
     assert_eq!(
         shown(&format!("kind=identity&id={}&action=identity.disable", bob.id)),
         ["identity.disable"]
