@@ -440,6 +440,7 @@ fn rarest_first(tx: &mut ReadTx, words: Vec<String>) -> Result<Vec<String>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
