@@ -1,11 +1,14 @@
 //! What the contact of a project is told.
 
 use portolan_db::params;
+use portolan_server::app::new_uuid;
 use portolan_server::domain::client::registration::{self, Notice};
 use portolan_server::domain::mail;
 use portolan_server::domain::project::{self, Manager};
+use portolan_server::store::identities::{self, Identity};
 use portolan_server::store::projects::{self, BUILT_IN};
 use portolan_server::store::{keys, settings};
+use portolan_types::IdentityProviderId;
 use portolan_types::api::{Change, ProjectChanges};
 
 use crate::support::{Mailbox, TestServer};
@@ -237,4 +240,33 @@ fn the_pages_of_developers_cause_so_many_notices_in_an_hour() {
     browser.submit(&browser.form_with(&removal, "form_token"));
     assert!(browser.path().contains("notice=app-deleted"), "{}", browser.path());
     assert_eq!(notices(), 2);
+}
+
+/// Anybody can have any address at another provider. What is sent there takes nothing from what
+/// the owner of a local account with that address is told.
+#[test]
+fn notices_to_addresses_that_other_providers_tell_are_counted_apart() {
+    let server = TestServer::new();
+    let alice = server.user("alice").create();
+    let local = server.read(move |tx| identities::get(tx, alice.id));
+    let outside = Identity {
+        provider_id: IdentityProviderId(new_uuid()),
+        ..local.clone()
+    };
+    let notify = |identity: &Identity, subject: &'static str| {
+        let (ctx, identity) = (server.ctx(), identity.clone());
+        server.write(move |tx| mail::notify(tx, &ctx, &identity, subject, "Something happened."));
+        server.count("SELECT count(*) FROM outbox WHERE subject = $1", params![subject])
+    };
+    for sent in 1..=20 {
+        assert_eq!(notify(&outside, "To anybody"), sent);
+    }
+    assert_eq!(notify(&outside, "To anybody"), 20, "no more in this hour");
+    let address = local.email.clone().unwrap();
+    for _ in 0..19 {
+        let (ctx, address) = (server.ctx(), address.clone());
+        server.write(move |tx| mail::queue(tx, &ctx, &address, "To the owner", "b"));
+    }
+    assert_eq!(notify(&local, "To the owner"), 20);
+    assert_eq!(notify(&local, "To the owner"), 20, "no more in this hour");
 }

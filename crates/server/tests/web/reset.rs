@@ -99,6 +99,8 @@ fn a_lost_password_is_replaced_by_mail_and_everything_signed_in_with_the_old_one
             .text
             .contains("Somebody asked for a new password for the account alice")
     );
+    let asked_from = "SELECT count(*) FROM audit_events WHERE action = 'password_reset.ask' AND address = $1";
+    assert_eq!(server.count(asked_from, params!["192.0.2.1"]), 1, "not from the job");
     let browser = server.browser();
     browser.get(&message.link());
     let form = browser.form().set("password", NEW).set("password_again", NEW);
