@@ -581,6 +581,22 @@ fn what_a_logout_left_behind_can_be_ended() {
     assert!(!here.get("/p/account/sessions").page().text().contains("apps may go on"));
 }
 
+/// A browser in which a sign-in was forgotten goes on to be known, and nobody is signed in there.
+#[test]
+fn where_a_sign_in_was_forgotten_nobody_is_signed_in() {
+    let server = TestServer::new();
+    let alice = server.user("alice").create();
+    let client = server.client().named("Portal").create();
+    let there = server.browser_of(&alice);
+    client.offline_tokens(&there, "openid");
+    server.sql(
+        "DELETE FROM browser_authentications WHERE identity_id = $1",
+        params![alice.id],
+    );
+    let page = server.browser_of(&alice).get("/p/account/sessions").page().text();
+    assert!(page.contains("no longer signed in, but apps may go on"), "{page}");
+}
+
 /// What a browser says of itself is kept short and printable.
 #[test]
 fn the_name_of_a_browser_is_cleaned() {
