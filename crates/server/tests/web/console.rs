@@ -766,6 +766,13 @@ fn the_recent_entries_of_a_person_are_each_there_once() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), entries.len(), "{entries:?}");
+
+    // A page that is not full was the last one, though no further one may be read.
+    let all = server.read(|tx| trail::search(tx, &trail::Filter::default(), trail::place_before(None), 100, 1));
+    assert_eq!(
+        (all.rest, all.entries.len() > entries.len()),
+        (trail::Rest::Nothing, true)
+    );
 }
 
 #[test]

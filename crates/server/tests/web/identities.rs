@@ -6,7 +6,7 @@ use portolan_db::params;
 use portolan_server::app::new_uuid;
 use portolan_server::store::audit;
 use portolan_server::store::identity_providers::{self, IdentityProvider};
-use portolan_types::{IdentityProviderId, Timestamp};
+use portolan_types::{IdentityId, IdentityProviderId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -215,6 +215,35 @@ fn whoever_is_not_signed_in_signs_in_first_and_comes_back() {
         assert!(text.contains("href=\"https://app.example/account\""), "{text}");
         assert!(text.contains("Back to the portal"), "{text}");
     }
+}
+
+/// Of the accounts that are signed in in a browser only those count that may still sign in.
+#[test]
+fn a_linked_account_that_is_switched_off_proves_nothing_beside_a_live_one() {
+    use portolan_server::domain::session::Presence;
+    let home = Home::new();
+    let form = home.prove();
+    home.browser.submit(&form.set("decision", "link"));
+    let (alice, other) = (home.alice.id, home.other.id);
+    let proving = || {
+        home.server.read(move |tx| {
+            let (session,) = tx.fetch_one(
+                "SELECT browser_session_id FROM browser_authentications WHERE identity_id = $1",
+                params![alice],
+            )?;
+            let mut ids: Vec<IdentityId> = Presence::of(tx, session)?
+                .authentications
+                .iter()
+                .map(|authentication| authentication.identity_id)
+                .collect();
+            ids.sort_by_key(|id| *id != alice);
+            Ok(ids)
+        })
+    };
+    assert_eq!(proving(), [alice, other]);
+    home.server
+        .sql("UPDATE identities SET enabled = 0 WHERE id = $1", params![other]);
+    assert_eq!(proving(), [alice]);
 }
 
 /// An app sends a person straight to linking, and gets them back. G1: only to an origin that it registered.

@@ -213,7 +213,7 @@ pub fn check_passkey(
     let count = i64::from(asserted.sign_count);
     // Passkeys that live on several devices stay at zero. Another one that does not rise
     // may have been copied, or has lost its memory: a sign to look, no proof (AB2).
-    if (count > 0 || passkey.sign_count > 0) && count <= passkey.sign_count {
+    if passkey.sign_count > 0 && count <= passkey.sign_count {
         let identity = identities::get(tx, owner)?;
         warn_of_copy(tx, ctx, &identity, &passkey, count)?;
     }
