@@ -6,7 +6,7 @@ use portolan_db::params;
 use portolan_server::domain::keys::SigningAlgorithm;
 use portolan_server::domain::provider::{Wanted, create};
 use portolan_server::domain::trail;
-use portolan_server::store::audit::{Actor, Entry};
+use portolan_server::store::audit::{self, Actor, Entry, Event};
 use portolan_types::IdentityProviderId;
 
 use crate::support::{Auth, Browser, Form, Mailbox, Outcome, Params, TestServer, TestUser, otp};
@@ -773,6 +773,39 @@ fn the_recent_entries_of_a_person_are_each_there_once() {
         (all.rest, all.entries.len() > entries.len()),
         (trail::Rest::Nothing, true)
     );
+}
+
+/// The trail is read page by page. What is rare in it stands behind many pages of other things.
+#[test]
+fn what_is_rare_is_found_behind_a_page_of_other_entries() {
+    let server = TestServer::new();
+    let bob = server.user("bob").create();
+    server.browser_of(&bob);
+    server.advance_seconds(1);
+    let ctx = server.ctx();
+    server.write(move |tx| {
+        for number in 0..trail::PAGE {
+            let event = Event {
+                action: "key.rotate",
+                actor: Actor::System,
+                resource_kind: "server",
+                resource_id: number.to_string(),
+                detail: serde_json::json!({}),
+            };
+            audit::insert(tx, &ctx, &event)?;
+        }
+        Ok::<_, portolan_server::error::Error>(())
+    });
+    let search = |pages| {
+        let filter = trail::Filter {
+            action: Some("login".into()),
+            ..trail::Filter::default()
+        };
+        let found = server.read(move |tx| trail::search(tx, &filter, trail::place_before(None), 10, pages));
+        (found.entries.len(), found.rest)
+    };
+    assert!(matches!(search(1), (0, trail::Rest::Unread(_))), "{:?}", search(1));
+    assert_eq!(search(2), (1, trail::Rest::Nothing));
 }
 
 #[test]
