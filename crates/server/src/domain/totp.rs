@@ -114,6 +114,9 @@ mod tests {
         ] {
             assert_eq!(check(SEED, code, 59).unwrap(), None, "{code}");
         }
+        for code in ["+81804", " 81804", "81804", "0081804"] {
+            assert_eq!(check(SEED, code, 1_111_111_109).unwrap(), None, "{code}: not 081804");
+        }
         assert!(check(SEED, " 287 082 ", 59).unwrap().is_some(), "as apps show it");
     }
 

@@ -956,8 +956,9 @@ fn factors_are_listed_renamed_and_removed() {
         status(&passkey_login(&server.browser(), &passkey)),
         StatusCode::UNAUTHORIZED
     );
-    let notice: String = server.read(|tx| {
-        let subject = "A second factor was removed from your account";
+    let subject = "A second factor was removed from your account";
+    assert_eq!(mails(&server, subject), 1);
+    let notice: String = server.read(move |tx| {
         let (body,): (String,) = tx.fetch_one("SELECT body FROM outbox WHERE subject = $1", params![subject])?;
         Ok(body)
     });

@@ -1,4 +1,4 @@
-//! What the contact of a project is told.
+//! What people and the contact of a project are told by mail, and how often.
 
 use portolan_db::params;
 use portolan_server::app::new_uuid;

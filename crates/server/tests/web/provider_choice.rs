@@ -316,3 +316,30 @@ fn a_provider_that_is_changed_has_the_domains_that_it_is_given() {
     assert_eq!(domains, ["kept.example", "new.example"]);
     add(&server, wanted("Second", "second", &["gone.example"]));
 }
+
+#[test]
+fn short_names_and_scopes_are_bounded() {
+    let refusal = |change: &dyn Fn(&mut Wanted)| {
+        let mut wanted = wanted("Example University", "example", &["example.edu"]);
+        change(&mut wanted);
+        let refused = wanted.check("portolan.local").err();
+        refused.map(|error| error.detail().to_owned())
+    };
+    for (length, is_good) in [(0, false), (1, true), (64, true), (65, false)] {
+        let refused = refusal(&|wanted| wanted.provider.short_name = "x".repeat(length));
+        assert_eq!(refused.is_none(), is_good, "{length}: {refused:?}");
+    }
+    assert!(refusal(&|wanted| wanted.provider.short_name = "Example".into()).is_some());
+    for (scopes, is_good) in [
+        (&[][..], false),
+        (&["openid", ""], false),
+        (&["openid", "e mail"], false),
+        (&["openid", "email"], true),
+    ] {
+        let refused = refusal(&|wanted| {
+            wanted.configuration.scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        });
+        let said = (!is_good).then_some("scope: name at least one, each without spaces");
+        assert_eq!(refused.as_deref(), said, "{scopes:?}");
+    }
+}
