@@ -45,7 +45,8 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts a cluster. Without `fsync` it is quick and not crash-safe: for tests that
-    /// do not end the machine. With it the cluster is as durable as PostgreSQL's defaults.
+    /// do not end the machine. With it the cluster is as durable as PostgreSQL's defaults, and
+    /// keeps as much in memory as its manual recommends.
     pub fn start(fsync: bool) -> Result<Cluster> {
         let binaries = setup::postgres_binaries()?;
         remove_leftovers();
@@ -191,7 +192,7 @@ fn spawn(
         format!("port={port}"),
         format!("unix_socket_directories={}", data.display()),
         "max_connections=300".to_owned(),
-        "shared_buffers=256MB".to_owned(),
+        format!("shared_buffers={}kB", shared_buffers_kilobytes(fsync)),
         "max_wal_size=2GB".to_owned(),
         format!("fsync={}", if fsync { "on" } else { "off" }),
         format!("full_page_writes={}", if fsync { "on" } else { "off" }),
@@ -206,6 +207,18 @@ fn spawn(
         .stderr(log);
     // SIGQUIT is PostgreSQL's immediate shutdown: no checkpoint for data that is thrown away.
     Running::spawn(as_account(&mut command, account), Signal::QUIT)
+}
+
+/// A quarter of the machine's memory, as PostgreSQL's manual wants it, where a cluster is to be
+/// what somebody runs; it is taken as it is used. Elsewhere the same on every machine.
+fn shared_buffers_kilobytes(like_in_production: bool) -> u64 {
+    const LITTLE: u64 = 256 * 1024;
+    if !like_in_production {
+        return LITTLE;
+    }
+    let system = rustix::system::sysinfo();
+    let memory = system.totalram as u64 * u64::from(system.mem_unit);
+    (memory / 1024 / 4).max(LITTLE)
 }
 
 fn wait_until_ready(server: &Running, binaries: &Path, port: u16) -> Result<()> {
