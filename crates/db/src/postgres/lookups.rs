@@ -3,7 +3,9 @@
 //! Executing a statement costs PostgreSQL more than what it finds: a plan over six tables is set
 //! up and taken down each time. So what several callers ask in the same words is asked once, with
 //! their values as arrays: `SELECT .. FROM unnest(..) AS q, LATERAL (the statement over q)`. Each
-//! caller's part of it is planned and run as it would be alone.
+//! caller's part of it is planned and run as it would be alone. Callers that ask about the same
+//! values (which client a busy service is, before each of its calls) share one answer: it is
+//! looked up after all of them have asked.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,17 +22,19 @@ struct Asking {
     outcome: Result<(), Error>,
 }
 
+/// A look-up, and the number of a statement within it.
+type Caller = (usize, usize);
+
 /// A statement with all who ask it.
 struct Asked {
     sql: Cow<'static, str>,
-    /// The look-up, and the number of the statement within it.
-    callers: Vec<(usize, usize)>,
-    /// Of each caller.
+    /// Those who ask with the same values, for each of `params`.
+    callers: Vec<Vec<Caller>>,
     params: Params,
 }
 
-/// A statement, the look-ups that ask it with the number it has there, and the values of each.
-type Together = (Cow<'static, str>, Vec<(usize, usize)>, Vec<Vec<Value>>);
+/// The same while it is collected.
+type Together = (Cow<'static, str>, Vec<Vec<Caller>>, Vec<Vec<Value>>);
 
 /// Sends all statements of all look-ups, then collects the answers.
 pub(super) fn run(session: &mut Session, lookups: Vec<Box<dyn Lookup>>, ready: &Result<(), Error>) {
@@ -43,11 +47,14 @@ pub(super) fn run(session: &mut Session, lookups: Vec<Box<dyn Lookup>>, ready: &
         for (number, statement) in lookup.take_statements().into_iter().enumerate() {
             let caller = (askings.len(), number);
             match asked.iter_mut().find(|(sql, ..)| *sql == statement.sql) {
-                Some((_, callers, params)) => {
-                    callers.push(caller);
-                    params.push(statement.params);
-                }
-                None => asked.push((statement.sql, vec![caller], vec![statement.params])),
+                Some((_, callers, params)) => match params.iter().position(|known| *known == statement.params) {
+                    Some(same) => callers[same].push(caller),
+                    None => {
+                        callers.push(vec![caller]);
+                        params.push(statement.params);
+                    }
+                },
+                None => asked.push((statement.sql, vec![vec![caller]], vec![statement.params])),
             }
         }
         askings.push(Asking {
@@ -81,7 +88,7 @@ pub(super) fn run(session: &mut Session, lookups: Vec<Box<dyn Lookup>>, ready: &
 fn ask(session: &mut Session, askings: &mut [Asking], all: &[Asked], together: bool) -> Vec<usize> {
     let mut prepared = Vec::with_capacity(all.len());
     for (place, asked) in all.iter().enumerate() {
-        if together && asked.callers.len() > 1 {
+        if together && asked.params.len() > 1 {
             match session.prepare_together(&asked.sql, &asked.params) {
                 Ok(Some(question)) => {
                     prepared.push((place, Who::All, question));
@@ -94,10 +101,10 @@ fn ask(session: &mut Session, askings: &mut [Asking], all: &[Asked], together: b
                 }
             }
         }
-        for caller in 0..asked.callers.len() {
-            match session.prepare_question(&asked.sql, &asked.params, caller) {
-                Ok(question) => prepared.push((place, Who::One(caller), question)),
-                Err(error) => fail(askings, asked, Who::One(caller), &error),
+        for values in 0..asked.params.len() {
+            match session.prepare_question(&asked.sql, &asked.params, values) {
+                Ok(question) => prepared.push((place, Who::One(values), question)),
+                Err(error) => fail(askings, asked, Who::One(values), &error),
             }
         }
     }
@@ -129,29 +136,31 @@ fn ask(session: &mut Session, askings: &mut [Asking], all: &[Asked], together: b
 fn fail(askings: &mut [Asking], asked: &Asked, who: Who, error: &Error) {
     let callers = match who {
         Who::All => &asked.callers[..],
-        Who::One(caller) => &asked.callers[caller..=caller],
+        Who::One(values) => &asked.callers[values..=values],
     };
-    for (asking, _) in callers {
+    for (asking, _) in callers.iter().flatten() {
         askings[*asking].outcome = Err(error.clone());
     }
 }
 
-/// Gives a row to whom it belongs; of several that asked, its last column tells.
+/// Gives a row to whom it belongs; of several questions, its last column tells which.
 fn hand_out(askings: &mut [Asking], asked: &Asked, who: Who, row: &tokio_postgres::Row) {
-    let (caller, width) = match who {
-        Who::One(caller) => (Some(caller), row.len()),
+    let (values, width) = match who {
+        Who::One(values) => (Some(values), row.len()),
         Who::All => {
             let last = row.len().saturating_sub(1);
             let number = row.try_get::<_, i64>(last).ok();
             (number.and_then(|number| usize::try_from(number - 1).ok()), last)
         }
     };
-    let Some((asking, number)) = caller.and_then(|caller| asked.callers.get(caller)) else {
+    let Some(callers) = values.and_then(|values| asked.callers.get(values)) else {
         let error = Error::internal("a row of several look-ups does not say whose it is");
         return fail(askings, asked, who, &error);
     };
-    let asking = &mut askings[*asking];
-    if asking.outcome.is_ok() {
-        asking.outcome = asking.lookup.row(*number, Row::new(Source::Postgres(row, width)));
+    for (asking, number) in callers {
+        let asking = &mut askings[*asking];
+        if asking.outcome.is_ok() {
+            asking.outcome = asking.lookup.row(*number, Row::new(Source::Postgres(row, width)));
+        }
     }
 }

@@ -103,10 +103,10 @@ pub(super) struct Link {
     together: HashMap<Box<str>, Option<Statement>>,
 }
 
-/// The parameters of a statement, of each who asks it.
+/// The parameters of a statement, each way it is asked.
 pub(super) type Params = Arc<Vec<Vec<Value>>>;
 
-/// Who asks a statement.
+/// With which of the parameters a statement is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
     One(usize),
@@ -133,7 +133,7 @@ impl Prepared {
         let asked = async move {
             let params = params.as_slice();
             match who {
-                Who::One(caller) => client.query(&statement, &references(&params[caller])).await,
+                Who::One(values) => client.query(&statement, &references(&params[values])).await,
                 Who::All => {
                     let columns = columns(params);
                     client.query(&statement, &references(&columns)).await
@@ -319,13 +319,13 @@ impl Session {
     }
 
     /// Makes a statement of a look-up ready to be sent.
-    pub(super) fn prepare_question(&mut self, sql: &str, params: &Params, caller: usize) -> Result<Prepared, Error> {
-        let (client, statement) = self.prepare(sql, params[caller].len())?;
+    pub(super) fn prepare_question(&mut self, sql: &str, params: &Params, values: usize) -> Result<Prepared, Error> {
+        let (client, statement) = self.prepare(sql, params[values].len())?;
         Ok(Prepared {
             client,
             statement,
             params: Arc::clone(params),
-            who: Who::One(caller),
+            who: Who::One(values),
         })
     }
 

@@ -1,5 +1,6 @@
 //! What only PostgreSQL can be asked: lost connections, isolation, settings.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use portolan_db::testing::TestDb;
 use portolan_db::{Db, Error, ErrorKind, Options, Query, WriteTx, params};
 
+use crate::conformance::Gate;
 use crate::proxy::{Cut, Proxy};
 use crate::{SCHEMA, count, insert, kind, runtime};
 
@@ -243,6 +245,50 @@ fn batched_units_that_deadlock_both_succeed() {
         .read_blocking(|tx| tx.fetch_all::<i64>("SELECT amount FROM items", params![]))
         .unwrap();
     assert_eq!(amounts, [2, 2]);
+}
+
+// Who asks about the same shares the rows, and the mistake, with those that asked at the same time and with nobody else.
+#[test]
+fn callers_that_ask_about_the_same_share_its_rows() {
+    let Some(db) = TestDb::postgres(SCHEMA) else { return };
+    let db = db.open_again(|options| options.connections = 1).unwrap();
+    db.write_blocking(|tx| (1..=3).try_for_each(|id| insert(tx, id)))
+        .unwrap();
+    let runtime = runtime();
+    let ask = |id: i64, divisor: i64| {
+        let db = db.clone();
+        let sql = "SELECT id, cast(1000000000 * random() AS BIGINT) / $2 FROM items WHERE id >= $1 ORDER BY id";
+        let asked = Query::<(i64, i64)>::new(sql, params![id, divisor]);
+        runtime.spawn(async move { db.find(asked).await })
+    };
+    for divisor_of_three in [1, 0] {
+        let divisor = |id| if id == 3 { divisor_of_three } else { 1 };
+        let gate = Gate::close(&db, &runtime);
+        let askers: Vec<_> = (0..24)
+            .map(|number| 1 + number % 4)
+            .map(|id| (id, ask(id, divisor(id))))
+            .collect();
+        gate.open_when(&db, 24);
+
+        let mut answers = BTreeMap::new();
+        for (id, asker) in askers {
+            let found = runtime.block_on(asker).unwrap();
+            if divisor(id) == 0 {
+                assert!(found.is_err(), "a division by zero");
+                continue;
+            }
+            let found = found.unwrap();
+            assert!(found.iter().map(|(found, _)| *found).eq(id..=3));
+            assert_eq!(
+                *answers.entry(id).or_insert_with(|| found.clone()),
+                found,
+                "it was asked once"
+            );
+        }
+        assert_ne!(answers[&1][1..], answers[&2][..], "others have answers of their own");
+        let later = runtime.block_on(ask(1, 1)).unwrap().unwrap();
+        assert_ne!(later, answers[&1], "nothing is kept");
+    }
 }
 
 #[test]
