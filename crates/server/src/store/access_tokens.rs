@@ -344,12 +344,16 @@ pub fn insert(tx: &mut WriteTx, token: &NewAccessToken) -> Result<()> {
     Ok(())
 }
 
-/// Binds a token, access or refresh, to the consents it rests on.
+/// Binds a new token, access or refresh, to the consents it rests on. Of several spellings of
+/// one consent the first is kept.
 pub fn insert_consents(tx: &mut WriteTx, hash: &TokenHash, consents: &[(ConsentId, String)]) -> Result<()> {
-    for (consent_id, scope_string) in consents {
+    for (place, (consent_id, scope_string)) in consents.iter().enumerate() {
+        // Not left to ON CONFLICT, which makes PostgreSQL look and insert in two steps.
+        if consents[..place].iter().any(|(known, _)| known == consent_id) {
+            continue;
+        }
         tx.insert(
-            "INSERT INTO token_consents (token_hash, consent_id, scope_string) VALUES ($1, $2, $3)
-                 ON CONFLICT (token_hash, consent_id) DO NOTHING",
+            "INSERT INTO token_consents (token_hash, consent_id, scope_string) VALUES ($1, $2, $3)",
             params![*hash, *consent_id, scope_string],
         )?;
     }
