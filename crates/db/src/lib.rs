@@ -484,7 +484,7 @@ impl ReadTx {
         let mut first = None;
         self.each(sql, params.as_ref(), &mut |source| {
             if first.is_none() {
-                first = Some(Row::new(source).read()?);
+                first = Some(Row::new(source).read(None)?);
             }
             Ok(())
         })?;
@@ -500,7 +500,8 @@ impl ReadTx {
     pub fn fetch_all<T: FromRow>(&mut self, sql: &str, params: impl AsRef<[Value]>) -> Result<Vec<T>, Error> {
         let mut rows = Vec::new();
         self.each(sql, params.as_ref(), &mut |source| {
-            rows.push(Row::new(source).read()?);
+            let row = Row::new(source).read(rows.last())?;
+            rows.push(row);
             Ok(())
         })?;
         Ok(rows)

@@ -72,7 +72,8 @@ impl<T: FromRow + Send + 'static> Queries for Query<T> {
     }
 
     fn read(answers: &mut Vec<T>, _: usize, row: Row<'_>) -> Result<(), Error> {
-        answers.push(row.read()?);
+        let row = row.read(answers.last())?;
+        answers.push(row);
         Ok(())
     }
 }
@@ -90,7 +91,10 @@ macro_rules! tuple {
 
             fn read(answers: &mut Self::Answers, statement: usize, row: Row<'_>) -> Result<(), Error> {
                 match statement {
-                    $($number => answers.$number.push(row.read()?),)*
+                    $($number => {
+                        let row = row.read(answers.$number.last())?;
+                        answers.$number.push(row);
+                    })*
                     _ => return Err(Error::internal("there is no such statement in the look-up")),
                 }
                 Ok(())

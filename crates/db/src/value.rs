@@ -267,16 +267,24 @@ impl<'r> Row<'r> {
     }
 
     /// Reads the whole row, and insists that no column is left over.
-    pub(crate) fn read<T: FromRow>(mut self) -> Result<T, Error> {
+    pub(crate) fn read<T: FromRow>(mut self, before: Option<&T>) -> Result<T, Error> {
         let columns = match &self.source {
             Source::Sqlite(row) => row.as_ref().column_count(),
             Source::Postgres(_, width) => *width,
         };
-        let value = T::from_row(&mut self)?;
+        let value = match before {
+            Some(before) => T::from_next_row(&mut self, before)?,
+            None => T::from_row(&mut self)?,
+        };
         if self.next != columns {
             return Err(Error::decode(format!("{} of {columns} columns were read", self.next)));
         }
         Ok(value)
+    }
+
+    /// Leaves out the next columns.
+    pub fn skip(&mut self, columns: usize) {
+        self.next += columns;
     }
 
     /// Takes the next column in the order of the statement.
@@ -306,6 +314,12 @@ impl<'r> Row<'r> {
 /// ```
 pub trait FromRow: Sized {
     fn from_row(row: &mut Row<'_>) -> Result<Self, Error>;
+
+    /// Reads a row of the same answer that comes after `before`. A join repeats what it joins
+    /// to; a type may [skip](Row::skip) that.
+    fn from_next_row(row: &mut Row<'_>, _before: &Self) -> Result<Self, Error> {
+        Self::from_row(row)
+    }
 }
 
 macro_rules! single_column {

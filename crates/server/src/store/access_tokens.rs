@@ -105,14 +105,18 @@ impl ActiveToken {
 
 /// A row of [`active`]: the token, once for each consent it rests on.
 pub struct ActiveRow {
-    token: ActiveToken,
+    /// In the first row only: the others repeat it.
+    token: Option<ActiveToken>,
     scope: ScopeRow,
 }
+
+/// How many columns tell of the token itself.
+const TOKEN_COLUMNS: usize = 18;
 
 impl FromRow for ActiveRow {
     fn from_row(row: &mut Row) -> Result<Self, DbError> {
         Ok(Self {
-            token: ActiveToken {
+            token: Some(ActiveToken {
                 hash: row.take()?,
                 client_id: row.take()?,
                 identity_id: row.take()?,
@@ -132,7 +136,15 @@ impl FromRow for ActiveRow {
                 email: row.take()?,
                 parent_client_id: row.take()?,
                 scopes: Vec::new(),
-            },
+            }),
+            scope: ScopeRow::from_row(row)?,
+        })
+    }
+
+    fn from_next_row(row: &mut Row, _before: &Self) -> Result<Self, DbError> {
+        row.skip(TOKEN_COLUMNS);
+        Ok(Self {
+            token: None,
             scope: ScopeRow::from_row(row)?,
         })
     }
@@ -258,14 +270,26 @@ pub struct FullRow {
     authentication: Option<Authentication>,
 }
 
-impl FromRow for FullRow {
-    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+impl FullRow {
+    fn with(active: ActiveRow, row: &mut Row) -> Result<Self, DbError> {
         Ok(Self {
-            row: ActiveRow::from_row(row)?,
+            row: active,
             below: row.take()?,
             updated_at: row.take()?,
             authentication: Authentication::of_outer_join(row)?,
         })
+    }
+}
+
+impl FromRow for FullRow {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        let active = ActiveRow::from_row(row)?;
+        Self::with(active, row)
+    }
+
+    fn from_next_row(row: &mut Row, before: &Self) -> Result<Self, DbError> {
+        let active = ActiveRow::from_next_row(row, &before.row)?;
+        Self::with(active, row)
     }
 }
 
@@ -315,7 +339,8 @@ impl ActiveToken {
     /// The answer to [`active`]: no row, or a consent that is not approved, is no token.
     pub fn from_rows(rows: Vec<ActiveRow>) -> Option<Self> {
         let mut rows = rows.into_iter();
-        let ActiveRow { mut token, scope } = rows.next()?;
+        let ActiveRow { token, scope } = rows.next()?;
+        let mut token = token?;
         token.scopes = approved(std::iter::once(scope).chain(rows.map(|row| row.scope)))?;
         Some(token)
     }
