@@ -8,6 +8,7 @@ use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
+use tower::util::option_layer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::api::{clients, consents, credentials, fqdns, identities, identity_providers, policies, projects, scopes};
@@ -43,8 +44,7 @@ pub fn router(app: App) -> Router {
         .route("/v2/oauth2/token/validate", post(introspect::validate))
         .route("/v2/oauth2/token/revoke", post(revoke::revoke))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(render::render_oauth(&app))
-        .layer(from_fn(cors::allow_any_origin));
+        .layer((from_fn(cors::allow_any_origin), render::render_oauth(&app)));
 
     let api = Router::new()
         .route(
@@ -124,8 +124,7 @@ pub fn router(app: App) -> Router {
             delete(consents::revoke_consent),
         )
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(render::render_api(&app))
-        .layer(from_fn(cors::allow_any_origin));
+        .layer((from_fn(cors::allow_any_origin), render::render_api(&app)));
 
     let upload_limit = DefaultBodyLimit::max(app.config.limits.upload_bytes);
     let web = Router::new()
@@ -365,18 +364,19 @@ pub fn router(app: App) -> Router {
     let rest = Router::new().fallback(no_such_path).layer(render::render_unknown(&app));
 
     let body_limit = DefaultBodyLimit::max(app.config.limits.body_bytes);
-    let mut all = Router::new()
+    let hsts = app.config.cookie_secure().then(|| {
+        let a_year = HeaderValue::from_static("max-age=31536000");
+        SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, a_year)
+    });
+    // In one call, the outermost first: what each call of `layer` adds is boxed for each request.
+    Router::new()
         .merge(oauth)
         .merge(api)
         .merge(web)
         .merge(operations)
         .fallback_service(rest)
-        .layer(body_limit);
-    if app.config.cookie_secure() {
-        let a_year = HeaderValue::from_static("max-age=31536000");
-        all = all.layer(SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, a_year));
-    }
-    all.layer(context::layer(&app)).with_state(app)
+        .layer((context::layer(&app), option_layer(hsts), body_limit))
+        .with_state(app)
 }
 
 async fn method_not_allowed() -> Error {
