@@ -93,8 +93,9 @@ pub fn id(kind: u64, number: u64) -> [u8; 16] {
     Random::new(start).id()
 }
 
+/// The ids of one approval follow each other, as the server gives them.
 fn consent_id(pair: u64, scope: usize) -> i64 {
-    Random::new(CONSENT | (pair * 3 + scope as u64)).consent_id()
+    Random::new(CONSENT | pair).consent_id() + scope as i64
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

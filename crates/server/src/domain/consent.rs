@@ -88,72 +88,86 @@ pub fn path_id(indexes: &[usize]) -> String {
 /// Writes the approval. Rows that exist keep their id; `allows_refresh` only rises; the
 /// last label that is not empty wins.
 pub fn approve(tx: &mut WriteTx, ctx: &Ctx, decision: &Decision<'_>) -> Result<()> {
-    let existing = consents::list_trees(tx, decision.identity_id, decision.client_id)?;
+    let mut approving = Approving {
+        ctx,
+        decision,
+        existing: consents::list_trees(tx, decision.identity_id, decision.client_id)?,
+        ids: ConsentIds::new(),
+    };
     for (index, root) in decision.trees.iter().enumerate() {
-        approve_node(tx, ctx, decision, &existing, None, root, &mut vec![index])?;
+        approving.write(tx, None, root, &mut vec![index])?;
     }
     Ok(())
 }
 
-fn approve_node(
-    tx: &mut WriteTx,
-    ctx: &Ctx,
-    decision: &Decision<'_>,
-    existing: &[Consent],
-    parent: Option<(&Consent, &Node)>,
-    node: &Node,
-    indexes: &mut Vec<usize>,
-) -> Result<()> {
-    let declined = node.optional && decision.declined.contains(&path_id(indexes));
-    // A child is used by the resource server that owns its parent's scope.
-    let client_id = parent.map_or(decision.client_id, |(_, above)| above.scope.client_id);
-    let wants_refresh = match parent {
-        None => decision.offline && node.scope.allows_refresh_token,
-        Some(_) => node.requires_refresh_token && node.scope.allows_refresh_token,
-    };
-    let parent_consent = parent.map(|(consent, _)| consent);
-    let known = match find(existing, parent_consent.map(|consent| consent.id), node.scope.id) {
-        // A branch that is declined now ends with all below it; tokens rest on its id.
-        Some(consent) if declined && consent.is_approved() => {
-            consents::delete(tx, consent.id)?;
-            None
+/// An approval while it is written.
+struct Approving<'a> {
+    ctx: &'a Ctx,
+    decision: &'a Decision<'a>,
+    existing: Vec<Consent>,
+    ids: ConsentIds,
+}
+
+impl Approving<'_> {
+    fn write(
+        &mut self,
+        tx: &mut WriteTx,
+        parent: Option<(&Consent, &Node)>,
+        node: &Node,
+        indexes: &mut Vec<usize>,
+    ) -> Result<()> {
+        let (ctx, decision) = (self.ctx, self.decision);
+        let declined = node.optional && decision.declined.contains(&path_id(indexes));
+        // A child is used by the resource server that owns its parent's scope.
+        let client_id = parent.map_or(decision.client_id, |(_, above)| above.scope.client_id);
+        let wants_refresh = match parent {
+            None => decision.offline && node.scope.allows_refresh_token,
+            Some(_) => node.requires_refresh_token && node.scope.allows_refresh_token,
+        };
+        let parent_consent = parent.map(|(consent, _)| consent);
+        let known = match find(&self.existing, parent_consent.map(|consent| consent.id), node.scope.id) {
+            // A branch that is declined now ends with all below it; tokens rest on its id.
+            Some(consent) if declined && consent.is_approved() => {
+                consents::delete(tx, consent.id)?;
+                None
+            }
+            known => known,
+        };
+        let mut consent = known.cloned().unwrap_or_else(|| {
+            Consent::new(
+                self.ids.next(),
+                parent_consent,
+                decision.identity_id,
+                client_id,
+                node.scope.id,
+                ctx.now,
+            )
+        });
+        consent.status = if declined { "denied".into() } else { "approved".into() };
+        consent.allows_refresh |= wants_refresh && !declined;
+        consent.atomically_revocable = node.optional;
+        consent.updated_at = ctx.now;
+        if parent.is_none() {
+            let label = decision.label.map(str::trim).filter(|label| !label.is_empty());
+            consent.label = label.map(str::to_owned).or(consent.label);
         }
-        known => known,
-    };
-    let mut consent = known.cloned().unwrap_or_else(|| {
-        Consent::new(
-            new_consent_id(),
-            parent_consent,
-            decision.identity_id,
-            client_id,
-            node.scope.id,
-            ctx.now,
-        )
-    });
-    consent.status = if declined { "denied".into() } else { "approved".into() };
-    consent.allows_refresh |= wants_refresh && !declined;
-    consent.atomically_revocable = node.optional;
-    consent.updated_at = ctx.now;
-    if parent.is_none() {
-        let label = decision.label.map(str::trim).filter(|label| !label.is_empty());
-        consent.label = label.map(str::to_owned).or(consent.label);
-    }
-    match known {
-        Some(_) => consents::update(tx, &consent)?,
-        None => {
-            consent.auto_approved = decision.approval == Approval::Automatic;
-            consents::insert(tx, &consent)?;
+        match known {
+            Some(_) => consents::update(tx, &consent)?,
+            None => {
+                consent.auto_approved = decision.approval == Approval::Automatic;
+                consents::insert(tx, &consent)?;
+            }
         }
+        if declined {
+            return Ok(());
+        }
+        for (index, child) in node.children.iter().enumerate() {
+            indexes.push(index);
+            self.write(tx, Some((&consent, node)), child, indexes)?;
+            indexes.pop();
+        }
+        Ok(())
     }
-    if declined {
-        return Ok(());
-    }
-    for (index, child) in node.children.iter().enumerate() {
-        indexes.push(index);
-        approve_node(tx, ctx, decision, existing, Some((&consent, node)), child, indexes)?;
-        indexes.pop();
-    }
-    Ok(())
 }
 
 /// What a revocation took away, for the record and for telling beforehand.
@@ -185,14 +199,33 @@ pub fn cut_of(consent: &Consent) -> ConsentId {
     }
 }
 
-/// Never used again.
-fn new_consent_id() -> ConsentId {
-    consent_id(u64::from_le_bytes(random_bytes()))
+/// The ids of one approval: they follow each other from a random one, so that what a token
+/// rests on lies together in the store. Each is as unlikely to have been used before as if
+/// it were random alone.
+struct ConsentIds {
+    next: u64,
 }
+
+impl ConsentIds {
+    fn new() -> Self {
+        Self {
+            next: u64::from_le_bytes(random_bytes()),
+        }
+    }
+
+    fn next(&mut self) -> ConsentId {
+        let id = consent_id(self.next);
+        self.next = self.next.wrapping_add(1 << UNUSED_BITS);
+        id
+    }
+}
+
+/// Of 64.
+const UNUSED_BITS: u32 = 11;
 
 /// Below 2^53, so that every JSON reader keeps it exact.
 fn consent_id(random: u64) -> ConsentId {
-    ConsentId((random >> 11) as i64)
+    ConsentId((random >> UNUSED_BITS) as i64)
 }
 
 #[cfg(test)]
@@ -275,5 +308,15 @@ mod tests {
     fn ids_fit_into_a_double() {
         assert_eq!(consent_id(u64::MAX).0, (1 << 53) - 1);
         assert_eq!(consent_id(1 << 11).0, 1);
+    }
+
+    #[test]
+    fn ids_of_an_approval_follow_each_other_from_a_random_one() {
+        let mut ids = ConsentIds::new();
+        let first = ids.next();
+        assert_eq!(ids.next().0, (first.0 + 1) % (1 << 53));
+        assert_ne!(ConsentIds::new().next(), first);
+        let mut last = ConsentIds { next: u64::MAX };
+        assert_eq!([last.next().0, last.next().0], [(1 << 53) - 1, 0]);
     }
 }
