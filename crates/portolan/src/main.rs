@@ -19,6 +19,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use exit::Exit;
 use options::Options;
 
+// Built without huge pages (feature `no_thp`), of which an idle server would touch a small part each.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
