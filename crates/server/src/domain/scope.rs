@@ -100,9 +100,6 @@ impl Known {
     fn load_static(&mut self, tx: &mut ReadTx) -> Result<()> {
         let mut level: Vec<ScopeId> = self.scopes.keys().copied().collect();
         for _ in 0..MAXIMUM_DEPTH {
-            if level.is_empty() {
-                return Ok(());
-            }
             let mut next = Vec::new();
             for dependency in scopes::list_dependencies(tx, level.iter().copied())? {
                 let target = dependency.dependent_scope_id;
@@ -114,12 +111,15 @@ impl Known {
             if self.scopes.len() + next.len() > MAXIMUM_NODES {
                 return Err(too_large());
             }
+            if next.is_empty() {
+                return Ok(());
+            }
             for scope in scopes::list_by_ids(tx, next.iter().copied())? {
                 self.scopes.insert(scope.id, scope);
             }
             level = next;
         }
-        if level.is_empty() { Ok(()) } else { Err(too_large()) }
+        Err(too_large())
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use portolan_db::{ReadTx, WriteTx};
-use portolan_types::{BrowserSessionId, IdentityId, Timestamp, TokenHash};
+use portolan_types::{BrowserSessionId, IdentityId, IdentityProviderId, Timestamp, TokenHash};
 
-use super::logout;
+use super::{identity, logout};
 use crate::app::{Ctx, new_uuid};
 use crate::error::Result;
 use crate::store::audit::{self, Actor, Event};
@@ -60,10 +60,7 @@ impl Presence {
         let Some(newest) = authentications.first() else {
             return Ok(Self::default());
         };
-        let Some(signed_in) = identities::find(tx, newest.identity_id)? else {
-            return Ok(Self::default());
-        };
-        let set = identities::list_set(tx, signed_in.set_id)?;
+        let set = tx.fetch(&identities::set_of(newest.identity_id))?;
         let may_log_in = |id| set.iter().any(|identity| identity.id == id && identity.is_live());
         authentications.retain(|authentication| may_log_in(authentication.identity_id));
         if authentications.is_empty() {
@@ -77,6 +74,11 @@ impl Presence {
         let newest = self.authentications.first()?;
         self.set.iter().find(|identity| identity.id == newest.identity_id)
     }
+
+    /// The identity that a client's tokens speak for, as [`identity::effective`] says.
+    pub fn effective(&self, required_idp: Option<IdentityProviderId>) -> Option<&Identity> {
+        identity::choose(&self.set, required_idp).filter(|chosen| chosen.is_live())
+    }
 }
 
 /// The session behind this cookie, or a new one for it that nobody is signed in to.
@@ -88,7 +90,7 @@ pub fn find_or_create(
 ) -> Result<BrowserSessionId> {
     let (idle, absolute) = lifetimes;
     if let Some(session) = sessions::find(tx, cookie, ctx.now, idle)? {
-        sessions::touch(tx, session.id, ctx.now)?;
+        sessions::touch_found(tx, &session, ctx.now)?;
         return Ok(session.id);
     }
     create(tx, ctx, cookie, absolute)

@@ -23,7 +23,7 @@ use crate::domain::authorization::{AuthorizationRequest, Prompt, Situation, Step
 use crate::domain::session::Presence;
 use crate::domain::token_format::{self, TokenKind};
 use crate::domain::tokens::GrantedScope;
-use crate::domain::{client, consent, id_token, identity, pkce, policy, scope, session};
+use crate::domain::{client, consent, id_token, pkce, policy, scope, session};
 use crate::error::{Error, Kind, Result};
 use crate::http::browser::{Cookie, session_lifetimes};
 use crate::http::extract::{Form, Params, Query};
@@ -51,6 +51,15 @@ struct RedirectTarget {
     state: Option<String>,
 }
 
+impl RedirectTarget {
+    fn of(request: &AuthorizationRequest) -> Self {
+        Self {
+            uri: request.redirect_uri.clone(),
+            state: request.state.clone(),
+        }
+    }
+}
+
 /// What a pass over the request came to.
 enum Outcome {
     Code(RedirectTarget, Secret),
@@ -71,18 +80,19 @@ pub async fn authorize(State(app): State<App>, ctx: Ctx, headers: HeaderMap, que
     let (outcome, created) = app
         .db
         .write(move |tx| {
-            let (client, request) = match validate(tx, &shared, &params)? {
+            let (client, request, scopes) = match validate(tx, &shared, &params)? {
                 Ok(valid) => valid,
                 Err(rejected) => return Ok((Outcome::Rejected(rejected), false)),
             };
             let lifetimes = session_lifetimes(&shared.config);
             let session = match known {
-                Some(hash) => sessions::find(tx, &hash, ctx.now, lifetimes.0)?.map(|session| session.id),
+                Some(hash) => sessions::find(tx, &hash, ctx.now, lifetimes.0)?,
                 None => None,
             };
-            if let Some(session) = session {
-                sessions::touch(tx, session, ctx.now)?;
+            if let Some(session) = &session {
+                sessions::touch_found(tx, session, ctx.now)?;
             }
+            let session = session.map(|session| session.id);
             let parked = Parked {
                 id: secrets.request_id,
                 client_id: client.id,
@@ -98,6 +108,7 @@ pub async fn authorize(State(app): State<App>, ctx: Ctx, headers: HeaderMap, que
                 ctx: &ctx,
                 client: &client,
                 request: &request,
+                scopes: &scopes,
                 parked: &parked,
                 session,
             };
@@ -148,21 +159,36 @@ pub async fn resume(State(app): State<App>, ctx: Ctx, headers: HeaderMap, query:
         .write(move |tx| {
             let (idle, _) = session_lifetimes(&shared.config);
             let session = sessions::find(tx, &cookie.hash, ctx.now, idle)?.ok_or_else(expired)?;
-            sessions::touch(tx, session.id, ctx.now)?;
+            sessions::touch_found(tx, &session, ctx.now)?;
             let parked = authorization_requests::find(tx, id, session.id, ctx.now)?.ok_or_else(expired)?;
             let request: AuthorizationRequest = serde_json::from_str(&parked.parameters).map_err(Error::internal)?;
             let client = clients::find(tx, parked.client_id)?
                 .filter(|client| client.enabled)
                 .ok_or_else(expired)?;
-            let pass = Pass {
-                app: &shared,
-                ctx: &ctx,
-                client: &client,
-                request: &request,
-                parked: &parked,
-                session: Some(session.id),
+            let outcome = if parked.decision.as_deref() == Some("deny") {
+                refuse(&request, Error::new(Kind::AccessDenied, "the person did not allow it"))
+            } else {
+                let asked = ScopeRequest::parse(&request.scope).map_err(Error::internal)?;
+                match scope::expand(tx, &asked, &client) {
+                    Ok(scopes) => {
+                        let pass = Pass {
+                            app: &shared,
+                            ctx: &ctx,
+                            client: &client,
+                            request: &request,
+                            scopes: &scopes,
+                            parked: &parked,
+                            session: Some(session.id),
+                        };
+                        pass.run(tx, &secrets)?
+                    }
+                    // A scope went away while the person was on a page.
+                    Err(error) if matches!(error.kind(), Kind::UnknownScope | Kind::InvalidScope) => {
+                        Outcome::Rejected(Rejected::Page(error))
+                    }
+                    Err(error) => return Err(error),
+                }
             };
-            let outcome = pass.run(tx, &secrets)?;
             if !matches!(outcome, Outcome::Page(..)) && !authorization_requests::consume(tx, id)? {
                 return Err(expired());
             }
@@ -172,15 +198,18 @@ pub async fn resume(State(app): State<App>, ctx: Ctx, headers: HeaderMap, query:
     Ok(answer(&app.config, outcome, None))
 }
 
+/// What was asked, and the scopes with all below them.
+type Valid = (Client, AuthorizationRequest, Vec<scope::Node>);
+
 /// Reads and checks everything that does not depend on the person (wire.md 2.1.2, 1 to 3).
-fn validate(tx: &mut ReadTx, app: &App, params: &Params) -> Result<Result<(Client, AuthorizationRequest), Rejected>> {
+fn validate(tx: &mut ReadTx, app: &App, params: &Params) -> Result<Result<Valid, Rejected>> {
     let (client, target) = match validate_client(tx, &app.config, params) {
         Ok(good) => good,
         Err(error) if error.kind() == Kind::Internal || error.kind() == Kind::Unavailable => return Err(error),
         Err(error) => return Ok(Err(Rejected::Page(error))),
     };
     match validate_request(tx, app, params, &client, &target) {
-        Ok(request) => Ok(Ok((client, request))),
+        Ok((request, scopes)) => Ok(Ok((client, request, scopes))),
         Err(error) if error.kind() == Kind::Internal || error.kind() == Kind::Unavailable => Err(error),
         // Unknown scopes are shown to the person, as clients expect (decisions, section 8).
         Err(error) if error.kind() == Kind::UnknownScope && params.get("prompt") != Some("none") => {
@@ -216,7 +245,7 @@ fn validate_request(
     params: &Params,
     client: &Client,
     target: &RedirectTarget,
-) -> Result<AuthorizationRequest> {
+) -> Result<(AuthorizationRequest, Vec<scope::Node>)> {
     for (name, kind) in [
         ("request", Kind::RequestNotSupported),
         ("request_uri", Kind::RequestUriNotSupported),
@@ -260,7 +289,7 @@ fn validate_request(
     if scopes.is_empty() {
         return Err(Error::invalid_scope("no scope is requested"));
     }
-    scope::expand(tx, &scopes, client)?;
+    let trees = scope::expand(tx, &scopes, client)?;
     let access_type = params.get("access_type").unwrap_or("online");
     if !matches!(access_type, "online" | "offline") {
         return Err(Error::invalid_request("access_type must be online or offline"));
@@ -272,7 +301,7 @@ fn validate_request(
                 .map_err(|_| Error::invalid_request("max_age must be a number of seconds"))
         })
         .transpose()?;
-    Ok(AuthorizationRequest {
+    let request = AuthorizationRequest {
         client_id: client.id,
         redirect_uri: target.uri.clone(),
         scope: scope.to_owned(),
@@ -303,7 +332,8 @@ fn validate_request(
             .get("ui_locales")
             .filter(|list| list.len() <= 512)
             .map(str::to_owned),
-    })
+    };
+    Ok((request, trees))
 }
 
 /// What `acr_values` wishes for, as far as anybody here can meet it: other values are the
@@ -398,6 +428,7 @@ struct Pass<'a> {
     ctx: &'a Ctx,
     client: &'a Client,
     request: &'a AuthorizationRequest,
+    scopes: &'a [scope::Node],
     parked: &'a Parked,
     session: Option<BrowserSessionId>,
 }
@@ -411,25 +442,16 @@ struct Person {
 
 impl Pass<'_> {
     fn run(&self, tx: &mut WriteTx, secrets: &CodeSecrets) -> Result<Outcome> {
-        if self.parked.decision.as_deref() == Some("deny") {
-            return Ok(self.refuse(Error::new(Kind::AccessDenied, "the person did not allow it")));
-        }
-        let scopes = ScopeRequest::parse(&self.request.scope).map_err(Error::internal)?;
-        let trees = match scope::expand(tx, &scopes, self.client) {
-            Ok(trees) => trees,
-            // A scope went away while the person was on a page.
-            Err(error) if matches!(error.kind(), Kind::UnknownScope | Kind::InvalidScope) => {
-                return Ok(Outcome::Rejected(Rejected::Page(error)));
-            }
-            Err(error) => return Err(error),
-        };
         let person = self.person(tx)?;
         let granted = match &person.effective {
-            Some(identity) => consent::find_granted(tx, identity.id, self.client.id, &trees, self.request.offline)?,
+            Some(identity) => {
+                consent::find_granted(tx, identity.id, self.client.id, self.scopes, self.request.offline)?
+            }
             None => None,
         };
         let policies = policies::list_by_ids(tx, &self.request.required_policies)?;
-        let scope_domains: Vec<Vec<String>> = trees
+        let scope_domains: Vec<Vec<String>> = self
+            .scopes
             .iter()
             .map(|node| node.scope.required_domains())
             .filter(|domains| !domains.is_empty())
@@ -451,14 +473,17 @@ impl Pass<'_> {
         });
         match step {
             Step::Done => self.issue(tx, secrets, &person, &granted.unwrap_or_default()),
-            step if self.request.prompt.none => Ok(self.refuse(silent_error(&step))),
+            step if self.request.prompt.none => Ok(refuse(self.request, silent_error(&step))),
             Step::Login(_) => Ok(Outcome::Page("/p/login", self.parked.id)),
             Step::Consent => Ok(Outcome::Page("/p/consent", self.parked.id)),
             Step::Confirm => Ok(Outcome::Page("/p/continue", self.parked.id)),
-            Step::Unmet(Unmet::Context) => Ok(self.refuse(Error::new(
-                Kind::UnmetAuthenticationRequirements,
-                "the person cannot sign in in a way that the essential acr allows",
-            ))),
+            Step::Unmet(Unmet::Context) => Ok(refuse(
+                self.request,
+                Error::new(
+                    Kind::UnmetAuthenticationRequirements,
+                    "the person cannot sign in in a way that the essential acr allows",
+                ),
+            )),
             // The person may have such an account, and link it.
             Step::Unmet(Unmet::RequiredProvider) if self.client.required_idp.is_some() => {
                 Ok(Outcome::Page("/p/link", self.parked.id))
@@ -469,17 +494,6 @@ impl Pass<'_> {
                     .leading_to(unmet.way_on());
                 Ok(Outcome::Rejected(Rejected::Page(error)))
             }
-        }
-    }
-
-    fn refuse(&self, error: Error) -> Outcome {
-        Outcome::Rejected(Rejected::Redirect(self.target(), error))
-    }
-
-    fn target(&self) -> RedirectTarget {
-        RedirectTarget {
-            uri: self.request.redirect_uri.clone(),
-            state: self.request.state.clone(),
         }
     }
 
@@ -497,10 +511,7 @@ impl Pass<'_> {
             Some(session) => Presence::of(tx, session)?,
             None => Presence::default(),
         };
-        let effective = match presence.signed_in() {
-            Some(signed_in) => identity::effective(tx, signed_in, self.client.required_idp)?,
-            None => None,
-        };
+        let effective = presence.effective(self.client.required_idp).cloned();
         Ok(Person {
             authentications: presence.authentications,
             set: presence.set,
@@ -565,8 +576,12 @@ impl Pass<'_> {
         if self.client.is_instance && self.client.first_used_at.is_none() {
             clients::mark_used(tx, self.client.id, now)?;
         }
-        Ok(Outcome::Code(self.target(), secrets.code.clone()))
+        Ok(Outcome::Code(RedirectTarget::of(self.request), secrets.code.clone()))
     }
+}
+
+fn refuse(request: &AuthorizationRequest, error: Error) -> Outcome {
+    Outcome::Rejected(Rejected::Redirect(RedirectTarget::of(request), error))
 }
 
 /// What a request without pages is told instead of being shown one (OpenID Connect Core 3.1.2.6).

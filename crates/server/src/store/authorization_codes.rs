@@ -91,7 +91,7 @@ pub struct NewCode<'a> {
 }
 
 pub fn insert(tx: &mut WriteTx, code: &NewCode<'_>) -> Result<()> {
-    tx.execute(
+    tx.insert(
         "INSERT INTO authorization_codes (hash, client_id, identity_id, identity_generation, issuance_id, app_session_id,
                                           redirect_uri, code_challenge, scope, granted, offline, nonce, state,
                                           auth_time, auth_time_requested, issued_at, expires_at)

@@ -55,6 +55,9 @@ pub const ADMIN_SESSION_SECONDS: i64 = 1800;
 
 /// Several at once, ready to be evaluated; the unknown are left out.
 pub fn list_by_ids(tx: &mut ReadTx, ids: &[PolicyId]) -> Result<Vec<Policy>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut values = Vec::new();
     let list = super::in_list(&mut values, ids.iter().map(|id| id.into_value()));
     let mut found: Vec<Policy> = tx.fetch_all(&format!("{SELECT} WHERE id IN ({list})"), values)?;

@@ -181,12 +181,23 @@ pub fn insert(
     Ok(())
 }
 
-/// The idle clock moves at most once a minute.
+/// How often the idle clock moves at most.
+const SEEN_EVERY: Duration = Duration::from_secs(60);
+
+/// The session was used: its idle time begins anew.
 pub fn touch(tx: &mut WriteTx, id: BrowserSessionId, now: Timestamp) -> Result<()> {
     tx.execute(
         "UPDATE browser_sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $3",
-        params![id, now, now - Duration::from_secs(60)],
+        params![id, now, now - SEEN_EVERY],
     )?;
+    Ok(())
+}
+
+/// The same for a session that was just looked up: most often there is nothing to do.
+pub fn touch_found(tx: &mut WriteTx, session: &BrowserSession, now: Timestamp) -> Result<()> {
+    if session.last_seen_at < now - SEEN_EVERY {
+        touch(tx, session.id, now)?;
+    }
     Ok(())
 }
 
@@ -365,15 +376,17 @@ pub fn extend_app_session(tx: &mut WriteTx, id: AppSessionId, token_expires_at: 
     Ok(())
 }
 
-/// Copies the browser's authentications into the client's session.
+/// Copies the browser's authentications into the client's session. A row that says the same already is left as it is.
 pub fn copy_authentications(tx: &mut WriteTx, id: AppSessionId, authentications: &[Authentication]) -> Result<()> {
     for authentication in authentications {
-        tx.execute(
-            "INSERT INTO session_authentications (app_session_id, identity_id, identity_provider_id, authenticated_at,
-                                                  acr, amr, undated)
+        tx.defer(
+            "INSERT INTO session_authentications AS known (app_session_id, identity_id, identity_provider_id,
+                                                           authenticated_at, acr, amr, undated)
              VALUES ($1, $2, $3, $4, $5, $6, $7)
                  ON CONFLICT (app_session_id, identity_id)
-                 DO UPDATE SET authenticated_at = $4, acr = $5, amr = $6, undated = $7",
+                 DO UPDATE SET authenticated_at = $4, acr = $5, amr = $6, undated = $7
+                     WHERE known.authenticated_at <> $4 OR known.acr IS DISTINCT FROM $5
+                        OR known.amr IS DISTINCT FROM $6 OR known.undated <> $7",
             params![
                 id,
                 authentication.identity_id,

@@ -55,7 +55,15 @@ db_test!(a_session_ends_idle_absolutely_or_on_request, MIGRATIONS, |db| {
         .unwrap()
         .last_seen_at;
     assert_eq!(seen_at, after(61), "at most once a minute");
-    for seconds in (100..1000).step_by(90) {
+    for (seconds, expected) in [(121, 61), (122, 122)] {
+        let seen = write(db, move |tx| {
+            let known = sessions::find(tx, &hash(1), after(seconds), IDLE)?.expect("a session");
+            sessions::touch_found(tx, &known, after(seconds))?;
+            Ok(sessions::find(tx, &hash(1), after(seconds), IDLE)?.map(|found| found.last_seen_at))
+        });
+        assert_eq!(seen, Some(after(expected)), "one that was looked up, after {seconds} s");
+    }
+    for seconds in (190..1000).step_by(90) {
         write(db, move |tx| sessions::touch(tx, id, after(seconds)));
     }
     assert!(is_found(db, 1, 999));
@@ -173,6 +181,31 @@ db_test!(
         assert!(used(BOB) && !used(ALICE));
     }
 );
+
+db_test!(an_app_is_told_whatever_changed_of_a_sign_in, MIGRATIONS, |db| {
+    populate(db);
+    let session = browser(db, 1);
+    let app = write(db, move |tx| {
+        sessions::upsert_app_session(tx, AppSessionId::from_u128(1), session, APP, NOW, after(10))
+    });
+    let first = Authentication::new(ALICE, LOCAL, NOW, &["pwd"]);
+    let mut later = first.clone();
+    later.authenticated_at = after(1);
+    let mut stronger = later.clone();
+    stronger.acr = Some("https://refeds.org/profile/mfa".into());
+    let mut otherwise = Authentication::new(ALICE, LOCAL, after(1), &["pwd", "otp"]);
+    otherwise.acr.clone_from(&stronger.acr);
+    let mut undated = otherwise.clone();
+    undated.undated = true;
+    for step in [first.clone(), later, stronger, otherwise, undated, first] {
+        let copied = step.clone();
+        write(db, move |tx| {
+            sessions::copy_authentications(tx, app, std::slice::from_ref(&copied))
+        });
+        let known = read(db, move |tx| sessions::list_session_authentications(tx, app));
+        assert_eq!(known, [step]);
+    }
+});
 
 db_test!(a_sign_in_without_a_time_is_known_as_one, MIGRATIONS, |db| {
     populate(db);
