@@ -178,6 +178,8 @@ struct Bench {
     args: BenchArgs,
     state: PathBuf,
     programs: Programs,
+    /// Runs beside everything that is measured.
+    bare: Option<Server>,
     span: Span,
     report: Report,
 }
@@ -222,6 +224,7 @@ impl Bench {
             args,
             state,
             programs,
+            bare: None,
             span: Span {
                 warm_up: measured / 5,
                 measured,
@@ -248,15 +251,15 @@ impl Bench {
             Some(store) => introspection_length(&self.programs, store)?,
             None => USUAL_ANSWER,
         };
-        let bare = Server::bare(&self.programs.bare, answer)?;
-        self.bare(&bare)?;
+        self.bare = Some(Server::bare(&self.programs.bare, answer)?);
+        self.bare()?;
         for (engine, stores) in &stores {
             self.engine(engine, stores, cluster)?;
         }
         if self.measures(Engine::OidcProvider) {
             self.peer()?;
         }
-        self.bare(&bare)
+        Ok(())
     }
 
     /// The filled stores of each product engine, the smallest first.
@@ -289,8 +292,12 @@ impl Bench {
         Ok(stores)
     }
 
-    fn bare(&mut self, bare: &Server) -> Result<()> {
-        self.lines(report::BARE, "none", None, bare, Fixed::bare)
+    /// The unit of the ratios, in turns with everything else.
+    fn bare(&mut self) -> Result<()> {
+        let bare = self.bare.take().context("the bare handler was not started")?;
+        self.measure(report::BARE, "none", None, &bare, Fixed::bare)?;
+        self.bare = Some(bare);
+        Ok(())
     }
 
     fn engine(&mut self, engine: &str, stores: &[Store], cluster: Option<&Cluster>) -> Result<()> {
@@ -484,7 +491,7 @@ impl Bench {
                 .push(Row::measured(operation, engine, tokens, line.connections, &line.sample));
             self.tell();
         }
-        Ok(())
+        self.bare()
     }
 
     fn login_page(&mut self, engine: &str, store: &Store) -> Result<()> {
@@ -548,8 +555,20 @@ impl Bench {
         )
     }
 
-    /// One operation with each number of connections.
+    /// One operation with each number of connections, and the bare handler after it.
     fn lines<W: Workload>(
+        &mut self,
+        operation: &str,
+        engine: &str,
+        tokens: Option<u64>,
+        server: &Server,
+        workload: impl Fn() -> W,
+    ) -> Result<()> {
+        self.measure(operation, engine, tokens, server, workload)?;
+        self.bare()
+    }
+
+    fn measure<W: Workload>(
         &mut self,
         operation: &str,
         engine: &str,

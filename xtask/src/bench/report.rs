@@ -39,6 +39,40 @@ impl Row {
             cpu_ratio: None,
         }
     }
+
+    /// The number of connections of the bare handler that it is compared with.
+    fn compared_at(&self) -> Option<usize> {
+        // The target compares it with callers on so many.
+        self.connections.or((self.operation == RAW).then_some(64))
+    }
+
+    /// With its ratios to the mean of these.
+    fn related_to(&self, units: &[&Row]) -> Row {
+        let unit = mean(units);
+        Row {
+            rate_ratio: unit.as_ref().map(|unit| self.per_second / unit.per_second),
+            cpu_ratio: unit.as_ref().map(|unit| self.cpu_microseconds / unit.cpu_microseconds),
+            ..self.clone()
+        }
+    }
+}
+
+/// The figures of several measurements of one operation as one.
+fn mean(rows: &[&Row]) -> Option<Row> {
+    let first = *rows.first()?;
+    let mean = |value: fn(&Row) -> f64| rows.iter().map(|row| value(row)).sum::<f64>() / rows.len() as f64;
+    Some(Row {
+        per_second: mean(|row| row.per_second),
+        cpu_microseconds: mean(|row| row.cpu_microseconds),
+        p50_microseconds: Some(mean(|row| row.p50_microseconds.unwrap_or_default())),
+        p99_microseconds: Some(mean(|row| row.p99_microseconds.unwrap_or_default())),
+        ..first.clone()
+    })
+}
+
+/// One figure by another.
+fn quotient(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    Some(one? / other?)
 }
 
 /// What is measured once per engine instead of per request.
@@ -100,36 +134,29 @@ pub fn revocation(tokens: u64) -> String {
 }
 
 impl Report {
-    /// Relates every row to the bare handler, of which each number of connections was
-    /// measured before and after everything else: the mean of both is the unit.
+    /// Relates every row to the bare handler, which was measured in turns with everything
+    /// else: the mean of what it did just before and just after is the unit. So it has the
+    /// same neighbours on the machine. The table shows the mean of them all.
     pub fn relate(&mut self) {
-        let bare: Vec<Row> = self.rows.iter().filter(|row| row.operation == BARE).cloned().collect();
-        self.rows.retain(|row| row.operation != BARE);
-        let mut units: Vec<Row> = Vec::new();
-        for row in &bare {
-            if units.iter().any(|unit| unit.connections == row.connections) {
-                continue;
-            }
-            let same: Vec<&Row> = bare
-                .iter()
-                .filter(|other| other.connections == row.connections)
-                .collect();
-            let mean = |value: fn(&Row) -> f64| same.iter().map(|row| value(row)).sum::<f64>() / same.len() as f64;
-            units.push(Row {
-                per_second: mean(|row| row.per_second),
-                cpu_microseconds: mean(|row| row.cpu_microseconds),
-                p50_microseconds: Some(mean(|row| row.p50_microseconds.unwrap_or_default())),
-                p99_microseconds: Some(mean(|row| row.p99_microseconds.unwrap_or_default())),
-                ..row.clone()
-            });
-        }
-        self.rows.splice(0..0, units.iter().cloned());
-        for row in &mut self.rows {
-            if let Some(unit) = units.iter().find(|unit| unit.connections == row.connections) {
-                row.rate_ratio = Some(row.per_second / unit.per_second);
-                row.cpu_ratio = Some(row.cpu_microseconds / unit.cpu_microseconds);
+        let measured = std::mem::take(&mut self.rows);
+        let mut connections: Vec<Option<usize>> = Vec::new();
+        for (place, row) in measured.iter().enumerate() {
+            if row.operation != BARE {
+                let (before, after) = measured.split_at(place);
+                let is_unit = |other: &&Row| other.operation == BARE && other.connections == row.compared_at();
+                let units = [before.iter().rev().find(is_unit), after.iter().find(is_unit)];
+                self.rows
+                    .push(row.related_to(&units.into_iter().flatten().collect::<Vec<_>>()));
+            } else if !connections.contains(&row.connections) {
+                connections.push(row.connections);
             }
         }
+        let bare = connections.iter().filter_map(|count| {
+            let same = |row: &&Row| row.operation == BARE && row.connections == *count;
+            let mean = mean(&measured.iter().filter(same).collect::<Vec<_>>())?;
+            Some(mean.related_to(&[&mean]))
+        });
+        self.rows.splice(0..0, bare);
         self.targets = self.judge();
     }
 
@@ -160,14 +187,17 @@ impl Report {
         }
         for engine in [SQLITE, "postgres"] {
             let at = |tokens| self.find(INTROSPECT, engine, Some(tokens), Some(16));
-            if let (Some(few), Some(many)) = (at(10_000), at(1_000_000)) {
-                let fall = (1.0 - many.per_second / few.per_second) * 100.0;
+            if let (Some(few), Some(many)) = (at(10_000), at(1_000_000))
+                && let Some(left) = quotient(many.rate_ratio, few.rate_ratio)
+            {
+                let fall = (1.0 - left) * 100.0;
                 let what = format!("fall of introspections/s from 10 k to 1 M tokens on {engine}");
                 judge(what, "less than 15 %", format!("{fall:.0} %"), fall < 15.0);
             }
             let issued = self.find(CLIENT_CREDENTIALS, engine, None, Some(64));
-            if let (Some(issued), Some(raw)) = (issued, self.find(RAW, engine, None, None)) {
-                let ratio = issued.per_second / raw.per_second;
+            if let (Some(issued), Some(raw)) = (issued, self.find(RAW, engine, None, None))
+                && let Some(ratio) = quotient(issued.rate_ratio, raw.rate_ratio)
+            {
                 let what = format!("client_credentials at 64 connections against raw inserts on {engine}");
                 judge(what, "at least 0.5×", format!("{ratio:.2}×"), ratio >= 0.5);
             }
@@ -225,8 +255,9 @@ impl Report {
         }
         for (operation, least) in [(INTROSPECT, 8.0), (CLIENT_CREDENTIALS, 8.0), (CODE_RS256, 4.0)] {
             let ours = self.find(operation, SQLITE, Some(10_000), Some(16));
-            if let (Some(ours), Some(theirs)) = (ours, self.find(operation, PEER, None, Some(16))) {
-                let ratio = theirs.cpu_microseconds / ours.cpu_microseconds;
+            if let (Some(ours), Some(theirs)) = (ours, self.find(operation, PEER, None, Some(16)))
+                && let Some(ratio) = quotient(theirs.cpu_ratio, ours.cpu_ratio)
+            {
                 let what = format!("{operation}: CPU of {PEER} against ours on SQLite");
                 judge(
                     what,
@@ -427,17 +458,35 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_is_the_mean_of_the_bare_handler_with_as_many_connections() {
+    fn the_unit_is_what_the_bare_handler_did_just_before_and_after() {
         let report = report(vec![
             row(BARE, "none", None, 1, 900.0, 8.0),
+            row(BARE, "none", None, 16, 500.0, 100.0),
+            row(CLIENT_CREDENTIALS, "postgres", None, 1, 90.0, 80.0),
             row(BARE, "none", None, 16, 4000.0, 4.0),
             row(INTROSPECT, SQLITE, Some(1_000_000), 16, 1500.0, 15.0),
             row(BARE, "none", None, 16, 6000.0, 6.0),
+            row(CLIENT_CREDENTIALS, SQLITE, None, 16, 1200.0, 12.0),
         ]);
 
-        let found = report.find(INTROSPECT, SQLITE, None, Some(16)).unwrap();
-        assert_eq!((found.rate_ratio, found.cpu_ratio), (Some(0.3), Some(3.0)));
-        assert_eq!(report.rows.iter().filter(|row| row.operation == BARE).count(), 2);
+        let ratios = |operation, engine| {
+            let found = report.find(operation, engine, None, None).unwrap();
+            (found.rate_ratio, found.cpu_ratio)
+        };
+        assert_eq!(ratios(INTROSPECT, SQLITE), (Some(0.3), Some(3.0)));
+        assert_eq!(
+            ratios(CLIENT_CREDENTIALS, SQLITE),
+            (Some(0.2), Some(2.0)),
+            "none after it"
+        );
+        assert_eq!(ratios(CLIENT_CREDENTIALS, "postgres"), (Some(0.1), Some(10.0)));
+        let bare: Vec<(f64, Option<f64>)> = report
+            .rows
+            .iter()
+            .filter(|row| row.operation == BARE)
+            .map(|row| (row.per_second, row.cpu_ratio))
+            .collect();
+        assert_eq!(bare, [(900.0, Some(1.0)), (3500.0, Some(1.0))]);
         assert_eq!(report.targets.len(), 1);
         assert!(
             report.targets[0].met && report.targets[0].found == "3.0×",
@@ -452,6 +501,7 @@ mod tests {
         raw.connections = None;
         let report = report(vec![
             row(BARE, "none", None, 16, 4000.0, 4.0),
+            row(BARE, "none", None, 64, 5000.0, 4.0),
             row(INTROSPECT, SQLITE, Some(10_000), 16, 1000.0, 10.0),
             row(INTROSPECT, SQLITE, Some(1_000_000), 16, 800.0, 21.0),
             row(CLIENT_CREDENTIALS, SQLITE, Some(10_000), 64, 4_900.0, 10.0),
