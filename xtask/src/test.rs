@@ -262,6 +262,36 @@ fn build_previous(source: &Path) -> Result<PathBuf> {
     Ok(target.join("release/portolan"))
 }
 
+/// The tests that failed, from the output of `cargo test`.
+#[derive(Debug, Default, PartialEq)]
+struct Failed<'a> {
+    names: Vec<&'a str>,
+    /// What they said, as it was printed.
+    words: String,
+}
+
+impl Failed<'_> {
+    fn read(printed: &str) -> Failed<'_> {
+        let mut failed = Failed::default();
+        let mut of_a_failure = false;
+        for line in printed.lines() {
+            if let Some(name) = line
+                .strip_prefix("test ")
+                .and_then(|rest| rest.strip_suffix(" ... FAILED"))
+            {
+                failed.names.push(name);
+            }
+            // After their words the names are listed under the same head.
+            of_a_failure = line != "failures:" && (of_a_failure || line.starts_with("---- "));
+            if of_a_failure {
+                failed.words.push_str(line);
+                failed.words.push('\n');
+            }
+        }
+        failed
+    }
+}
+
 fn list() {
     let parts = Part::value_variants();
     let width = name_width(parts.iter().copied());
@@ -414,7 +444,17 @@ impl Part {
         command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
         // One round here so that the part stays quick; the part `crash` does them all.
         let environment = tests_environment(cluster, 1);
-        self.run_logged(command.envs(environment))
+        self.run_logged(command.envs(environment)).map_err(|error| {
+            let printed = fs::read_to_string(self.log()).unwrap_or_default();
+            let failed = Failed::read(&printed);
+            // Their words are minutes above by now, and a machine may keep only the end of the output.
+            print!("\n{}", failed.words);
+            if failed.names.is_empty() {
+                error
+            } else {
+                error.context(failed.names.join(", "))
+            }
+        })
     }
 }
 
@@ -496,6 +536,44 @@ mod tests {
             "part         result    seconds  remark\n\
              fmt          passed        0.8\n\
              e2e-python   FAILED       61.0  no python\n"
+        );
+    }
+
+    #[test]
+    fn failed_tests_are_named_with_their_words() {
+        let printed = "running 3 tests\n\
+                       test scope::is_read ... ok\n\
+                       test store::keeps::sqlite ... FAILED\n\
+                       test slow - should panic ... FAILED\n\
+                       \n\
+                       failures:\n\
+                       \n\
+                       ---- store::keeps::sqlite stdout ----\n\
+                       thread 'x' panicked at store.rs:1:1:\n\
+                       nothing was kept\n\
+                       \n\
+                       ---- slow stdout ----\n\
+                       note: test did not panic as expected\n\
+                       \n\
+                       failures:\n\
+                       \u{20}   slow\n\
+                       \u{20}   store::keeps::sqlite\n\
+                       \n\
+                       test result: FAILED. 1 passed; 2 failed\n\
+                       running 1 test\n\
+                       test token::is_read ... ok\n";
+
+        let failed = Failed::read(printed);
+
+        assert_eq!(failed.names, ["store::keeps::sqlite", "slow - should panic"]);
+        assert_eq!(
+            failed.words,
+            "---- store::keeps::sqlite stdout ----\n\
+             thread 'x' panicked at store.rs:1:1:\n\
+             nothing was kept\n\
+             \n\
+             ---- slow stdout ----\n\
+             note: test did not panic as expected\n\n"
         );
     }
 
