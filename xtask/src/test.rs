@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -159,7 +159,14 @@ pub fn main(args: &TestArgs) -> Result<()> {
     }
     drop(workshop);
 
-    let failed = outcomes.iter().filter(|outcome| outcome.result.is_err()).count();
+    let failures = outcomes
+        .iter()
+        .filter_map(|outcome| Some((outcome.part, outcome.result.as_ref().err()?)));
+    let failed = failures.clone().count();
+    // Again: what they said is far above by now, and a machine may keep only the end.
+    for (part, error) in failures {
+        println!("\n== {} FAILED: {error:#}", part.name());
+    }
     print!("\n{}", table(&outcomes));
     // Alone on its line: continuous integration reads it.
     println!("\n{} passed, {failed} failed", outcomes.len() - failed);
@@ -262,34 +269,21 @@ fn build_previous(source: &Path) -> Result<PathBuf> {
     Ok(target.join("release/portolan"))
 }
 
-/// The tests that failed, from the output of `cargo test`.
-#[derive(Debug, Default, PartialEq)]
-struct Failed<'a> {
-    names: Vec<&'a str>,
-    /// What they said, as it was printed.
-    words: String,
-}
-
-impl Failed<'_> {
-    fn read(printed: &str) -> Failed<'_> {
-        let mut failed = Failed::default();
-        let mut of_a_failure = false;
-        for line in printed.lines() {
-            if let Some(name) = line
-                .strip_prefix("test ")
-                .and_then(|rest| rest.strip_suffix(" ... FAILED"))
-            {
-                failed.names.push(name);
-            }
-            // After their words the names are listed under the same head.
-            of_a_failure = line != "failures:" && (of_a_failure || line.starts_with("---- "));
-            if of_a_failure {
-                failed.words.push_str(line);
-                failed.words.push('\n');
-            }
+/// The tests that failed, from the output of `cargo test`: their names, and what they said.
+fn failed_tests(printed: &str) -> (Vec<&str>, String) {
+    let (mut names, mut words) = (Vec::new(), String::new());
+    let mut of_a_failure = false;
+    for line in printed.lines() {
+        let test = line.strip_prefix("test ");
+        names.extend(test.and_then(|rest| rest.strip_suffix(" ... FAILED")));
+        // After their words the names are listed under the same head.
+        of_a_failure = line != "failures:" && (of_a_failure || line.starts_with("---- "));
+        if of_a_failure {
+            words.push_str(line);
+            words.push('\n');
         }
-        failed
     }
+    (names, words)
 }
 
 fn list() {
@@ -446,13 +440,12 @@ impl Part {
         let environment = tests_environment(cluster, 1);
         self.run_logged(command.envs(environment)).map_err(|error| {
             let printed = fs::read_to_string(self.log()).unwrap_or_default();
-            let failed = Failed::read(&printed);
-            // Their words are minutes above by now, and a machine may keep only the end of the output.
-            print!("\n{}", failed.words);
-            if failed.names.is_empty() {
+            let (names, words) = failed_tests(&printed);
+            if names.is_empty() {
                 error
             } else {
-                error.context(failed.names.join(", "))
+                // The names on the first line, which is what the table shows.
+                anyhow!("{}: {error:#}\n{words}", names.join(", "))
             }
         })
     }
@@ -563,11 +556,11 @@ mod tests {
                        running 1 test\n\
                        test token::is_read ... ok\n";
 
-        let failed = Failed::read(printed);
+        let (names, words) = failed_tests(printed);
 
-        assert_eq!(failed.names, ["store::keeps::sqlite", "slow - should panic"]);
+        assert_eq!(names, ["store::keeps::sqlite", "slow - should panic"]);
         assert_eq!(
-            failed.words,
+            words,
             "---- store::keeps::sqlite stdout ----\n\
              thread 'x' panicked at store.rs:1:1:\n\
              nothing was kept\n\
