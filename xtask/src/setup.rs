@@ -349,7 +349,7 @@ pub fn cargo_deny() -> Result<PathBuf> {
     // Its release profile optimises for a program that is used all day; ours runs two seconds.
     install.env("CARGO_PROFILE_RELEASE_LTO", "off");
     install.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
-    install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
+    install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
     run(&mut install, &log("setup"), BUILD_LIMIT)?;
     Ok(ours)
 }
