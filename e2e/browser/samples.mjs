@@ -2,15 +2,11 @@
 // `sign-in` signs in at the server and keeps the browser's cookies; `portal` goes on with them at the portal.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import { check, suite } from '../lib/checks.mjs';
 import { decide, heading, launch, signIn } from './chromium.mjs';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+import { faint, violations } from './eyes.mjs';
 
 async function read(stream) {
   let text = '';
@@ -22,16 +18,10 @@ const work = await read(process.stdin);
 
 async function inspect(page, name) {
   await check(`${name}: no accessibility violation, light and dark, and readable at 320 px`, async () => {
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme });
-      await page.evaluate(AXE);
-      const found = await page.evaluate(
-        (values) => globalThis.axe.run(document, { runOnly: { type: 'tag', values } }),
-        LEVELS,
-      );
-      assert.ok(found.passes.length >= 5, 'axe looked at almost nothing');
-      assert.deepEqual(found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html)}`), []);
-    }
+    await page.emulateMedia({ colorScheme: 'light' });
+    const light = await violations(page);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    assert.deepEqual({ light, dark: await faint(page) }, { light: [], dark: [] });
     await page.setViewportSize({ width: 320, height: 640 });
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     await page.screenshot({ path: join(work.screens, `${work.name.replace(' ', '-')}-${name}.png`), fullPage: true });
