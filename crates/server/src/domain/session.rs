@@ -69,12 +69,6 @@ impl Presence {
         Ok(Self { authentications, set })
     }
 
-    /// The identity that signed in last.
-    pub fn signed_in(&self) -> Option<&Identity> {
-        let newest = self.authentications.first()?;
-        self.set.iter().find(|identity| identity.id == newest.identity_id)
-    }
-
     /// The identity that a client's tokens speak for, as [`identity::effective`] says.
     pub fn effective(&self, required_idp: Option<IdentityProviderId>) -> Option<&Identity> {
         identity::choose(&self.set, required_idp).filter(|chosen| chosen.is_live())
