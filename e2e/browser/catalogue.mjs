@@ -111,9 +111,10 @@ async function look(scripted, scriptless, entry) {
   if (bytes > MOST_BYTES || bytes < 10_000) problems.push(`the page weighs ${bytes} bytes`);
   note('structure', await structure(page, kind === 'de' ? 'de' : 'en'));
   note('1280 px', await unreadable(page));
-  // What axe looks at does not change with the words that strangers choose, nor its colours with the language.
+  // What axe looks at does not change with the words that strangers choose.
+  const ours = kind === 'en' || kind === 'de';
+  if (ours) note('light', await violations(page));
   if (kind === 'en') {
-    note('light', await violations(page));
     note('keyboard', await keyboard(page));
     await page.emulateMedia({ colorScheme: 'dark' });
     note('dark', await faint(page));
@@ -121,8 +122,13 @@ async function look(scripted, scriptless, entry) {
   }
   await page.setViewportSize(NARROW);
   note('320 px', await unreadable(page));
-  if (kind === 'en' || kind === 'de') note('320 px', await violations(page));
-  if (kind === 'de') note('language', await english(page));
+  if (ours) note('320 px', await violations(page));
+  if (kind === 'de') {
+    note('language', await english(page));
+    await page.emulateMedia({ colorScheme: 'dark' });
+    note('320 px, dark', await faint(page));
+    await page.emulateMedia({ colorScheme: 'light' });
+  }
   note('browser', complaints);
 
   if (kind === 'en') {

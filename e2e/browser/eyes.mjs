@@ -68,8 +68,8 @@ export async function violations(page) {
 
 // All that the other colour scheme of a page that was looked at can add to what is wrong.
 export async function faint(page) {
-  const result = await axe(page, { type: 'rule', values: ['color-contrast'] });
-  assert.equal(result.inapplicable.length, 0, 'axe looked at no colour');
+  const result = await axe(page, { type: 'rule', values: ['color-contrast', 'link-in-text-block'] });
+  assert.ok(!result.inapplicable.some(({ id }) => id === 'color-contrast'), 'axe looked at no colour');
   return told(result);
 }
 
