@@ -328,6 +328,7 @@ async function links(walk, person, second) {
 
 async function main() {
   const browser = await launch();
+  const browserWithKeys = await launch({ whole: true });
   try {
     await server.start();
     const walk = await walker(browser);
@@ -339,7 +340,7 @@ async function main() {
     await sessions(browser, walk, person);
     await permissions(walk, portal, program);
     await links(walk, person, second);
-    await passkeys(browser, person);
+    await passkeys(browserWithKeys, person);
     await developers(walk, MAIN, person);
     const elsewhere = await walker(browser);
     await elsewhere.go('/p/login');
@@ -357,6 +358,7 @@ async function main() {
     });
   } finally {
     await browser.close();
+    await browserWithKeys.close();
     await server.stop();
     mailbox.close();
   }

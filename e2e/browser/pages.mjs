@@ -50,10 +50,11 @@ const server = new Server(directory, {
   ...mailbox.settings,
 });
 let browser;
+let browserWithKeys;
 
 // A context that complains about anything the content security policy stops and about any foreign address.
-async function open(options = {}) {
-  const context = await browser.newContext(options);
+async function open(options = {}, within = browser) {
+  const context = await within.newContext(options);
   context.setDefaultTimeout(15_000);
   const complaints = [];
   context.on('console', (message) => {
@@ -836,6 +837,7 @@ async function inGerman(person, client) {
 
 async function main() {
   browser = await launch();
+  browserWithKeys = await launch({ whole: true });
   try {
     await server.start();
     await setUp();
@@ -863,7 +865,9 @@ async function main() {
       await server.addUser('carol-at-work', 'Carol C', 'c@work.example.org'),
     );
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
-    await secondFactors({ server, check, open, inspect, authorize, callback: CALLBACK }, dora, clients.portal);
+    const openWithKeys = (options) => open(options, browserWithKeys);
+    const keys = { server, check, open: openWithKeys, inspect, authorize, callback: CALLBACK };
+    await secondFactors(keys, dora, clients.portal);
     await inGerman(await server.addUser('frida', 'Frida F', 'f@example.org'), clients.plain);
     const finn = await server.addUser('finn', 'Finn F', 'f@example.org');
     await developers({ server, check, open, inspect, expectHeaders, tabTo }, finn);
@@ -875,6 +879,7 @@ async function main() {
     await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {
     await browser.close();
+    await browserWithKeys.close();
     await server.stop();
     mailbox.close();
   }

@@ -1,6 +1,6 @@
 """The Rust SDK beside the Python one: they read the same scopes, and each other's token files.
 
-`crates/sdk/examples/side_by_side.rs` is built and driven; only 4.x has the scopes and files that it follows.
+`crates/sdk/examples/side_by_side.rs` is driven; only 4.x has the scopes and files that it follows.
 """
 
 import json
@@ -14,11 +14,7 @@ from globus_sdk import scopes, token_storage
 
 from flows import native_login
 
-REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
-CARGO = [os.environ.get("CARGO", "cargo"), "run", "--quiet", "-p", "portolan-sdk", "--features", "sqlite"]
-PROGRAM = CARGO + ["--example", "side_by_side", "--"]
-# Each test has a home folder of its own, in which cargo would find nothing.
-HOME = os.environ["HOME"]
+PROGRAM = pathlib.Path(os.environ["DEBUG_PROGRAMS"], "examples", "side_by_side")
 RECORD = {
     "resource_server": "groups.api.globus.org",
     "identity_id": "9d3c1a52-7c55-4f0e-8b53-0c6a3a1b2c3d",
@@ -32,9 +28,7 @@ RECORD = {
 
 def rust(*arguments, text=""):
     done = subprocess.run(
-        PROGRAM + [str(argument) for argument in arguments],
-        cwd=REPOSITORY,
-        env={**os.environ, "HOME": HOME},
+        [PROGRAM, *map(str, arguments)],
         input=text,
         capture_output=True,
         text=True,

@@ -53,7 +53,7 @@ class Samples:
         # Redirect URIs have ports in them.
         clients = folder / "examples" / "samples.toml"
         clients.write_text(self.reader.here(clients.read_text()))
-        for program in pathlib.Path(os.environ["SAMPLES_BIN"]).glob("sample-*"):
+        for program in pathlib.Path(os.environ["DEBUG_PROGRAMS"]).glob("sample-*"):
             if not program.suffix:
                 (folder / "bin" / program.name).symlink_to(program)
 

@@ -11,14 +11,18 @@
 //! | `PORTOLAN_E2E_ENGINE` | `sqlite` or `postgres` |
 //! | `PORTOLAN_E2E_DATABASE` | URL of an empty database, on PostgreSQL only |
 //! | `PORTOLAN_E2E_DIR` | an empty folder; it is kept until the next run, for looking at |
-//! | `CHROMIUM`, `GLOBUS`, `APACHE` | the browser, the Globus command line and the web server, where a suite needs them |
+//! | `DEBUG_PROGRAMS` | the folder of the samples and the SDK's examples, where a suite needs them |
+//! | `CHROMIUM`, `HEADLESS_SHELL`, `GLOBUS`, `APACHE` | the browser, whole and without windows, the Globus command line and the web server, where a suite needs them |
 
 use std::{
     env,
     ffi::OsStr,
-    fs,
+    fs::{self, File},
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
+    sync::Mutex,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -28,7 +32,8 @@ use clap::{Args, ValueEnum};
 use crate::{
     debian,
     package::{self, Compression},
-    process::{cargo, remove_variables, run},
+    postgres::Cluster,
+    process::{cargo, lock, remove_variables, run, run_beside_others},
     setup::{self, Versions},
     workshop::Workshop,
 };
@@ -121,7 +126,8 @@ pub fn main(args: &E2eArgs) -> Result<()> {
     Ok(())
 }
 
-/// Runs all scripts of a suite, also after one failed. Tells what ran.
+/// Runs all scripts of a suite, also after one failed, as many at once as the machine has
+/// processors: a script mostly waits, for a browser, an interpreter or the server. Tells what ran.
 pub fn run_suite(
     workshop: &Workshop,
     suite: Suite,
@@ -131,20 +137,39 @@ pub fn run_suite(
     let log = setup::log(&format!("e2e-{}", suite.name()));
     let _ = fs::remove_file(&log);
     let scripts = suite.scripts(versions)?;
-    workshop.server_binary()?;
-    let (mut ran, mut failures) = (Vec::new(), Vec::new());
+    let mut runs = Vec::new();
     for engine in suite.engines(engine) {
+        let cluster = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(workshop.quick_postgres()?),
+        };
         for script in &scripts {
-            let name = format!("{} on {}", script.name, engine.name());
-            println!("-- {name}");
-            let start = Instant::now();
-            match run_script(workshop, script, *engine, &log) {
-                Ok(()) => ran.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64())),
-                Err(error) => {
-                    println!("-- {name} failed: {error:#}");
-                    failures.push(name);
+            runs.push(Run::new(script, engine.name(), cluster, workshop.server_binary()?)?);
+        }
+    }
+    let workers = thread::available_parallelism()?.get().min(runs.len());
+    let waiting = Mutex::new(runs.iter_mut());
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    // A statement of its own, so that the list is not locked while the run goes on.
+                    let next = lock(&waiting).next();
+                    let Some(run) = next else { break };
+                    run.execute();
                 }
-            }
+            });
+        }
+    });
+
+    let mut whole = File::create(&log).with_context(|| log.display().to_string())?;
+    let (mut ran, mut failures) = (Vec::new(), Vec::new());
+    for run in &runs {
+        // One that could not begin has printed nothing.
+        whole.write_all(&fs::read(&run.log).unwrap_or_default())?;
+        match run.seconds {
+            Some(seconds) => ran.push(format!("{} {seconds:.0} s", run.name)),
+            None => failures.push(run.name.as_str()),
         }
     }
     if !failures.is_empty() {
@@ -213,8 +238,13 @@ impl Suite {
                     Versions::Pinned => &[SDK3, SDK4],
                     Versions::Newest => &[SDK4],
                 };
+                let programs = setup::debug_programs()?;
                 sets.iter()
-                    .map(|(name, file)| pytest(name, file, "e2e/python", versions))
+                    .map(|(name, file)| {
+                        let mut script = pytest(name, file, "e2e/python", versions)?;
+                        script.environment.push(("DEBUG_PROGRAMS", programs.clone()));
+                        Ok(script)
+                    })
                     .collect()
             }
             Suite::Cli => Ok(vec![pytest(CLI.0, CLI.1, "e2e/cli", versions)?]),
@@ -222,7 +252,7 @@ impl Suite {
                 let mut script = pytest(ACTION_PROVIDER.0, ACTION_PROVIDER.1, "e2e/action-provider", versions)?;
                 // The steps of the guide are also done in the developer portal, by a browser.
                 setup::node_packages(&setup::root().join("e2e/browser"))?;
-                script.environment.push(("CHROMIUM", setup::chromium()?));
+                script.environment.extend(browsers()?);
                 Ok(vec![script])
             }
             Suite::Guides => {
@@ -242,9 +272,9 @@ impl Suite {
                 script.environment.extend([
                     ("ACTION_PROVIDER_PYTHON", toolkit),
                     ("SAMPLES_PYTHON", flask),
-                    ("SAMPLES_BIN", setup::samples()?),
-                    ("CHROMIUM", setup::chromium()?),
+                    ("DEBUG_PROGRAMS", setup::debug_programs()?),
                 ]);
+                script.environment.extend(browsers()?);
                 Ok(vec![script])
             }
             Suite::Node => {
@@ -356,8 +386,15 @@ fn browser(name: &str) -> Result<Script> {
         name: name.to_owned(),
         program: "node".into(),
         arguments: vec![format!("e2e/browser/{name}.mjs")],
-        environment: vec![("CHROMIUM", setup::chromium()?)],
+        environment: browsers()?.into(),
     })
+}
+
+fn browsers() -> Result<[(&'static str, PathBuf); 2]> {
+    Ok([
+        ("CHROMIUM", setup::chromium()?),
+        ("HEADLESS_SHELL", setup::headless_shell()?),
+    ])
 }
 
 /// Looks at the catalogue of pages, after the server's unit tests have written it.
@@ -429,40 +466,78 @@ fn is_test_file(path: &Path) -> bool {
     named_test && ["js", "mjs", "cjs"].contains(&extension.as_str())
 }
 
-fn run_script(workshop: &Workshop, script: &Script, engine: Engine, log: &Path) -> Result<()> {
-    let folder = setup::state()
-        .join("run")
-        .join(format!("{}-{}", script.name, engine.name()));
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
+/// A script on one engine.
+struct Run<'a> {
+    /// For a reader.
+    name: String,
+    log: PathBuf,
+    command: Command,
+    /// Where its database is made; none for SQLite.
+    cluster: Option<&'a Cluster>,
+    database: String,
+    /// How long it took, once it has passed.
+    seconds: Option<f64>,
+}
 
-    let mut command = Command::new(&script.program);
-    command.current_dir(setup::root()).args(&script.arguments);
-    // A developer's own settings would change what the server and the clients do.
-    remove_variables(&mut command, &["PORTOLAN_", "GLOBUS_"]);
-    command
-        .env("PORTOLAN_BIN", workshop.server_binary()?)
-        .env("PORTOLAN_E2E_ENGINE", engine.name())
-        .env("PORTOLAN_E2E_DIR", &folder)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .envs(script.environment.iter().map(|(name, value)| (name, value)));
-    match engine {
-        Engine::Sqlite => run(&mut command, log, SCRIPT_LIMIT),
-        Engine::Postgres => {
-            let cluster = workshop.quick_postgres()?;
-            let name = format!("e2e_{}", script.name.replace('-', "_"));
-            cluster.drop_database(&name)?;
-            command.env("PORTOLAN_E2E_DATABASE", cluster.create_database(&name)?);
-            // For pg_dump of the server's own version.
-            let path = env::var_os("PATH").unwrap_or_default();
-            let folders = std::iter::once(cluster.binaries().to_owned()).chain(env::split_paths(&path));
-            command.env("PATH", env::join_paths(folders)?);
-            let outcome = run(&mut command, log, SCRIPT_LIMIT);
-            cluster.drop_database(&name)?;
-            outcome
+impl<'a> Run<'a> {
+    fn new(script: &Script, engine: &str, cluster: Option<&'a Cluster>, binary: &Path) -> Result<Run<'a>> {
+        let name = format!("{}-{engine}", script.name);
+        let folder = setup::state().join("run").join(&name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
         }
+        fs::create_dir_all(&folder)?;
+        let log = setup::log(&format!("run-{name}"));
+        let _ = fs::remove_file(&log);
+
+        let mut command = Command::new(&script.program);
+        command.current_dir(setup::root()).args(&script.arguments);
+        // A developer's own settings would change what the server and the clients do.
+        remove_variables(&mut command, &["PORTOLAN_", "GLOBUS_"]);
+        command
+            .env("PORTOLAN_BIN", binary)
+            .env("PORTOLAN_E2E_ENGINE", engine)
+            .env("PORTOLAN_E2E_DIR", &folder)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(script.environment.iter().map(|(name, value)| (name, value)));
+        Ok(Run {
+            name: format!("{} on {engine}", script.name),
+            log,
+            command,
+            cluster,
+            database: format!("e2e_{}", script.name.replace('-', "_")),
+            seconds: None,
+        })
+    }
+
+    fn execute(&mut self) {
+        println!("-- {}", self.name);
+        let start = Instant::now();
+        match self.run() {
+            Ok(()) => self.seconds = Some(start.elapsed().as_secs_f64()),
+            Err(error) => println!("-- {} failed: {error:#}", self.name),
+        }
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let Some(cluster) = self.cluster else {
+            return self.run_command();
+        };
+        cluster.drop_database(&self.database)?;
+        let url = cluster.create_database(&self.database)?;
+        self.command.env("PORTOLAN_E2E_DATABASE", url);
+        // For pg_dump of the server's own version.
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(cluster.binaries().to_owned()).chain(env::split_paths(&path));
+        self.command.env("PATH", env::join_paths(folders)?);
+        let outcome = self.run_command();
+        cluster.drop_database(&self.database)?;
+        outcome
+    }
+
+    fn run_command(&mut self) -> Result<()> {
+        let label = format!("{}: ", self.name);
+        run_beside_others(&mut self.command, &label, &self.log, SCRIPT_LIMIT)
     }
 }
 

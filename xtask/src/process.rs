@@ -8,7 +8,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, BufRead, BufReader, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -36,7 +36,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static RUNNING: Mutex<Vec<Arc<Process>>> = Mutex::new(Vec::new());
 static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic in one thread must not keep another one from tidying up.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -181,8 +181,14 @@ impl Drop for Running {
 
 /// Runs a command to its end. What it prints is shown as it comes and added to `log`.
 pub fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<()> {
+    run_beside_others(command, "", log, limit)
+}
+
+/// As [`run`], where several run at once: each line begins with `label` where it is shown, not
+/// in the log.
+pub fn run_beside_others(command: &mut Command, label: &str, log: &Path, limit: Duration) -> Result<()> {
     let shown = describe(command);
-    println!("$ {shown}");
+    println!("{label}$ {shown}");
     let mut log = File::options()
         .create(true)
         .append(true)
@@ -190,20 +196,22 @@ pub fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<()> {
         .with_context(|| log.display().to_string())?;
     writeln!(log, "$ {shown}")?;
 
-    let (mut reader, writer) = io::pipe()?;
+    let (reader, writer) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let child = Running::spawn(command, Signal::TERM)?;
     // The command holds our ends of the pipe; only without them does the reader see the end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
 
     let (done, all_read) = mpsc::channel();
+    let label = label.to_owned();
     thread::spawn(move || {
-        let mut buffer = [0; 16 * 1024];
-        while let Ok(length @ 1..) = reader.read(&mut buffer) {
+        let (mut reader, mut line) = (BufReader::new(reader), Vec::new());
+        while let Ok(1..) = reader.read_until(b'\n', &mut line) {
             let mut stdout = io::stdout().lock();
-            let _ = stdout.write_all(&buffer[..length]);
-            let _ = stdout.flush();
-            let _ = log.write_all(&buffer[..length]);
+            let _ = stdout.write_all(label.as_bytes());
+            let _ = stdout.write_all(&line);
+            let _ = log.write_all(&line);
+            line.clear();
         }
         let _ = done.send(());
     });

@@ -88,8 +88,8 @@ fn find_postgres() -> Option<PathBuf> {
 
 /// The Chromium browser: `$CHROMIUM`, or the system's, or freshly installed.
 pub fn chromium() -> Result<PathBuf> {
-    if let Some(path) = env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
-        return Ok(path.into());
+    if let Some(path) = named("CHROMIUM") {
+        return Ok(path);
     }
     let find = || {
         ["chromium", "chromium-browser", "google-chrome"]
@@ -101,6 +101,22 @@ pub fn chromium() -> Result<PathBuf> {
     }
     install_packages(&["chromium"])?;
     find().context("Chromium is installed, but not in the PATH")
+}
+
+/// Chromium without windows of its own: `$HEADLESS_SHELL` or `$CHROMIUM`, or the system's, or
+/// freshly installed. Where there is no such package, Chromium does its work.
+pub fn headless_shell() -> Result<PathBuf> {
+    if let Some(path) = named("HEADLESS_SHELL").or_else(|| named("CHROMIUM")) {
+        return Ok(path);
+    }
+    let shell = program("chromium-headless-shell", "chromium-headless-shell");
+    shell.or_else(|_| chromium())
+}
+
+/// The program that a variable of the environment names.
+fn named(variable: &str) -> Option<PathBuf> {
+    let path = env::var_os(variable)?;
+    (!path.is_empty()).then(|| path.into())
 }
 
 /// A program of the system, freshly installed from this package if it is missing.
@@ -371,14 +387,14 @@ pub fn build_server(profile: &str) -> Result<PathBuf> {
     Ok(target().join(folder).join("portolan"))
 }
 
-/// The programs of `examples/`, and the folder that they are in. Unlike the server they have
-/// nothing to do that would be slow without optimisation.
-pub fn samples() -> Result<PathBuf> {
+/// The folder of the programs of `examples/` and, in `examples` in it, of the SDK's. Unlike the
+/// server they have nothing to do that would be slow without optimisation.
+pub fn debug_programs() -> Result<PathBuf> {
     let mut build = cargo();
-    build.current_dir(root()).args(["build", "--locked"]);
-    for sample in ["action-provider", "archive", "portal", "service"] {
-        build.args(["--package", &format!("sample-{sample}")]);
-    }
+    // Of the whole workspace, with what only tests depend on, as `cargo test` has built them.
+    build
+        .current_dir(root())
+        .args(["build", "--workspace", "--bins", "--examples", "--locked"]);
     run(&mut build, &log("setup"), BUILD_LIMIT)?;
     Ok(target().join("debug"))
 }
