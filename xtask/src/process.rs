@@ -296,12 +296,14 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo to stdout; echo to stderr >&2; exit 3"]);
 
-        let error = run(&mut command, &path, Duration::from_secs(30)).unwrap_err();
+        let error = run_beside_others(&mut command, "sh: ", &path, Duration::from_secs(30)).unwrap_err();
 
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert!(error.to_string().contains("exit status 3"), "{error}");
-        assert!(text.contains("to stdout\n") && text.contains("to stderr\n"), "{text}");
+        // Whose it is stands before a line for whoever watches, not where it is read by line.
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.contains(&"to stdout") && lines.contains(&"to stderr"), "{text}");
     }
 
     #[test]
