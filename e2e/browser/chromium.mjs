@@ -4,13 +4,24 @@ import assert from 'node:assert/strict';
 
 import { chromium } from 'playwright-core';
 
-// Chromium without its own windows takes half the time for the same pages. Only the `whole` one has the list of
-// usernames in which passkeys are offered.
-export function launch({ whole = false } = {}) {
-  const shell = whole ? undefined : process.env.HEADLESS_SHELL;
-  const executablePath = shell || process.env.CHROMIUM || '/usr/bin/chromium';
+// Chromium without its own windows, where there is one: it takes half the time for the same pages.
+export function launch() {
+  return start(process.env.HEADLESS_SHELL || process.env.CHROMIUM);
+}
+
+// The whole Chromium, which alone offers passkeys in the list of usernames, for as long as the action takes.
+export async function inWholeBrowser(action) {
+  const browser = await start(process.env.CHROMIUM);
+  try {
+    await action(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+function start(executablePath) {
   return chromium.launch({
-    executablePath,
+    executablePath: executablePath || '/usr/bin/chromium',
     headless: true,
     args: [
       '--no-sandbox',

@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 
 import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
-import { launch, standInFor, tabTo } from './chromium.mjs';
+import { inWholeBrowser, launch, standInFor, tabTo } from './chromium.mjs';
 import { english, structure, unreadable, violations, withoutScript } from './eyes.mjs';
 import { developers, operators } from './german-areas.mjs';
 import { LOCK, oneTimeCode, plugIn } from './passkeys.mjs';
@@ -328,7 +328,6 @@ async function links(walk, person, second) {
 
 async function main() {
   const browser = await launch();
-  const browserWithKeys = await launch({ whole: true });
   try {
     await server.start();
     const walk = await walker(browser);
@@ -340,7 +339,7 @@ async function main() {
     await sessions(browser, walk, person);
     await permissions(walk, portal, program);
     await links(walk, person, second);
-    await passkeys(browserWithKeys, person);
+    await inWholeBrowser((whole) => passkeys(whole, person));
     await developers(walk, MAIN, person);
     const elsewhere = await walker(browser);
     await elsewhere.go('/p/login');
@@ -358,7 +357,6 @@ async function main() {
     });
   } finally {
     await browser.close();
-    await browserWithKeys.close();
     await server.stop();
     mailbox.close();
   }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 import { Mailbox } from '../lib/mailbox.mjs';
 import { CALLBACK, Server, TRANSFER_ALL, workFolder } from '../lib/portolan.mjs';
-import { decide, heading, launch, readCode, signIn, standInFor, tabTo } from './chromium.mjs';
+import { decide, heading, inWholeBrowser, launch, readCode, signIn, standInFor, tabTo } from './chromium.mjs';
 import { operators } from './console.mjs';
 import { developers } from './developers.mjs';
 import { faint, structure, unreadable, violations } from './eyes.mjs';
@@ -50,7 +50,6 @@ const server = new Server(directory, {
   ...mailbox.settings,
 });
 let browser;
-let browserWithKeys;
 
 // A context that complains about anything the content security policy stops and about any foreign address.
 async function open(options = {}, within = browser) {
@@ -837,7 +836,6 @@ async function inGerman(person, client) {
 
 async function main() {
   browser = await launch();
-  browserWithKeys = await launch({ whole: true });
   try {
     await server.start();
     await setUp();
@@ -865,9 +863,11 @@ async function main() {
       await server.addUser('carol-at-work', 'Carol C', 'c@work.example.org'),
     );
     const dora = await server.addUser('dora', 'Dora D', 'd@example.org');
-    const openWithKeys = (options) => open(options, browserWithKeys);
-    const keys = { server, check, open: openWithKeys, inspect, authorize, callback: CALLBACK };
-    await secondFactors(keys, dora, clients.portal);
+    await inWholeBrowser((whole) => {
+      const openThere = (options) => open(options, whole);
+      const tools = { server, check, open: openThere, inspect, authorize, callback: CALLBACK };
+      return secondFactors(tools, dora, clients.portal);
+    });
     await inGerman(await server.addUser('frida', 'Frida F', 'f@example.org'), clients.plain);
     const finn = await server.addUser('finn', 'Finn F', 'f@example.org');
     await developers({ server, check, open, inspect, expectHeaders, tabTo }, finn);
@@ -879,7 +879,6 @@ async function main() {
     await mail(await server.addUser('erin', 'Erin E', 'e@example.org'), 'e@example.org');
   } finally {
     await browser.close();
-    await browserWithKeys.close();
     await server.stop();
     mailbox.close();
   }
